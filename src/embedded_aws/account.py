@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from embedded_aws import iam_state, listener, moto_state
@@ -90,6 +90,10 @@ class Account:
     def owned_address(self, address: str) -> bool:
         """Return whether an IP address belongs to an instance or Elastic IP of the local AWS, so that a gateway may send requests to it."""
         return self.addresses.owns(address)
+
+    def deliver_logs(self, resource_arn: str, stream: str, lines: Sequence[str]) -> None:
+        """Deliver application logs of a resource into the log groups that its owner chose, if any."""
+        moto_state.deliver_logs(self.account_id, self.region, resource_arn, stream, lines)
 
     async def listen(self, app: AsgiApp, *, address: str = "127.0.0.1", port: int = 0) -> Listener:
         """Serve an ASGI app over TLS with a certificate of the local authority. Raises OSError where the address is in use."""

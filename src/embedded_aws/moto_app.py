@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import lru_cache, partial
@@ -68,6 +69,10 @@ class MotoApp:
         CALLER_ARN.set(caller.key.arn)
         asked = _with_authorization_header(request, caller)
         work = partial(copy_context().run, self._call, asked, caller.signature.service)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def run(self, work: Callable[[], object]) -> object:
+        """Run work in moto's thread, in which everything changes its state."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def close(self) -> None:

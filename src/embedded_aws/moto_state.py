@@ -7,12 +7,13 @@ of a dictionary's view are one step for Python, a loop over it is many.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from embedded_aws.world import TemporaryCredentials
+from sre_core import clock
 from sre_core.secret import Secret
 
 _PARTITION = "aws"
@@ -154,6 +155,82 @@ def route53_addresses(account_id: str, host: str) -> tuple[str, ...]:
     return ()
 
 
+def deliver_logs(account_id: str, region: str, resource_arn: str, stream: str, lines: Sequence[str]) -> None:
+    """Deliver application logs of a resource into the log groups that its owner chose; into none where there is no delivery."""
+    from moto.logs.models import logs_backends
+
+    backend = logs_backends[account_id][region]
+    sources = {each.name for each in tuple(backend.delivery_sources.values()) if resource_arn in each.resource_arns}
+    chosen = {each.delivery_destination_arn for each in tuple(backend.deliveries.values()) if each.delivery_source_name in sources}
+    for destination in (each for each in tuple(backend.delivery_destinations.values()) if each.arn in chosen):
+        arn = destination.delivery_destination_configuration["destinationResourceArn"]
+        group = backend.groups.get(arn.removesuffix(":*").rpartition(":log-group:")[2])
+        if group is not None:
+            if stream not in group.streams:
+                group.create_log_stream(stream)
+            now = int(clock.now().timestamp() * 1000)
+            group.put_log_events(stream, [{"timestamp": now, "message": line} for line in lines])
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """What a health check of Route 53 asks, and how many answers in a row change its state."""
+
+    id: str
+    address: str
+    domain: str
+    port: int
+    path: str
+    secure: bool
+    sends_name: bool
+    threshold: int
+    inverted: bool
+    disabled: bool
+
+
+def health_checks(account_id: str) -> tuple[HealthCheck, ...]:
+    """List the health checks that ask by HTTP or HTTPS."""
+    from moto.route53.models import route53_backends
+
+    checks = tuple(route53_backends[account_id][_PARTITION].health_checks.values())
+    return tuple(
+        HealthCheck(
+            id=str(check.id),
+            address=check.ip_address or "",
+            domain=check.fqdn or "",
+            port=int(check.port),
+            path=check.resource_path or "/",
+            secure=check.type_ == "HTTPS",
+            sends_name=bool(check.enable_sni and check.fqdn),
+            threshold=int(check.failure_threshold),
+            inverted=bool(check.inverted),
+            disabled=bool(check.disabled),
+        )
+        for check in checks
+        if check.type_ in ("HTTP", "HTTPS")
+    )
+
+
+def report_health(account_id: str, check_id: str, said: str, healthy: bool | None) -> None:
+    """Keep what was answered last, and, where its state is to be reported, put it into CloudWatch of us-east-1."""
+    from moto.cloudwatch.models import cloudwatch_backends
+    from moto.route53.models import route53_backends
+
+    check = route53_backends[account_id][_PARTITION].health_checks.get(check_id)
+    if check is None:
+        return
+    check.observed = said, clock.now()  # type: ignore[attr-defined]  # strict/route53.py shows it
+    if healthy is not None:
+        # moto keeps times without a zone.
+        values = {"HealthCheckStatus": float(healthy), "HealthCheckPercentageHealthy": 100.0 * healthy}
+        of_check = [{"Name": "HealthCheckId", "Value": check_id}]
+        data = [
+            {"MetricName": name, "Value": value, "Timestamp": clock.now().replace(tzinfo=None), "Dimensions": of_check}
+            for name, value in values.items()
+        ]
+        cloudwatch_backends[account_id]["us-east-1"].put_metric_data("AWS/Route53", data)
+
+
 def secret_arn(account_id: str, region: str, secret_id: str, *, deleted: bool = False) -> str | None:
     """Return the ARN of a secret by its name or ARN; None where it is absent, or scheduled for deletion unless `deleted`."""
     from moto.secretsmanager.models import secretsmanager_backends
@@ -215,11 +292,9 @@ def associated_address(account_id: str, region: str, association_id: str) -> str
 
 
 def tags_by_arn(account_id: str, arn: str) -> dict[str, str]:
-    """Return the tags of a resource of EC2, Cognito, Secrets Manager or EKS; none for any other, or one that is absent."""
-    parts = arn.split(":", 5)
-    if len(parts) < 6:
-        return {}
-    _, _, service, region, _, resource = parts
+    """Return the tags of a resource of EC2, Cognito, Secrets Manager, CloudWatch Logs or EKS; none for any other or absent one."""
+    # What is no ARN has too few parts, and no service.
+    _, _, service, region, _, resource = (*arn.split(":", 5), *[""] * 5)[:6]
     id = resource.rpartition("/")[2]
     match service:
         case "ec2":
@@ -231,6 +306,10 @@ def tags_by_arn(account_id: str, arn: str) -> dict[str, str]:
 
             pool = cognitoidp_backends[account_id][region].user_pools.get(id)
             return dict(pool.extended_config.get("UserPoolTags") or {}) if pool else {}
+        case "logs":
+            from moto.logs.models import logs_backends
+
+            return dict(logs_backends[account_id][region].list_tags_for_resource(arn))
         case "secretsmanager":
             from moto.secretsmanager.models import secretsmanager_backends
 

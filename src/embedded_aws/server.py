@@ -18,6 +18,7 @@ from embedded_aws.agentcore.control import Regions
 from embedded_aws.bedrock.converse import Bedrock
 from embedded_aws.credentials import AccessKey, Keyring, new_root_key
 from embedded_aws.faults.faults import Faults
+from embedded_aws.health_checks import HealthCheckers
 from embedded_aws.instances.boot import Boot, boot, report_ready
 from embedded_aws.instances.program import boot_by_program
 from embedded_aws.moto_app import MotoApp, configure_moto
@@ -91,10 +92,13 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
             faults=settings.faults,
             find_invocation=agentcore.find_invocation,
         )
+        asking = asyncio.create_task(HealthCheckers(account, moto.run).run())
         endpoint = await listener.serve(router, account.authority.issue("127.0.0.1", "localhost"), listening, account.folder)
         try:
             yield
         finally:
+            asking.cancel()
+            await asyncio.wait([asking])
             await endpoint.close()
             await agentcore.close()
             moto.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -121,6 +121,10 @@ class World(Protocol):
 
     def owned_address(self, address: str) -> bool:
         """Return whether an IP address belongs to an instance or Elastic IP of the local AWS, so that a gateway may send requests to it."""
+        ...
+
+    def deliver_logs(self, resource_arn: str, stream: str, lines: Sequence[str]) -> None:
+        """Deliver application logs of a resource into the log groups that its owner chose, if any."""
         ...
 
     async def listen(self, app: AsgiApp, *, address: str = "127.0.0.1", port: int = 0) -> Listener:

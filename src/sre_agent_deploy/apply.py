@@ -145,7 +145,7 @@ class _Apply:
         if isinstance(record, Problem):
             return record
         problem = configure_resource(aws, wanted, record.id) if change.action is not Action.KEEP else None
-        if not problem and change.action is Action.UPDATE:
+        if not problem and (change.action is Action.UPDATE or wanted.TAGS_LATER):
             problem = restore_tags(aws, wanted, record.id, self._mark(change.name, change.generation))
         if problem:
             return problem

@@ -38,6 +38,7 @@ SECRET_CALLS_MONTH = 1.30  # docs/concepts/costs.md: the machine looks every hal
 # Programs' tokens are charged; their app clients are no longer: https://docs.aws.amazon.com/cognito/latest/developerguide/tracking-cost.html
 TOKEN = 0.00225
 ALARM_MONTH, METRIC_MONTH, DASHBOARD_MONTH, LOG_GB = 0.10, 0.30, 3.00, 0.50  # https://aws.amazon.com/cloudwatch/pricing/
+HEALTH_CHECK_MONTH = 1.50  # https://aws.amazon.com/route53/pricing/: 0.50 for an AWS endpoint, 1.00 because it asks by HTTPS
 TOOL_CALLS_1000, TOOL_SEARCHES_1000 = 0.005, 0.025  # https://aws.amazon.com/bedrock/agentcore/pricing/
 RUNTIME_CPU_HOUR, RUNTIME_GB_HOUR = 0.0895, 0.00945
 # Of the metrics without a filter: the certificate's days, memory, and disk with and without the device's dimensions.
@@ -117,6 +118,7 @@ def _other_lines(counts: Counter[str]) -> Iterator[Line]:
     yield Line("alarm", counts["AWS::CloudWatch::Alarm"], ALARM_MONTH, "monitoring")
     filters = counts["AWS::Logs::MetricFilter"]
     yield Line("custom metric", filters + _METRICS_BY_THE_MACHINE if filters else 1, METRIC_MONTH, "what the alarms watch")
+    yield Line("health check", counts["AWS::Route53::HealthCheck"], HEALTH_CHECK_MONTH, "asks the front door from outside")
     yield Line("dashboard", counts["AWS::CloudWatch::Dashboard"], DASHBOARD_MONTH, "monitoring")
 
 

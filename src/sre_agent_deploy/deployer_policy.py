@@ -61,9 +61,15 @@ _UNSCOPED = frozenset(
         "cognito-idp:DescribeUserPoolDomain",
         "cloudwatch:DescribeAlarms",
         "cloudwatch:ListDashboards",
+        "logs:DescribeDeliveries",
+        "logs:DescribeDeliveryDestinations",
+        "logs:DescribeDeliverySources",
         "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
         "sns:ListTopics",
         "sns:Unsubscribe",
+        "route53:CreateHealthCheck",
+        "route53:ListHealthChecks",
         "route53:ListHostedZones",
         "eks:ListClusters",
         "bedrock-agentcore:ListGateways",
@@ -220,12 +226,14 @@ class _Scopes:
             "bedrock-agentcore": self._agentcore,
             "route53": self._route53,
             "eks": self._eks,
+            "logs": self._logs,
         }.get(service, self._by_name)(name)
 
     def _by_name(self, name: str) -> Iterator[Scope]:
         """Narrow by the names of resources that begin with the deployment's id, in the services where all do."""
         place, id = self.place, self._id
-        groups = [place.arn("logs", f"log-group:{metrics.log_group(id, each)}{end}") for each in metrics.LOG_GROUPS for end in ("", ":*")]
+        names = (*(metrics.log_group(id, each) for each in metrics.LOG_GROUPS), metrics.gateway_log_group(id))
+        groups = [place.arn("logs", f"log-group:{each}{end}") for each in names for end in ("", ":*")]
         alarms = (place.arn("cloudwatch", f"alarm:{id}-*"), place.arn("cloudwatch", f"dashboard/{id}", region=""))
         if "Budget" in name:
             yield Scope("Budgets", (place.arn("budgets", "budget/*" if name == "ViewBudget" else f"budget/{id}", region=""),))
@@ -242,6 +250,31 @@ class _Scopes:
                     place.arn("budgets", f"budget/{id}", region=""),
                 ),
             )
+
+    def _logs(self, name: str) -> Iterator[Scope]:
+        """Narrow the delivery of the gateway's logs by its names; a delivery itself has an id of AWS's, and is known by its tag.
+
+        Source: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-CloudWatchLogs.html
+        """
+        parts = tuple(self.place.arn("logs", f"{kind}:{self._id}-*") for kind in ("delivery-source", "delivery-destination"))
+        deliveries = self.place.arn("logs", f"delivery:{ANY}")
+        ours = {"StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": self._id}}
+        if name == "PutResourcePolicy":
+            # CloudWatch Logs gives itself the right to write into the group, as the caller.
+            yield Scope("LetDeliver", (self.place.arn("logs", ANY),))
+        elif name == "CreateDelivery":
+            yield Scope("CreateDelivery", (*parts, deliveries))
+        elif name == "DeleteDelivery":
+            yield Scope("Deliveries", (deliveries,), ours)
+        elif "Delivery" in name:
+            yield Scope("DeliveryParts", parts)
+        else:
+            yield from self._by_name(name)
+            if name in ("TagResource", "UntagResource", "ListTagsForResource"):
+                yield Scope("DeliveryParts", parts)
+                yield Scope("Deliveries", (deliveries,), ours)
+            if name == "TagResource":
+                yield Scope("TagDelivery", (deliveries,), {"StringEquals": {f"aws:RequestTag/{DEPLOYMENT_TAG}": self._id}})
 
     def _iam(self, name: str) -> Iterator[Scope]:
         role, profile = (self.place.arn("iam", f"{kind}/sre-agent/{self._id}/*", region="") for kind in ("role", "instance-profile"))
@@ -394,6 +427,10 @@ class _Scopes:
         return tuple(item.resource.cluster_name for item in self._plan if isinstance(item.resource, AccessEntry))
 
     def _route53(self, name: str) -> Iterator[Scope]:
+        if "HealthCheck" in name or "Tags" in name:
+            # Route 53 chooses their ids, and its policies know no tags.
+            yield Scope("HealthChecks", (f"arn:{self.place.partition}:route53:::healthcheck/*",))
+            return
         zones = dict.fromkeys(item.resource.hosted_zone_id for item in self._plan if isinstance(item.resource, DnsRecord))
         if zones:
             yield Scope("Records", tuple(f"arn:{self.place.partition}:route53:::hostedzone/{zone}" for zone in zones))

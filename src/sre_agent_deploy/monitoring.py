@@ -10,16 +10,21 @@ from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.later import LaterText, Ref, decode_refs, encode_ref
-from sre_agent_deploy.names import log_resource
+from sre_agent_deploy.names import address, log_resource, moves_by_name
 from sre_agent_deploy.resources.cloudwatch_alarm import Alarm
 from sre_agent_deploy.resources.cloudwatch_dashboard import Dashboard
+from sre_agent_deploy.resources.logs_delivery import Delivery
+from sre_agent_deploy.resources.logs_delivery_destination import DeliveryDestination
+from sre_agent_deploy.resources.logs_delivery_source import DeliverySource
 from sre_agent_deploy.resources.logs_log_group import LogGroup
 from sre_agent_deploy.resources.logs_metric_filter import MetricFilter
+from sre_agent_deploy.resources.route53_health_check import HealthCheck
 from sre_agent_deploy.resources.sns_topic import SnsTopic
-from sre_core import metrics
+from sre_core import metrics, release
 from sre_core.problem import Problem
 
 TOPIC = "alerts_topic"
+OUTSIDE = "outside_check"
 PERIOD, DAY = 300, 86_400
 CERTIFICATE_DAYS = 14
 INSTANCE: tuple[tuple[str, LaterText], ...] = (("InstanceId", Ref("instance", "instance_id")),)
@@ -71,11 +76,13 @@ def declare_monitoring(config: Config, facts: AccountFacts, id: str) -> tuple[It
     """Declare all of it, or nothing where the configuration does not ask for it."""
     if not config.is_monitored(config.mode):
         return ()
-    watching = alarms(config, facts, id)
+    watching = (*alarms(config, facts, id), *outside_alarms(config, id))
     return (
         Item(topic(config, facts, id)),
         *(Item(group) for group in log_groups(config, id)),
+        *(Item(part) for part in gateway_logs(id)),
         *(Item(each) for each in metric_filters(config, id)),
+        *outside_check(config, facts),
         *(Item(alarm) for alarm in watching),
         Item(Dashboard(name="dashboard", dashboard_name=id, dashboard_body=dashboard_body(config, watching, facts.region, id))),
     )
@@ -94,14 +101,33 @@ def topic(config: Config, facts: AccountFacts, id: str) -> SnsTopic:
 
 
 def log_groups(config: Config, id: str) -> tuple[LogGroup, ...]:
+    names = {name: metrics.log_group(id, name) for name in metrics.LOG_GROUPS} | {metrics.GATEWAY: metrics.gateway_log_group(id)}
     return tuple(
         LogGroup(
             name=log_resource(name),
-            log_group_name=metrics.log_group(id, name),
+            log_group_name=group,
             retention_days=config.monitoring.log_retention_days,
             kms_key=config.monitoring.kms_key_arn,
         )
-        for name in metrics.LOG_GROUPS
+        for name, group in names.items()
+    )
+
+
+def gateway_logs(id: str) -> tuple[DeliverySource, DeliveryDestination, Delivery]:
+    """Declare the delivery of the gateway's own logs, which no machine sees, into their log group."""
+    source, destination = "gateway_log_source", "gateway_log_destination"
+    return (
+        DeliverySource(name=source, delivery_source_name=f"{id}-{metrics.GATEWAY}", resource_arn=Ref("gateway", "arn")),
+        DeliveryDestination(
+            name=destination,
+            delivery_destination_name=f"{id}-{metrics.GATEWAY}",
+            destination_arn=Ref(log_resource(metrics.GATEWAY), "arn"),
+        ),
+        Delivery(
+            name="gateway_log_delivery",
+            delivery_source_name=Ref(source, "delivery_source_name"),
+            delivery_destination_arn=Ref(destination, "arn"),
+        ),
     )
 
 
@@ -161,6 +187,46 @@ def alarms(config: Config, facts: AccountFacts, id: str) -> tuple[Alarm, ...]:
             missing_data="ignore",
         ),
         *((_alarm(id, "money", ours, metrics.MODEL_USD, config.monitoring.model_usd_per_day, period=DAY),) if asks_model(config) else ()),
+    )
+
+
+def outside_check(config: Config, facts: AccountFacts) -> tuple[Item, ...]:
+    """Declare what asks the front door from outside: by its name, so that DNS is asked too, or by its address where it has none."""
+    if not config.monitoring.outside_check:
+        return ()
+    asked = release.backends()[0] if config.assistant.on_runtime else next(each for each in release.services() if each.route == "/")
+    domain = config.deployment.domain_name
+    declared = HealthCheck(
+        name=OUTSIDE,
+        domain=domain,
+        address="" if domain else address("public_ip"),
+        port=int(facts.https_suffix.removeprefix(":") or 443),
+        # The health paths need no key.
+        resource_path=asked.route.rstrip("/") + asked.health_path,
+        enable_sni=bool(domain),
+    )
+    # Asked earlier, it would raise the alarm while the machine boots.
+    return (Item(declared, after=("instance", "dns_record" if moves_by_name(config) else "address_association")),)
+
+
+def outside_alarms(config: Config, id: str) -> tuple[Alarm, ...]:
+    """Declare the alarm of no answer from outside. The health check has waited for several failures already, so one minute is enough."""
+    if not config.monitoring.outside_check:
+        return ()
+    return (
+        _alarm(
+            id,
+            "outside",
+            "AWS/Route53",
+            metrics.HEALTH_CHECK_STATUS,
+            1,
+            silent=True,
+            dimensions=(("HealthCheckId", Ref(OUTSIDE, "health_check_id")),),
+            statistic="Minimum",
+            period=60,
+            comparison="LessThanThreshold",
+            missing_data="missing",
+        ),
     )
 
 
@@ -311,6 +377,15 @@ ALARMS: Mapping[str, Problem] = {
         do=(
             "See who: the `client` addresses in the log group ending in -front-door.",
             "If it is none of yours, block the address (VPC > Network ACLs). Give a client of yours the present secret.",
+        ),
+    ),
+    "outside": Problem(
+        code="ALARM-OUTSIDE",
+        what="The front door does not answer from outside, or Route 53 no longer asks it.",
+        why="The machine, its front door or its security group refuses connections; or the domain's DNS no longer leads to it.",
+        do=(
+            "See it as clients do: `sre-agent-deploy verify`.",
+            "If that is well, see Route 53 > Health checks > outside_check: its Health checkers tab says what each place got.",
         ),
     ),
     "certificate": Problem(

@@ -224,6 +224,8 @@ class Resource(Protocol):
     """The (operation, error code) with which AWS refuses a creation for lack of room, so that what `elsewhere` lists is tried."""
     MOST_TAGS: ClassVar[int]
     """How many tags AWS takes; 0 for what can't be tagged. With more of the user's than that, it gets ours alone."""
+    TAGS_LATER: ClassVar[bool]
+    """True if its create call takes no tags: they are set right after it, and until then something else of it says whose it is."""
     FAILURES: ClassVar[Failures]
 
     @property
@@ -338,6 +340,7 @@ class Defaults:
     LISTS_KIND: ClassVar[bool] = True
     ELSEWHERE: ClassVar[frozenset[tuple[str, str]]] = frozenset()
     MOST_TAGS: ClassVar[int] = 0
+    TAGS_LATER: ClassVar[bool] = False
     FAILURES: ClassVar[Failures] = MappingProxyType({})
 
     def natural_id(self, aws: Aws) -> str:

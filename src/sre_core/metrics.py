@@ -26,6 +26,8 @@ INPUT_TOKENS, OUTPUT_TOKENS = "InputTokens", "OutputTokens"
 """With the dimension `Model`."""
 MODEL_USD = "ModelDollars"
 """With the dimension `Model`, and once more without any, for the alarm. A model without a known price has none."""
+# From Route 53, in its own namespace and in us-east-1, with the dimension `HealthCheckId`: 1 while the front door answers, else 0.
+HEALTH_CHECK_STATUS = "HealthCheckStatus"
 CERTIFICATE_DAYS = "CertificateDaysLeft"
 """Whole days until the front door's certificate expires; negative after that. No dimensions, the unit is None, once a day or more often."""
 
@@ -36,6 +38,8 @@ SECURITY = "security"
 USAGE = "usage"
 USAGE_FILE = "usage.log"
 """The file below a service's folder for logs (systemd's `$LOGS_DIRECTORY`) in which the assistant writes down what questions used."""
+GATEWAY = "gateway"
+"""What AgentCore's gateway logs of each request: the only group that no machine writes."""
 LOG_GROUPS = {
     SERVICES: "what the services log",
     FRONT_DOOR: "every request to the front door",
@@ -53,3 +57,8 @@ def namespace(deployment: str) -> str:
 def log_group(deployment: str, name: str) -> str:
     """Name one of a deployment's log groups. Ids of what lies in a log group begin with its name and a slash, so it has none."""
     return f"{deployment}-{name}"
+
+
+def gateway_log_group(deployment: str) -> str:
+    """Name the log group of the gateway. AgentCore delivers only into groups whose names begin like this."""
+    return f"/aws/vendedlogs/{deployment}-{GATEWAY}"

@@ -40,6 +40,7 @@ def identity(client: Client) -> dict[str, list[str]]:
         "profiles": sorted(profile["InstanceProfileName"] for profile in iam.list_instance_profiles()["InstanceProfiles"]),
         "policies": sorted(policy["Arn"] for policy in iam.list_policies(Scope="Local")["Policies"]),
         "zones": sorted(zone["Id"] for zone in zones),
+        "health checks": sorted(check["Id"] for check in client("route53").list_health_checks()["HealthChecks"]),
     }
 
 
@@ -73,6 +74,9 @@ def watching(client: Client) -> dict[str, list[str]]:
     cloudwatch = client("cloudwatch")
     return {
         "log groups": sorted(group["logGroupName"] for group in client("logs").describe_log_groups()["logGroups"]),
+        "deliveries": sorted(each["id"] for each in client("logs").describe_deliveries()["deliveries"]),
+        "delivery sources": sorted(each["name"] for each in client("logs").describe_delivery_sources()["deliverySources"]),
+        "delivery destinations": sorted(each["name"] for each in client("logs").describe_delivery_destinations()["deliveryDestinations"]),
         "topics": sorted(topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]),
         "alarms": sorted(alarm["AlarmName"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]),
         "dashboards": sorted(board["DashboardName"] for board in cloudwatch.list_dashboards()["DashboardEntries"]),

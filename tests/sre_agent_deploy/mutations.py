@@ -434,6 +434,33 @@ def _subscribe_another(engine: Engine) -> object:
     return sns.confirm_subscription(TopicArn=topic, Token=arn.rpartition(":")[2])
 
 
+def _check(**wanted: Any) -> tuple[str, tuple[Change, ...]]:
+    """Change the health check that asks from outside."""
+    return "outside_check", (
+        lambda engine: engine.client("route53").update_health_check(HealthCheckId=engine.id_of("outside_check"), **wanted),
+    )
+
+
+def _untag_check(engine: Engine) -> object:
+    check = {"ResourceType": "healthcheck", "ResourceId": engine.id_of("outside_check")}
+    return engine.client("route53").change_tags_for_resource(**check, RemoveTagKeys=["team"])
+
+
+def _untag_delivery(name: str, kind: str) -> tuple[str, tuple[Change, ...]]:
+    def change(engine: Engine) -> object:
+        arn = f"arn:aws:logs:{engine.aws.region}:{engine.aws.account_id}:{kind}:{engine.id_of(name)}"
+        return engine.client("logs").untag_resource(resourceArn=arn, tagKeys=["team"])
+
+    return name, (change,)
+
+
+def _deliver_elsewhere(engine: Engine) -> object:
+    """Let the gateway's logs go into another log group."""
+    group = f"arn:aws:logs:{engine.aws.region}:{engine.aws.account_id}:log-group:{engine.id_of('log_services')}"
+    settings = {"outputFormat": "json", "deliveryDestinationConfiguration": {"destinationResourceArn": group}}
+    return engine.client("logs").put_delivery_destination(name=engine.id_of("gateway_log_destination"), **settings)
+
+
 _KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 MONITORING: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("Alarm", "alarm_description"): _alarm(AlarmDescription="by hand"),
@@ -456,6 +483,18 @@ MONITORING: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
         (lambda engine: engine.client("cloudwatch").put_dashboard(DashboardName=engine.id_of("dashboard"), DashboardBody="{}"),),
     ),
     ("Dashboard", "tags"): _untag_in_cloudwatch("dashboard", "dashboard/"),
+    ("HealthCheck", "domain"): _check(FullyQualifiedDomainName="other.drift.example"),
+    ("HealthCheck", "port"): _check(Port=8443),
+    ("HealthCheck", "resource_path"): _check(ResourcePath="/other"),
+    ("HealthCheck", "enable_sni"): _check(EnableSNI=False),
+    ("HealthCheck", "failure_threshold"): _check(FailureThreshold=10),
+    ("HealthCheck", "inverted"): _check(Inverted=True),
+    ("HealthCheck", "disabled"): _check(Disabled=True),
+    ("HealthCheck", "tags"): ("outside_check", (_untag_check,)),
+    ("DeliverySource", "tags"): _untag_delivery("gateway_log_source", "delivery-source"),
+    ("DeliveryDestination", "destination_arn"): ("gateway_log_destination", (_deliver_elsewhere,)),
+    ("DeliveryDestination", "tags"): _untag_delivery("gateway_log_destination", "delivery-destination"),
+    ("Delivery", "tags"): _untag_delivery("gateway_log_delivery", "delivery"),
     ("LogGroup", "retention_days"): _log_group("put_retention_policy", retentionInDays=1),
     ("LogGroup", "kms_key"): _log_group("associate_kms_key", kmsKeyId=_KEY),
     ("LogGroup", "tags"): ("log_security", (_untag_log_group,)),
@@ -863,6 +902,7 @@ ELSEWHERE: Mapping[tuple[str, str], str] = {
     ("CustomDomain", "certificate_arn"): "tests/sre_agent_deploy/test_custom_domain.py changes it, in a deployment of the login alone",
     ("AliasRecord", "address"): "tests/sre_agent_deploy/test_custom_domain.py changes it, in a deployment of the login alone",
     ("AliasRecord", "tags"): "they lie in the same TXT record as those of a DnsRecord, and are read by the same code",
+    ("HealthCheck", "address"): "this deployment has a domain, and Route 53 lets nobody add an address",
     ("AgentRuntime", "extensions"): "the local AWS refuses a runtime with hooks, files or machines of others, because it has none of them",
     ("Gateway", "extensions"): "the local AWS refuses a gateway with functions or policies of others, because it would not call them",
     ("ElasticIp", "tags"): "this deployment has a hosted zone, so its address is a MachineAddress, of the same AWS type",

@@ -48,7 +48,9 @@ def test_the_production_example(estimated) -> None:  # type: ignore[no-untyped-d
 
 def test_what_the_configuration_asks_for(estimated) -> None:  # type: ignore[no-untyped-def]
     """Monitoring is charged, what exists already is not, and a type without a price is named instead of guessed."""
-    watched = estimated(SRE_AGENT__ALERTS__EMAIL="team@example.com")
+    asked = {"SRE_AGENT__MONITORING__OUTSIDE_CHECK": "true", "SRE_AGENT__ALERTS__EMAIL": "team@example.com"}
+    assert [month(estimated(**asked), what) for what in ("health check", "alarm")] == [1.50, 1.00]
+    watched = estimated(SRE_AGENT__ALERTS__EMAIL="team@example.com", SRE_AGENT__MONITORING__OUTSIDE_CHECK="false")
     assert [month(watched, what) for what in ("alarm", "custom", "dashboard")] == [0.90, 5.10, 3.00]
     unknown = estimated(SRE_AGENT__DEPLOYMENT__INSTANCE_TYPE="x1e.32xlarge")
     assert month(unknown, "EC2") == 0

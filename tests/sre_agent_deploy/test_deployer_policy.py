@@ -35,7 +35,13 @@ FOR_ALL = {
     "eks:ListClusters",
     "iam:ListInstanceProfiles",
     "iam:ListRoles",
+    "logs:DescribeDeliveries",
+    "logs:DescribeDeliveryDestinations",
+    "logs:DescribeDeliverySources",
     "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "route53:CreateHealthCheck",
+    "route53:ListHealthChecks",
     "route53:ListHostedZones",
     "s3:ListAllMyBuckets",
     "secretsmanager:ListSecrets",
@@ -44,6 +50,10 @@ FOR_ALL = {
     "sts:GetCallerIdentity",
     "tag:GetResources",
 }
+# Route 53 chooses the ids of health checks, and its policies know no tags.
+OF_ANY_CHECK = ["route53:ChangeTagsForResource", "route53:DeleteHealthCheck", "route53:UpdateHealthCheck"]
+# AWS's own policy for log deliveries allows no less: CloudWatch Logs writes the account's policy by which it may write into the group.
+LET_DELIVER = ["logs:PutResourcePolicy"]
 CREATED_WITH_TAG = {"bedrock-agentcore:CreateAgentRuntime", "bedrock-agentcore:CreateGateway", "cognito-idp:CreateUserPool"}
 
 
@@ -81,6 +91,7 @@ def test_every_action_of_the_resources_is_there() -> None:
         SRE_AGENT__AWS__NETWORK="create",
         SRE_AGENT__LIMITS__MONTHLY_USD="50",
         SRE_AGENT__ALERTS__EMAIL="a@b.example",
+        SRE_AGENT__MONITORING__OUTSIDE_CHECK="true",
     )
     allowed = {action for statement in statements(found) for action in statement["Action"]}
     needed = json.loads((files("sre_agent_deploy") / "actions.json").read_text(encoding="utf-8"))
@@ -98,13 +109,21 @@ def test_the_actions_are_those_of_the_calls() -> None:
 
 def test_what_it_narrows() -> None:
     """What changes anything is narrowed by the deployment's names or tag; `*` is left to listings and what AWS can't narrow."""
-    for statement in statements(policies(ENTERED)):
+    asked_from_outside = policies(SRE_AGENT__ALERTS__EMAIL="a@b.example", SRE_AGENT__MONITORING__OUTSIDE_CHECK="true")
+    for statement in (*statements(policies(ENTERED)), *statements(asked_from_outside)):
         if "*" in statement["Resource"]:
             changing = {action for action in statement["Action"] if not action.startswith("ec2:Describe")}
             assert changing <= FOR_ALL or (changing <= CREATED_WITH_TAG and ID in json.dumps(statement["Condition"]))
         writes = [action for action in statement["Action"] if not re.search(r":(Describe|Get|List|View)", action) and action not in FOR_ALL]
         narrowed = ID in json.dumps([statement["Resource"], statement.get("Condition")])
-        assert narrowed or writes in ([], ["ec2:RunInstances"], ["ec2:CreateSecurityGroup"], ["bedrock:InvokeModel"]), statement
+        assert narrowed or writes in (
+            [],
+            ["ec2:RunInstances"],
+            ["ec2:CreateSecurityGroup"],
+            ["bedrock:InvokeModel"],
+            OF_ANY_CHECK,
+            LET_DELIVER,
+        ), statement
 
 
 def test_what_it_may_pass_attach_and_tag() -> None:

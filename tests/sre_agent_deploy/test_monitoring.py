@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import ssl
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx2
 import pytest
 from ruamel.yaml import YAML
 
@@ -24,6 +26,8 @@ from sre_agent_deploy.resources.sns_topic import create_test_queue
 from sre_core import clock, metrics
 from sre_core.machine import Machine
 
+from .resources.life import until
+
 HOOK, TEAM = "https://hooks.example.com/sre", "team@example.com"
 MODEL = {"reasoner": "openai", "model": "scripted-1", "url": "http://127.0.0.1:9/v1"}
 
@@ -31,7 +35,7 @@ MODEL = {"reasoner": "openai", "model": "scripted-1", "url": "http://127.0.0.1:9
 @pytest.fixture
 def monitored(engine: Engine) -> Engine:
     """A deployment that is watched."""
-    watched = {"enabled": "always", "traces": "xray"}
+    watched = {"enabled": "always", "traces": "xray", "outside_check": True}
     engine.sections = {"monitoring": watched, "alerts": {"email": TEAM, "url": HOOK}, "assistant": MODEL}
     return engine
 
@@ -81,11 +85,30 @@ def put(engine: Engine, metric: str, *values: float, every: int = 300, **dimensi
     engine.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
 
 
+def await_no_answer(engine: Engine) -> None:
+    """Wait until the local AWS, which asks the address of a machine that runs nothing, has raised the alarm by itself."""
+    assert until(lambda: state_of(engine, "outside") == "ALARM")
+    asked = engine.client("route53").get_health_check_status(HealthCheckId=engine.id_of("outside_check"))
+    assert asked["HealthCheckObservations"][0]["StatusReport"]["Status"].startswith("Failure")
+
+
+def raise_again(engine: Engine, name: str) -> None:
+    """Have an alarm evaluated once more, on the same data."""
+    engine.client("cloudwatch").set_alarm_state(AlarmName=f"{engine.id}-{name}", StateValue="OK", StateReason="looked at once more")
+    assert state_of(engine, name) == "ALARM"
+
+
+def state_of(engine: Engine, name: str) -> str:
+    return str(engine.client("cloudwatch").describe_alarms(AlarmNames=[f"{engine.id}-{name}"])["MetricAlarms"][0]["StateValue"])
+
+
 def test_every_alarm_is_raised_and_told(monitored: Engine) -> None:
     """Real data raise each one, and its message says what to do first. Drift is repaired, and nothing is left in the end."""
     monitored.deploy()
+    await_no_answer(monitored)
     inbox, machine = Inbox(monitored), monitored.id_of("instance")
     raised = {
+        "outside": lambda: raise_again(monitored, "outside"),
         "slow": lambda: [log_requests(monitored, "200", seconds=45.5, minutes_ago=age) for age in (10, 5, 0)],
         "errors": lambda: log_requests(monitored, *["502"] * 5, "200"),
         "refusals": lambda: log_requests(monitored, *["401"] * 49, "403"),
@@ -110,6 +133,7 @@ def test_every_alarm_is_raised_and_told(monitored: Engine) -> None:
     _judge_dashboard(monitored)
     _judge_commands(monitored)
     _judge_machine(monitored)
+    _judge_gateway(monitored)
     _judge_drift(monitored)
     _judge_end(monitored)
 
@@ -207,6 +231,7 @@ def _judge_machine(monitored: Engine) -> None:
     collected = config["logs"]["logs_collected"]
     entries = [*collected["files"]["collect_list"], *collected["journald"]["collect_list"]]
     groups = {group["logGroupName"] for group in monitored.client("logs").describe_log_groups(logGroupNamePrefix=id)["logGroups"]}
+    assert groups == {metrics.log_group(id, name) for name in metrics.LOG_GROUPS}
     assert {entry["log_group_name"] for entry in entries} == groups
     alarms = monitored.client("cloudwatch").describe_alarms(AlarmNamePrefix=id)["MetricAlarms"]
     of_agent = {
@@ -226,6 +251,43 @@ def _judge_machine(monitored: Engine) -> None:
     receiver = config["traces"]["traces_collected"]["otlp"]["http_endpoint"]
     assert {service.environment["SRE_TRACES"] for service in machine.services} == {f"http://{receiver}/v1/traces"}
     assert allowed["PutMetrics"]["Condition"] == {"StringEquals": {"cloudwatch:namespace": put["namespace"]}}
+
+
+def _judge_gateway(monitored: Engine) -> None:
+    """What the gateway is asked arrives in its log group, in the fields that AgentCore documents, and without the token."""
+    control = monitored.client("bedrock-agentcore-control")
+    gateway = control.get_gateway(gatewayIdentifier=monitored.id_of("gateway"))
+    token = _get_token(monitored)
+    asked = {"jsonrpc": "2.0", "id": 7, "method": "tools/list", "params": {}}
+    with httpx2.Client(verify=ssl.create_default_context(cafile=monitored.embedded.ca_file)) as http:
+        refused = http.post(gateway["gatewayUrl"], json=asked, headers={"authorization": "Bearer garbage"})
+        answered = http.post(gateway["gatewayUrl"], json=asked, headers={"authorization": f"Bearer {token}"})
+    assert (refused.status_code, answered.status_code) == (401, 200)
+    logs, group = monitored.client("logs"), metrics.gateway_log_group(monitored.id)
+    lines = [json.loads(event["message"]) for event in logs.filter_log_events(logGroupName=group)["events"]]
+    fields = {"resource_arn", "event_timestamp", "body", "account_id", "request_id", "trace_id", "span_id"}
+    assert all(line.keys() == fields and line["resource_arn"] == gateway["gatewayArn"] for line in lines)
+    denied, started, received, ended = lines
+    assert denied["body"] == {"isError": True, "log": "Invalid Bearer token", "id": "7"}
+    assert denied["request_id"] == refused.headers["x-amzn-requestid"]
+    assert started["body"]["requestBody"] == "{jsonrpc=2.0, id=7, method=tools/list, params={}}"
+    assert started["body"]["log"] == "Started processing request with requestId: 7"
+    assert received["body"]["log"] == "Received request for tools/list method"
+    assert ended["body"]["log"] == "Successfully processed request with requestId: 7"
+    assert ended["body"]["responseBody"].startswith("{jsonrpc=2.0, id=7, result={tools=[")
+    assert token not in json.dumps(lines)
+    [kept] = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert kept["retentionInDays"] == 30
+
+
+def _get_token(monitored: Engine) -> str:
+    """Get a token as the assistant does."""
+    pool, _, client = monitored.id_of("gateway_client").partition("/")
+    shown = monitored.client("cognito-idp").describe_user_pool_client(UserPoolId=pool, ClientId=client)["UserPoolClient"]
+    trust = ssl.create_default_context(cafile=monitored.embedded.ca_file)
+    discovery = httpx2.get(f"{monitored.embedded.endpoint}/{pool}/.well-known/openid-configuration", verify=trust).json()
+    form = {"grant_type": "client_credentials", "client_id": client, "client_secret": shown["ClientSecret"]}
+    return str(httpx2.post(discovery["token_endpoint"], data=form, verify=trust).json()["access_token"])
 
 
 def _policy_name(monitored: Engine, role: str) -> str:
@@ -274,7 +336,12 @@ def _judge_end(monitored: Engine) -> None:
     id = monitored.id
     assert not monitored.client("cloudwatch").describe_alarms(AlarmNamePrefix=id)["MetricAlarms"]
     assert not monitored.client("cloudwatch").list_dashboards(DashboardNamePrefix=id)["DashboardEntries"]
-    assert not monitored.client("logs").describe_log_groups(logGroupNamePrefix=id)["logGroups"]
+    for prefix in (id, metrics.gateway_log_group(id)):
+        assert not monitored.client("logs").describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
+    logs = monitored.client("logs")
+    assert not [each for each in logs.describe_delivery_sources()["deliverySources"] if id in each["name"]]
+    assert not [each for each in logs.describe_deliveries()["deliveries"] if id in each["deliverySourceName"]]
+    assert not [check for check in monitored.client("route53").list_health_checks()["HealthChecks"] if id in check["CallerReference"]]
     assert not [topic for topic in monitored.client("sns").list_topics()["Topics"] if id in topic["TopicArn"]]
 
 

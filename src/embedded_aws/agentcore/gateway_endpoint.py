@@ -6,11 +6,12 @@ import contextlib
 import json
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from embedded_aws.agentcore import mcp
+from embedded_aws.agentcore.application_logs import STREAM, RequestLog
 from embedded_aws.agentcore.catalog import Catalogs
 from embedded_aws.agentcore.jwt_authorizer import Denied, TokenChecker
 from embedded_aws.agentcore.mcp import Era, Message, RpcError
@@ -41,12 +42,15 @@ class GatewayEndpoint:
         catalogs: Catalogs,
         methods: Methods,
         checker_of: Callable[[str], TokenChecker],
+        *,
+        deliver_logs: Callable[[str, str, Sequence[str]], None],
     ) -> None:
         self._gateway_id = gateway_id
         self._registry = registry
         self._catalogs = catalogs
         self._methods = methods
         self._checker_of = checker_of
+        self._deliver_logs = deliver_logs
         self._sessions = Sessions()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,15 +79,24 @@ class GatewayEndpoint:
     async def _mcp(self, scope: Scope, receive: Receive, headers: Headers, gateway: Gateway) -> Response:
         try:
             # Read before the token is checked: the refusal must contain the id of the request.
-            message = mcp.decode(await read_body(receive, _BODY_AT_MOST)) if scope["method"] == "POST" else None
+            body = await read_body(receive, _BODY_AT_MOST) if scope["method"] == "POST" else b""
         except TooLarge:
             request_id = self._report(scope, Denied("body_too_large", 413))
             return json_response(413, _plain_error("The request is larger than 6 MB."), ("connection", "close"), (_REQUEST_ID, request_id))
+        message = mcp.decode(body) if scope["method"] == "POST" else None
         denied = await self._authorize(headers, gateway) or self._check_policy(scope, gateway)
         if denied:
             request_id = self._report(scope, denied)
+            self._log(gateway, RequestLog(gateway.arn, request_id, mcp.id_in(message)).refuse(_refusal(denied)))
             return _unauthorized_response(denied, headers, gateway, mcp.id_in(message), request_id)
-        return await self._serve(scope["method"], message, headers, gateway)
+        log = RequestLog(gateway.arn, str(uuid.uuid4()), mcp.id_in(message))
+        response = await self._serve(scope["method"], message, headers, gateway)
+        if isinstance(message, Message) and not (message.is_notification or message.is_answer):
+            self._log(gateway, log.perform(message.method, body, response.body))
+        return response
+
+    def _log(self, gateway: Gateway, lines: Iterable[str]) -> None:
+        self._deliver_logs(gateway.arn, STREAM, tuple(lines))
 
     async def _authorize(self, headers: Headers, gateway: Gateway) -> Denied | None:
         authorizer = gateway.authorizer
@@ -177,12 +190,19 @@ def _check_media_types(headers: Headers) -> Response | None:
     return None
 
 
+def _refusal(denied: Denied) -> str:
+    """Name a refusal as the gateway does to its client, who learns no more than that."""
+    if denied.reason == _NOT_AUTHORIZED:
+        return "Access denied"
+    return "Invalid Bearer token" if denied.status == 401 else "Insufficient scope"
+
+
 def _unauthorized_response(denied: Denied, headers: Headers, gateway: Gateway, rpc_id: str | int | None, request_id: str) -> Response:
     if denied.reason == _NOT_AUTHORIZED:
         # No other token would help, so that there is no challenge.
-        return json_response(403, mcp.error(rpc_id, RpcError(mcp.UNAUTHORIZED, "Access denied")), (_REQUEST_ID, request_id))
+        return json_response(403, mcp.error(rpc_id, RpcError(mcp.UNAUTHORIZED, _refusal(denied))), (_REQUEST_ID, request_id))
     error = "invalid_token" if denied.status == 401 else denied.reason
-    message = "Invalid Bearer token" if denied.status == 401 else "Insufficient scope"
+    message = _refusal(denied)
     scopes = gateway.authorizer.scopes if gateway.authorizer else ()
     scope = f' scope="{" ".join(scopes)}",' if scopes else ""
     metadata = f'resource_metadata="https://{headers["host"]}{_METADATA_PATH}"'

@@ -63,7 +63,32 @@ def _cognito(call: Call, state: ResourceState) -> Iterator[Demand]:
         yield from demand_tagging(call, "TagResource", call.arn("userpool/*"))
 
 
+def _log_delivery(call: Call) -> Iterator[Demand]:
+    """List what a delivery of logs must be allowed: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-vended-logs-permissions-V2.html."""
+    if call.operation.startswith("Describe"):
+        yield from demand_on(call)
+    elif call.operation == "CreateDelivery":
+        source, created = call.arn(f"delivery-source:{call.text('deliverySourceName')}"), call.arn("delivery:*")
+        yield from demand_on(call, source, call.text("deliveryDestinationArn"), created)
+        yield from demand_tagging(call, "TagResource", created)
+        # CloudWatch Logs lets itself write into the group, as the caller.
+        yield Demand("logs:DescribeResourcePolicies")
+        yield Demand("logs:PutResourcePolicy", call.arn("log-group:*"))
+    elif id := call.text("id"):
+        yield from demand_on(call, call.arn(f"delivery:{id}"))
+    else:
+        part = "delivery-source" if "Source" in call.operation else "delivery-destination"
+        resource = call.arn(f"{part}:{call.text('name')}")
+        yield from demand_on(call, resource)
+        yield from demand_tagging(call, "TagResource", resource)
+        if ":bedrock-agentcore:" in (arn := call.text("resourceArn")):
+            yield Demand("bedrock-agentcore:AllowVendedLogDeliveryForResource", arn)
+
+
 def _logs(call: Call, state: ResourceState) -> Iterator[Demand]:
+    if "Deliver" in call.operation:
+        yield from _log_delivery(call)
+        return
     group, stream = call.text("logGroupName"), call.text("logStreamName")
     # A log group is authorized as all of its streams: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
     groups = [
@@ -111,6 +136,10 @@ def _budgets(call: Call, state: ResourceState) -> Iterator[Demand]:
 
 
 def _route53(call: Call, state: ResourceState) -> Iterator[Demand]:
+    if "HealthCheck" in call.operation or call.text("ResourceType") == "healthcheck":
+        checks = (*call.texts("HealthCheckId"), *call.texts("ResourceId"), *call.texts("ResourceIds"))
+        yield from demand_on(call, *(f"arn:aws:route53:::healthcheck/{check}" for check in checks))
+        return
     id = call.text("HostedZoneId", "Id").rpartition("/")[2]
     kind = "change" if call.operation == "GetChange" else "hostedzone"
     resource = f"arn:aws:route53:::{kind}/{id}" if id else ANY

@@ -16,6 +16,7 @@ from embedded_aws.strict import (
     eks,
     iam,
     kms,
+    log_delivery,
     logs,
     randomness,
     route53,
@@ -86,7 +87,7 @@ def _apply(addresses: LoopbackAddresses) -> None:
     budgets.add_tag_operations()
     cost_explorer.add_cost_allocation_tags()
     _apply_login()
-    _apply_monitoring()
+    _apply_monitoring(addresses)
 
 
 def _apply_login() -> None:
@@ -108,7 +109,11 @@ def _apply_login() -> None:
     cognito.add_client_secret_operations()
 
 
-def _apply_monitoring() -> None:
+def _apply_monitoring(addresses: LoopbackAddresses) -> None:
+    route53.keep_caller_references(addresses)
+    route53.count_updates_of_health_checks()
+    route53.tag_existing_health_checks()
+    route53.show_answers_of_endpoints()
     cloudwatch.act_on_state_changes()
     cloudwatch.keep_state_of_replaced_alarms()
     cloudwatch.evaluate_alarms()
@@ -117,6 +122,8 @@ def _apply_monitoring() -> None:
     logs.replace_metric_filters()
     logs.add_key_operations()
     logs.answer_insights()
+    log_delivery.deliver_logs_of_gateways()
+    log_delivery.keep_parts_of_deliveries()
     cloudwatch.compute_percentiles()
     cloudwatch.answer_metric_data()
     cloudwatch.list_each_metric_once()

@@ -24,11 +24,13 @@ from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import use_account
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import require_known
+from sre_agent_deploy.monitoring import OUTSIDE
 from sre_agent_deploy.report.readiness import Item
 from sre_agent_deploy.resource import BACKUP_TAG, tags_of
 from sre_agent_deploy.resources.certificate import read_stored
 from sre_agent_deploy.resources.ec2_boot import Status, own_uri, read_report
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
+from sre_agent_deploy.resources.route53_health_check import read_status
 from sre_agent_deploy.resources.sns_topic import list_subscriptions
 from sre_agent_deploy.tls import expiry
 from sre_core import clock
@@ -36,7 +38,7 @@ from sre_core.problem import Problem, Refused
 
 type Answer[T] = T | Problem
 # What a local deployment has not: a machine to update, an account to protect, and costs.
-_NOT_LOCAL = ("mfa", "updates", "patches", "budget")
+_NOT_LOCAL = ("mfa", "updates", "patches", "budget", "outside")
 SECRET_DAYS = 90
 _UPDATED_WITHIN = timedelta(days=3)
 EVERY_WEEK = timedelta(days=7)
@@ -61,6 +63,8 @@ class Facts:
     data_backup: Answer[datetime | None]
     """When the last data backup was made; None where the deployment has no record of one."""
     alarms: Answer[tuple[str, ...]]
+    outside: Answer[tuple[int, int] | None] = None
+    """How many places of the world got an answer of the front door, and how many asked; None where none asks."""
     receivers: Answer[Mapping[str, bool]]
     """Whether each receiver of the alarms has confirmed."""
     mfa: Answer[bool]
@@ -95,6 +99,7 @@ def _look(aws: Aws, state: State) -> Facts:
         backups=tuple(path.name for path in list_backups(Path(state.config_file))),
         data_backup=ask(_read_backup_time, _id(state, "security_group")),
         alarms=ask(_list_alarms, state.deployment),
+        outside=ask(_ask_outside, _id(state, OUTSIDE)),
         receivers=ask(_list_receivers, _of_kind(state, "AWS::SNS::Topic")),
         mfa=ask(_has_mfa),
         patches=ask(_count_missing_patches, _id(state, "instance")),
@@ -128,6 +133,10 @@ def _list_alarms(aws: Aws, deployment: str) -> tuple[str, ...]:
 
 def _list_receivers(aws: Aws, topics: tuple[Record, ...]) -> Mapping[str, bool]:
     return {endpoint: bool(arn) for topic in topics for endpoint, arn in list_subscriptions(aws, topic.id)}
+
+
+def _ask_outside(aws: Aws, check: str) -> tuple[int, int] | None:
+    return read_status(aws, check) if check else None
 
 
 def _has_mfa(aws: Aws) -> bool:
@@ -197,6 +206,7 @@ def _items(facts: Facts) -> Iterator[Item]:
     yield _answered(facts.data_backup, "data-backup", "Data backed up this week", partial(_judge_backup, facts.now), BACK_UP)
     yield _certificate(facts)
     yield _answered(facts.alarms, "alarms", "Alarms exist", lambda names: (bool(names), f"{len(names)} alarms"), _SET_EMAIL)
+    yield _answered(facts.outside, "outside", "It is asked from outside, and answers", _judge_outside, _ASK_OUTSIDE)
     yield _answered(facts.receivers, "subscriptions", "Alarm receivers confirmed", _judge_receivers, _CONFIRM)
     yield Item("alarms-tested", "An alarm's message has arrived", "open", "nothing proves that a person read one", _TEST_ALARM)
     yield _answered(facts.mfa, "mfa", "The account's root user has MFA", lambda on: (on, f"AccountMFAEnabled is {int(on)}"), _SET_MFA)
@@ -217,6 +227,7 @@ PRACTISE = "sre-agent-deploy restore BACKUP --data, in an account for tests"
 BACK_UP = "sre-agent-deploy backup --data"
 _SET_EMAIL = "sre-agent-deploy set alerts.email you@example.com, then sre-agent-deploy deploy"
 _TEST_ALARM = "sre-agent-deploy alarms test"
+_ASK_OUTSIDE = "sre-agent-deploy set monitoring.outside_check true, then sre-agent-deploy deploy; in other regions than us-east-1 your own"
 _CONFIRM = "open the mail of AWS Notifications at that address, and confirm it"
 _SET_BUDGET = "sre-agent-deploy set limits.monthly_usd 100"
 _SET_MFA = "sign in as the root user: IAM > Security recommendations > Add MFA"
@@ -249,6 +260,14 @@ def _judge_receivers(receivers: Mapping[str, bool]) -> tuple[bool, str]:
     if waiting:
         return False, f"not confirmed: {', '.join(waiting)}"
     return bool(receivers), f"{len(receivers)} confirmed" if receivers else "no receivers"
+
+
+def _judge_outside(places: tuple[int, int] | None) -> tuple[bool, str]:
+    if places is None:
+        return False, "nothing of this deployment asks from outside"
+    answered, asked = places
+    # The share below which Route 53 calls an endpoint unhealthy.
+    return bool(asked) and answered / asked > 0.18, f"{answered} of {asked} places got an answer"
 
 
 def _judge_ssh(ranges: tuple[str, ...] | None) -> tuple[bool, str]:

@@ -13,7 +13,7 @@ from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, i
 from sre_agent_deploy.config.field_syntax import AVAILABILITY_ZONE
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import XRAY, AlertsConfig, LimitsConfig, MonitoringConfig
-from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
+from sre_agent_deploy.config.regions import BUDGETS_IN_USD, HEALTH_CHECKS_IN, partition_of
 from sre_agent_deploy.config.secret_reference import SecretReference
 
 MOST_TAGS = 40  # AWS allows 50; ours and Amazon's own need the rest
@@ -125,6 +125,30 @@ def alert_faults(limits: LimitsConfig, alerts: AlertsConfig, monitored: bool) ->
         what=f"Nothing is sent to alerts.{field}.",
         why="There are no alarms: monitoring.enabled is never, or it is auto and this is local mode.",
         do=("Set monitoring.enabled to always: then alarms are sent there.", *budget, f"Or leave alerts.{field} empty."),
+    )
+
+
+def outside_check_faults(monitoring: MonitoringConfig, region: str, monitored: bool) -> Iterator[Fault]:
+    """Yield a fault for a question from outside of which no alarm could be sent: in another region, or without monitoring."""
+    if not monitoring.outside_check or (monitored and region == HEALTH_CHECKS_IN):
+        return
+    elsewhere = (
+        f"Route 53 reports its health checks in {HEALTH_CHECKS_IN} alone, and an alarm sends only to a topic of its own region. "
+        f"The topic of this deployment is in {region}."
+    )
+    unwatched = "There are no alarms: monitoring.enabled is never, or it is auto and this is local mode or there is no recipient."
+    yield Fault(
+        code="CONFIG-OUTSIDE-CHECK",
+        path=("monitoring", "outside_check"),
+        what="monitoring.outside_check has no alarm to raise.",
+        why=elsewhere if monitored else unwatched,
+        do=(
+            "Set it to false.",
+            "Let a program outside of this deployment ask https://DOMAIN/ping instead."
+            if monitored
+            else "Or set alerts.email, or monitoring.enabled to always.",
+        ),
+        correction="false",
     )
 
 

@@ -14,6 +14,7 @@ from sre_agent_deploy.config.consistency import (
     certificate_faults,
     instance_type_faults,
     network_faults,
+    outside_check_faults,
     tag_faults,
     trace_faults,
 )
@@ -294,6 +295,7 @@ class Config(Section):
         yield from budget_faults(self.limits, self.alerts, self.aws.region)
         yield from alert_faults(self.limits, self.alerts, self.is_monitored(mode))
         yield from trace_faults(self.monitoring, mode, self.is_monitored(mode))
+        yield from outside_check_faults(self.monitoring, self.aws.region, self.is_monitored(mode))
         yield from certificate_faults(self.tls, self.deployment, mode)
         yield from tag_faults(self.tags)
 

@@ -106,6 +106,12 @@ class MonitoringConfig(Section):
         console=KMS_KEY.found,
     )
     p95_seconds: float = setting(30.0, "An alarm is raised if 5 % of the requests take longer than this, for 15 minutes.", example="30")
+    outside_check: bool = setting(
+        False,
+        "Route 53 asks the front door from several places of the world, and an alarm is raised if it does not answer (about 1.60 US "
+        "dollars a month). Only with aws.region us-east-1.",
+        example="true",
+    )
     refusals: int = setting(50, "An alarm is raised if this many requests are refused (401, 403, 429) within 5 minutes.", example="50")
     traces: str = setting(
         "",

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 
+HEALTH_CHECKS_IN = "us-east-1"
+"""The region in which Route 53 reports its health checks; an alarm watches metrics of its own region, and sends to topics of it."""
+
 PARTITIONS: dict[str, tuple[str, ...]] = {
     "aws": (
         "af-south-1",

@@ -87,11 +87,18 @@ PLACES: Mapping[str, Place] = {
     "AWS::Route53::RecordSet": Place(
         "route53/v2/hostedzones", "The zone lists both records; `dig +short NAME` answers the address.", everywhere=True
     ),
+    "AWS::Route53::HealthCheck": Place(
+        "route53/healthchecks/home#/create-health-check", "The list shows the health check as Healthy after some minutes.", everywhere=True
+    ),
     "AWS::SNS::Topic": Place(
         "sns/v3/home?region={region}#/create-topic", "The topic is in the list, and each of its subscriptions is Confirmed."
     ),
     "AWS::Logs::LogGroup": Place(
         "cloudwatch/home?region={region}#logsV2:log-groups/create-log-group", "The log group is in the list, with this retention."
+    ),
+    **dict.fromkeys(
+        ("AWS::Logs::DeliverySource", "AWS::Logs::DeliveryDestination", "AWS::Logs::Delivery"),
+        Place("cloudshell/home?region={region}", "The command ended without an error; the gateway's page lists it under Log delivery."),
     ),
     "AWS::Logs::MetricFilter": Place(
         "cloudwatch/home?region={region}#logsV2:log-groups", "The log group's Metric filters show it with this pattern and metric."

@@ -20,6 +20,7 @@ from sre_agent_deploy.resource import (
     cfn,
     tags_of,
 )
+from sre_agent_deploy.resources.route53_health_check import HealthCheck
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Alarm(Defaults):
     ADOPTS_SILENTLY: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"alarm_name"})
     UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"alarm_name"})
+    # An alarm whose metric ends with what it watches would be raised by a cleanup.
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({HealthCheck.KIND})
     MOST_TAGS: ClassVar[int] = 50
 
     name: str

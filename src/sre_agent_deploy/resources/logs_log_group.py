@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 _GONE = ("ResourceNotFoundException",)
+# How the names of groups begin into which AWS's services deliver their own logs.
+_VENDED = "/aws/vendedlogs/"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogGroup(Defaults):
-    """Keeps one kind of log of the deployment's machines for a number of days."""
+    """Keeps one kind of log of the deployment for a number of days."""
 
     KIND: ClassVar[str] = "AWS::Logs::LogGroup"
     UNIQUE: ClassVar[bool] = True
@@ -47,8 +50,8 @@ class LogGroup(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        pages = aws.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=deployment)
-        tagged = [(group["logGroupName"], _read_tags(aws, group)) for page in pages for group in page["logGroups"]]
+        groups = [group for prefix in (deployment, _VENDED + deployment) for group in _list(aws, prefix)]
+        tagged = [(group["logGroupName"], _read_tags(aws, group)) for group in groups]
         return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
@@ -136,8 +139,12 @@ class LogGroup(Defaults):
 
 def _find(aws: Aws, name: str) -> Any:
     """Return what CloudWatch Logs shows of the group of exactly this name, or None."""
-    pages = aws.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=name)
-    return next((group for page in pages for group in page["logGroups"] if group["logGroupName"] == name), None)
+    return next((group for group in _list(aws, name) if group["logGroupName"] == name), None)
+
+
+def _list(aws: Aws, prefix: str) -> Iterator[Any]:
+    pages = aws.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
+    return (group for page in pages for group in page["logGroups"])
 
 
 def _arn(group: Any) -> str:

@@ -44,7 +44,9 @@ class MetricFilter(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        return tuple(found for group in LogGroup.owned(aws, deployment) for found in _list_filters(aws, group.id))
+        # Its id begins with the group's name and a slash. Groups with slashes have no filters of ours.
+        groups = [group.id for group in LogGroup.owned(aws, deployment) if "/" not in group.id]
+        return tuple(found for group in groups for found in _list_filters(aws, group))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:

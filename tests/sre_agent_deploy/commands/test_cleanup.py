@@ -119,7 +119,12 @@ BEFORE = {
     "AWS::EC2::Subnet": {"AWS::EC2::VPC", "AWS::EC2::RouteTable"},
     "AWS::EC2::EIPAssociation": {"AWS::EC2::Instance", "AWS::EC2::EIP"},
     "AWS::Route53::RecordSet": {"AWS::EC2::EIP", "AWS::EC2::EIPAssociation", "AWS::Cognito::UserPoolDomain"},
+    "AWS::Route53::HealthCheck": {"AWS::EC2::Instance"},
+    "AWS::CloudWatch::Alarm": {"AWS::Route53::HealthCheck"},
     "AWS::Logs::MetricFilter": {"AWS::Logs::LogGroup"},
+    "AWS::Logs::DeliverySource": {"AWS::BedrockAgentCore::Gateway"},
+    "AWS::Logs::DeliveryDestination": {"AWS::Logs::LogGroup"},
+    "AWS::Logs::Delivery": {"AWS::Logs::DeliverySource", "AWS::Logs::DeliveryDestination"},
 }
 
 

@@ -38,7 +38,7 @@ def facts(**changes: Any) -> Facts:
     )  # fmt: skip
     well = Facts(
         state=state, now=NOW, backups=("config-1.zip",), data_backup=NOW - timedelta(days=1),
-        alarms=("sre-1-disk",), receivers={"ann@example.com": True},
+        alarms=("sre-1-disk",), outside=(16, 16), receivers={"ann@example.com": True},
         mfa=True, patches=0, updates=UPDATED, ssh_from=(),
         private_bucket=True, secrets={"backend_key": NOW - timedelta(days=10)},
         certificate=Lifetime(NOW - timedelta(days=30), NOW + timedelta(days=60)),
@@ -58,6 +58,8 @@ def test_all_is_well() -> None:
         ("data-backup", {"data_backup": None}),
         ("data-backup", {"data_backup": NOW - timedelta(days=8)}),
         ("alarms", {"alarms": ()}),
+        ("outside", {"outside": None}),
+        ("outside", {"outside": (2, 16)}),
         ("subscriptions", {"receivers": {"ann@example.com": False}}),
         ("subscriptions", {"receivers": {}}),
         ("mfa", {"mfa": False}),
@@ -109,7 +111,7 @@ def test_a_local_deployment() -> None:
     """Nothing is asked for that it does not have: a machine, an account of Amazon's, costs."""
     everywhere = facts()
     here = replace(everywhere, state=replace(everywhere.state, mode="local"))
-    assert {item.id for item in judge(everywhere)} - {item.id for item in judge(here)} == {"mfa", "updates", "patches", "budget"}
+    assert {item.id for item in judge(everywhere)} - {item.id for item in judge(here)} == {"mfa", "updates", "patches", "budget", "outside"}
     assert {task.id for task in plan_maintenance(everywhere)} - {task.id for task in plan_maintenance(here)} == {"updates"}
 
 

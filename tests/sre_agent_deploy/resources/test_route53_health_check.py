@@ -1,0 +1,56 @@
+"""The health check that asks from outside: whose it is before it has tags, and after a person made it by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.resource import compare_tags, tags_of
+from sre_agent_deploy.resources.route53_health_check import HealthCheck
+
+from .conftest import Marked
+from .life import born, configured, drift, lives_and_dies, read, refused, repairs
+
+
+@pytest.fixture
+def check() -> HealthCheck:
+    return HealthCheck(name="outside_check", domain="sre.example.com", resource_path="/ping")
+
+
+def test_a_health_check_from_birth_to_death(aws: Aws, marked: Marked, check: HealthCheck) -> None:
+    """It is found without a tag, by its caller reference, and goes without a trace; what AWS changes in place is repaired."""
+    repairs(aws, check, born(aws, check, marked("outside_check")), resource_path="/other", port=8443, inverted=True)
+    lives_and_dies(aws, check, marked("other"))
+
+
+def test_a_creation_that_was_sent_twice(aws: Aws, marked: Marked, check: HealthCheck, deployment: str) -> None:
+    """The same mark makes one check; its tags follow, and stay its owner's where a person has removed one."""
+    mark = marked("outside_check")
+    id = check.create(aws, mark)
+    assert check.create(aws, mark) == id
+    seen = read(aws, check, id)
+    changes = compare_tags(replace(mark, extra={"team": "red"}).tags(10), seen.tags or {})
+    HealthCheck.set_tags(aws, id, changes)
+    tags = tags_of(aws.client("route53").list_tags_for_resource(ResourceType="healthcheck", ResourceId=id)["ResourceTagSet"]["Tags"])
+    assert tags == {**mark.tags(), "team": "red"}
+    aws.client("route53").change_tags_for_resource(ResourceType="healthcheck", ResourceId=id, RemoveTagKeys=list(mark.tags()))
+    assert read(aws, check, id).owner(deployment) == "us"
+    HealthCheck.delete(aws, id)
+    assert refused(aws, check, mark).context["aws_code"] == "HealthCheckAlreadyExists"
+
+
+def test_a_health_check_that_was_made_by_hand(aws: Aws, marked: Marked, check: HealthCheck, deployment: str) -> None:
+    """Its tags alone say whose it is; without them it is a stranger's."""
+    route53 = aws.client("route53")
+    settings = {"Type": "HTTPS", "FullyQualifiedDomainName": check.domain, "Port": 443, "ResourcePath": "/", "EnableSNI": True}
+    by_console = route53.create_health_check(CallerReference=f"{deployment} by hand", HealthCheckConfig=settings)["HealthCheck"]["Id"]  # type: ignore[arg-type]  # its stubs want literals
+    assert HealthCheck.owned(aws, deployment) == ()
+    assert read(aws, check, by_console).owner(deployment) == "stranger"
+    route53.change_tags_for_resource(ResourceType="healthcheck", ResourceId=by_console, AddTags=marked("outside_check").tag_list())
+    assert [(owned.id, owned.name) for owned in HealthCheck.owned(aws, deployment)] == [(by_console, "outside_check")]
+    assert {entry.field for entry in drift(aws, check, by_console)} == {"resource_path"}
+    configured(aws, check, by_console)
+    assert drift(aws, check, by_console) == ()
+    HealthCheck.delete(aws, by_console)
