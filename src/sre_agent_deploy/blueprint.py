@@ -29,7 +29,7 @@ from sre_agent_deploy.names import (
     moves_by_name,
     prefix,
 )
-from sre_agent_deploy.network import declare_network, list_places, vpc_cidr, vpc_id
+from sre_agent_deploy.network import declare_endpoints, declare_network, list_places, vpc_cidr, vpc_id
 from sre_agent_deploy.policies import (
     bucket_key_statements,
     gateway_role_statements,
@@ -68,6 +68,7 @@ from sre_core import release, tracing
 def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
     """Declare every resource of this deployment. The deployment's id is its name in AWS: in tags, names and paths."""
     id = facts.deployment_id(config.name)
+    endpoints = declare_endpoints(config, facts, id, instance_statements(config, facts, id))
     return Blueprint(
         id,
         (
@@ -87,7 +88,8 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
             *access_entries(config),
             *declare_network(config, facts),
             security_group(config, facts, id),
-            instance(config, facts, id),
+            *endpoints,
+            instance(config, facts, id, after=tuple(item.name for item in endpoints)),
             *machine_address(config),
             association(),
             *dns(config),
@@ -247,24 +249,30 @@ def s3_object(config: Config, id: str, name: str, *, key: LaterText, body: Later
     )
 
 
+def instance_statements(config: Config, facts: AccountFacts, id: str) -> tuple[Statement, ...]:
+    """List what the instance may do; its VPC endpoints let through the same."""
+    where = (facts.partition, facts.region, facts.account_id)
+    return (
+        *instance_role_statements(prefix(config, id), api_key(config).secret_arn, _list_own_secrets(config)),
+        *bucket_key_statements(facts.region, config.gateway.kms_key_arn, "kms:GenerateDataKey"),
+        *metric_statements(id),
+        *(_order_statements(config, facts) if config.tls.source == "letsencrypt" else ()),
+        *(() if config.assistant.on_runtime else model_statements(*where, config.assistant.models)),
+        *source_statements(*where, chain.from_iterable(config.services.live().values())),
+        *(log_statements() if config.is_monitored(config.mode) else ()),
+        *(trace_statements() if config.monitoring.traces == XRAY else ()),
+    )
+
+
 def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
-    path, where = f"/sre-agent/{id}/", (facts.partition, facts.region, facts.account_id)
+    path = f"/sre-agent/{id}/"
     role = IamRole(
         name="instance_role",
         role_name=f"{id}-instance",
         path=path,
         service="ec2.amazonaws.com",
         permissions_boundary=config.aws.permissions_boundary,
-        statements=(
-            *instance_role_statements(prefix(config, id), api_key(config).secret_arn, _list_own_secrets(config)),
-            *bucket_key_statements(facts.region, config.gateway.kms_key_arn, "kms:GenerateDataKey"),
-            *metric_statements(id),
-            *(_order_statements(config, facts) if config.tls.source == "letsencrypt" else ()),
-            *(() if config.assistant.on_runtime else model_statements(*where, config.assistant.models)),
-            *source_statements(*where, chain.from_iterable(config.services.live().values())),
-            *(log_statements() if config.is_monitored(config.mode) else ()),
-            *(trace_statements() if config.monitoring.traces == XRAY else ()),
-        ),
+        statements=instance_statements(config, facts, id),
         managed_policies=(f"arn:{facts.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),
     )
     profile = InstanceProfile(
@@ -311,7 +319,8 @@ def security_group(config: Config, facts: AccountFacts, id: str) -> Item:
     return Item(declared, named=config.aws.security_group_id)
 
 
-def instance(config: Config, facts: AccountFacts, id: str) -> Item:
+def instance(config: Config, facts: AccountFacts, id: str, *, after: tuple[str, ...] = ()) -> Item:
+    """Declare the machine. It boots once its endpoints work: their names lead nowhere before."""
     place, *fallbacks = list_places(config, facts)
     status_uri = text(f"s3://{{bucket}}/{prefix(config, id)}/status/", bucket=Ref("bucket", "bucket_name"))
     return Item(
@@ -328,7 +337,8 @@ def instance(config: Config, facts: AccountFacts, id: str) -> Item:
             key_name=config.deployment.key_name,
             status_uri=status_uri,
             operating_system="" if config.deployment.ami_id else config.deployment.operating_system,
-        )
+        ),
+        after=after,
     )
 
 

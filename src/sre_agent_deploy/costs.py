@@ -10,6 +10,7 @@ from typing import Any
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
+from sre_agent_deploy.resources.ec2_vpc_endpoint import VpcEndpoint
 
 HOURS = 730
 """The hours of a month, as AWS's own calculator counts them."""
@@ -33,6 +34,7 @@ INSTANCE_HOUR: Mapping[str, float] = {
 }
 GP3_GB_MONTH = 0.08  # https://aws.amazon.com/ebs/pricing/
 ADDRESS_HOUR = 0.005  # https://aws.amazon.com/vpc/pricing/: each public IPv4 address
+ENDPOINT_HOUR, ENDPOINT_GB = 0.01, 0.01  # https://aws.amazon.com/privatelink/pricing/: each zone of an interface; S3's gateway is free
 SECRET_MONTH = 0.40  # https://aws.amazon.com/secrets-manager/pricing/
 SECRET_CALLS_MONTH = 1.30  # docs/concepts/costs.md: the machine looks every half minute
 # Programs' tokens are charged; their app clients are no longer: https://docs.aws.amazon.com/cognito/latest/developerguide/tracking-cost.html
@@ -97,10 +99,12 @@ class Estimate:
 def estimate_cost(config: Config, wanted: Blueprint) -> Estimate:
     """Estimate a deployment. What the configuration names exists already, and is not charged for this deployment."""
     ours = [item.resource for item in wanted if not item.named]
+    addresses = sum(len(resource.subnet_ids) for resource in ours if isinstance(resource, VpcEndpoint))
     instance = next(resource for resource in ours if isinstance(resource, Ec2Instance))
     unknown = () if instance.instance_type in INSTANCE_HOUR else (f"the price of {instance.instance_type}",)
     counts = Counter(resource.KIND for resource in ours)
-    lines = (*_machine_lines(instance), *_other_lines(counts))
+    endpoints = Line("interface endpoint, in each zone", addresses, ENDPOINT_HOUR * HOURS, "calls of AWS stay in Amazon's network")
+    lines = (*_machine_lines(instance), *_other_lines(counts), endpoints)
     return Estimate(tuple(line for line in lines if line.usd), tuple(_usages(config, counts)), unknown)
 
 
@@ -136,6 +140,8 @@ def _usages(config: Config, counts: Counter[str]) -> Iterator[Usage]:
         yield Usage("logs", f"{LOG_GB:.2f} USD for a GB; a thousand requests an hour are about 0.15 GB a month")
     if config.deployment.hosted_zone_id:
         yield Usage("Route 53", "0.50 USD a month for your hosted zone, 0.40 USD for a million queries")
+    if config.aws.creates_network and config.aws.endpoints == "all":
+        yield Usage("interface endpoints", f"{ENDPOINT_GB} USD for a GB")
     if config.deployment.keep_previous:
         yield Usage("the machine before", f"the machine's lines once more, for {config.deployment.keep_previous} after an update")
     yield Usage("traffic to the internet", "0.09 USD for a GB, after 100 GB a month")

@@ -23,6 +23,7 @@ from sre_agent_deploy.names import gateway_name, has_custom_domain, prefix
 from sre_agent_deploy.policies import bucket_key_statements, model_statements
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
+from sre_agent_deploy.resources.ec2_vpc_endpoint import VpcEndpoint
 from sre_agent_deploy.resources.eks_access_entry import READERS, AccessEntry
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.policy_document import NO_CONDITIONS, Conditions, Statement, permissions_policy, render_json
@@ -83,7 +84,13 @@ _UNSCOPED = frozenset(
 )
 _EC2_READS_ONE = frozenset({"ec2:DescribeInstanceAttribute", "ec2:GetConsoleOutput"})
 # What each operation creates, and in what, which is the deployment's own too.
-_EC2_PARTS = {"CreateVpc": "vpc", "CreateInternetGateway": "internet-gateway", "CreateRouteTable": "route-table", "CreateSubnet": "subnet"}
+_EC2_PARTS = {
+    "CreateVpc": "vpc",
+    "CreateInternetGateway": "internet-gateway",
+    "CreateRouteTable": "route-table",
+    "CreateSubnet": "subnet",
+    "CreateVpcEndpoint": "vpc-endpoint",
+}
 _EC2_CREATES = ("AllocateAddress", "CreateSecurityGroup", "RunInstances", *_EC2_PARTS)
 _NETWORK_SERVICE = "network.bedrock-agentcore.amazonaws.com"
 # What gives a role permissions. The boundary itself is never taken off: iam:DeleteRolePermissionsBoundary is in no statement.
@@ -128,6 +135,7 @@ def list_statements(config: Config, plan: Blueprint, account_id: str) -> tuple[S
         *(replace(statement, actions=("bedrock:InvokeModel",)) for statement in models),
         *bucket_key_statements(config.aws.region, config.gateway.kms_key_arn, "kms:GenerateDataKey"),
         *_custom_domain_statements(config),
+        *_private_name_statements(plan, scopes.place),
         *_named_statements(config, scopes.place),
         *_network_statements(config, scopes.place),
     )
@@ -171,6 +179,17 @@ def _custom_domain_statements(config: Config) -> tuple[Statement, ...]:
         Statement("ServeCustomDomain", ("cloudfront:UpdateDistribution",), (ANY,), any_resource_because=because),
         Statement("ReadLoginCertificate", ("acm:DescribeCertificate",), (config.credentials.custom_domain_certificate,)),
     )
+
+
+def _private_name_statements(plan: Blueprint, place: Place) -> tuple[Statement, ...]:
+    """Let EC2 give an interface endpoint the service's usual name, in a hosted zone of AWS's.
+
+    Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html (CreateVpcEndpoint, dependent actions)
+    """
+    if not any(isinstance(item.resource, VpcEndpoint) and item.resource.private_dns for item in plan):
+        return ()
+    zones = f"arn:{place.partition}:route53:::hostedzone/*"
+    return (Statement("NameEndpoints", ("route53:AssociateVPCWithHostedZone",), (zones,)),)
 
 
 def split_policies(statements: Sequence[Statement]) -> tuple[dict[str, Any], ...]:

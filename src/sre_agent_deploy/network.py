@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.later import LaterText, Ref
+from sre_agent_deploy.policies import bucket_endpoint_statements, endpoint_statements
 from sre_agent_deploy.resources.ec2_instance import LaunchPlace
 from sre_agent_deploy.resources.ec2_internet_gateway import InternetGateway
 from sre_agent_deploy.resources.ec2_route_table import RouteTable
+from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
 from sre_agent_deploy.resources.ec2_subnet import Subnet
 from sre_agent_deploy.resources.ec2_vpc import Vpc
+from sre_agent_deploy.resources.ec2_vpc_endpoint import VpcEndpoint
+from sre_agent_deploy.resources.policy_document import Statement
 
 SUBNET_BITS = 4
 """Each subnet has a sixteenth of the addresses: the one that belongs to the letter of its Availability Zone."""
@@ -49,6 +53,45 @@ def _subnets(config: Config, facts: AccountFacts) -> Iterator[Subnet]:
 def _subnet_name(zone: str) -> str:
     """Name the subnet of an Availability Zone: in another zone there is another subnet, beside the one that is in use."""
     return f"subnet_{zone[-1]}" if zone and zone[-1] in _LETTERS else "subnet"
+
+
+def declare_endpoints(config: Config, facts: AccountFacts, id: str, of_role: Sequence[Statement]) -> tuple[Item, ...]:
+    """Declare the VPC endpoints that the configuration asks for: of S3, and of what else the machine's role calls."""
+    if not config.aws.creates_network or config.aws.endpoints == "none":
+        return ()
+    role, service = Ref("instance_role", "role_arn"), f"com.amazonaws.{facts.region}"
+    gateway = VpcEndpoint(
+        name="endpoint_s3",
+        vpc_id=vpc_id(config, facts),
+        service_name=f"{service}.s3",
+        endpoint_type="Gateway",
+        statements=bucket_endpoint_statements(of_role, role, facts.partition, facts.region),
+        route_table_ids=(Ref("route_table", "route_table_id"),),
+    )
+    if config.aws.endpoints == "s3":
+        return (Item(gateway),)
+    machine = Ingress(443, Ref("security_group", "security_group_id"), "HTTPS from the machine")
+    group = SecurityGroup(
+        name="endpoints_security_group",
+        group_name=f"{id}-endpoints",
+        description=f"sre-agent {id}: VPC endpoints",
+        vpc_id=vpc_id(config, facts),
+        ingress=(machine,),
+    )
+    interfaces = (
+        VpcEndpoint(
+            name=f"endpoint_{name.replace('-', '_')}",
+            vpc_id=vpc_id(config, facts),
+            service_name=f"{service}.{name}",
+            endpoint_type="Interface",
+            statements=statements,
+            subnet_ids=tuple(Ref(subnet.name, "subnet_id") for subnet in _subnets(config, facts)),
+            security_group_ids=(Ref("endpoints_security_group", "security_group_id"),),
+            private_dns=True,
+        )
+        for name, statements in endpoint_statements(of_role, role).items()
+    )
+    return (Item(gateway), Item(group), *map(Item, interfaces))
 
 
 def vpc_id(config: Config, facts: AccountFacts) -> LaterText:

@@ -6,6 +6,7 @@ Sources: "AgentCore Gateway permissions" and "Identity and access for AgentCore"
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from sre_agent_deploy.config.runbook_sources import RunbookSource
 from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source
@@ -116,6 +117,59 @@ def instance_role_statements(prefix: str, api_key_secret: Ref, own_secrets: Sequ
         Statement("ReportProgress", ("s3:PutObject",), (text(f"{{bucket}}/{prefix}/status/*", bucket=bucket),)),
         Statement("ReadOwnSecrets", ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"), secrets),
     )
+
+
+# What the machine calls by its role, by IAM's prefix: the names of the endpoints. Route 53 has none in a region, and KMS is called by S3.
+_ENDPOINTS = {
+    "secretsmanager": "secretsmanager",
+    "cloudwatch": "monitoring",
+    "logs": "logs",
+    "bedrock": "bedrock-runtime",
+    "eks": "eks",
+    "aps": "aps-workspaces",
+    "xray": "xray",
+}
+# Of the managed policy AmazonSSMManagedInstanceCore: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSSMManagedInstanceCore.html
+_SESSION_MANAGER = {
+    "ssm": (
+        "DescribeAssociation", "DescribeDocument", "GetDeployablePatchSnapshotForInstance", "GetDocument", "GetManifest", "GetParameter",
+        "GetParameters", "ListAssociations", "ListInstanceAssociations", "PutComplianceItems", "PutConfigurePackageResult", "PutInventory",
+        "UpdateAssociationStatus", "UpdateInstanceAssociationStatus", "UpdateInstanceInformation",
+    ),
+    "ssmmessages": ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel"),
+    "ec2messages": ("AcknowledgeMessage", "DeleteMessage", "FailMessage", "GetEndpoint", "GetMessages", "SendReply"),
+}  # fmt: skip
+
+
+def endpoint_statements(of_role: Iterable[Statement], role_arn: LaterText) -> Mapping[str, tuple[Statement, ...]]:
+    """Map each service that has an interface endpoint and is called with the role to what the role may do there, and nobody else."""
+    statements = [*of_role]
+    called = {
+        name: tuple(_only_role(each, role_arn) for each in statements if each.actions[0].startswith(f"{prefix}:"))
+        for prefix, name in _ENDPOINTS.items()
+    }
+    because = "the managed policy AmazonSSMManagedInstanceCore names no resource either"
+    sessions = {
+        name: (
+            _only_role(Statement("Session", tuple(f"{name}:{each}" for each in actions), ("*",), any_resource_because=because), role_arn),
+        )
+        for name, actions in _SESSION_MANAGER.items()
+    }
+    return {name: allowed for name, allowed in called.items() if allowed} | sessions
+
+
+def bucket_endpoint_statements(of_role: Iterable[Statement], role_arn: LaterText, partition: str, region: str) -> tuple[Statement, ...]:
+    """Allow through the endpoint of S3 what the role may do there, and to read AWS's own packages, which is done without credentials.
+
+    Source: https://docs.aws.amazon.com/linux/al2023/ug/managing-repos-os-updates.html, and `instance/monitoring.py`
+    """
+    own = tuple(_only_role(each, role_arn) for each in of_role if each.actions[0].startswith("s3:"))
+    packages = (f"al2023-repos-{region}-de612dc2", f"amazoncloudwatch-agent-{region}")
+    return (*own, Statement("ReadPackages", ("s3:GetObject",), tuple(f"arn:{partition}:s3:::{bucket}/*" for bucket in packages)))
+
+
+def _only_role(statement: Statement, role_arn: LaterText) -> Statement:
+    return replace(statement, conditions={**statement.conditions, "ArnEquals": {"aws:PrincipalArn": role_arn}})
 
 
 def order_statements(partition: str, hosted_zone_id: str, domain: str) -> tuple[Statement, ...]:

@@ -58,6 +58,8 @@ def compute(client: Client) -> dict[str, list[str]]:
     return {
         "instances": sorted(instance["InstanceId"] for instance in instances if instance["State"]["Name"] != "terminated"),
         "security groups": sorted(group["GroupId"] for group in ec2.describe_security_groups()["SecurityGroups"]),
+        "vpcs": sorted(vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"]),
+        "endpoints": sorted(endpoint["VpcEndpointId"] for endpoint in ec2.describe_vpc_endpoints()["VpcEndpoints"]),
         "addresses": sorted(address["AllocationId"] for address in ec2.describe_addresses()["Addresses"]),
         "volumes": sorted(volume["VolumeId"] for volume in ec2.describe_volumes()["Volumes"]),
         "interfaces": sorted(interface["NetworkInterfaceId"] for interface in ec2.describe_network_interfaces()["NetworkInterfaces"]),

@@ -24,18 +24,20 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.engine import ownership
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.sources import group_credentials, secret_name
-from sre_agent_deploy.later import refs, resolve
+from sre_agent_deploy.later import Ref, refs, resolve
 from sre_agent_deploy.plan import Action, Change, decide_change
 from sre_agent_deploy.resource import Mark
 from sre_agent_deploy.resources.cognito_app_client import AppClient
 from sre_agent_deploy.resources.cognito_resource_server import ResourceServer
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.ec2_security_group import SecurityGroup
+from sre_agent_deploy.resources.ec2_vpc import Vpc
+from sre_agent_deploy.resources.ec2_vpc_endpoint import VpcEndpoint
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 
 # Those that decide who may do what; nothing else is made, so that a hundred configurations take seconds.
-DECIDING = (S3Bucket, UserPool, ResourceServer, AppClient, IamRole, SecurityGroup)
+DECIDING = (S3Bucket, UserPool, ResourceServer, AppClient, IamRole, Vpc, SecurityGroup)
 WORLD = {"0.0.0.0/0", "::/0"}
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret"
 AGENTCORE = "arn:aws:bedrock-agentcore:us-east-1:123456789012"
@@ -153,6 +155,21 @@ def judge_ports(made: Made, there: Account) -> None:
         wanted[cidr].add((22, 22))
     assert opened == wanted
     assert not opened.keys() & (WORLD - {"0.0.0.0/0"})
+    judge_endpoints(made, there)
+
+
+def judge_endpoints(made: Made, there: Account) -> None:
+    """The machine alone reaches the VPC endpoints, with its role alone; only AWS's own packages are read by anybody there."""
+    if inner := made.ids.get("endpoints_security_group"):
+        [group] = there.aws.client("ec2").describe_security_groups(GroupIds=[inner])["SecurityGroups"]
+        [rule] = group["IpPermissions"]
+        assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"], rule["IpRanges"], rule["Ipv6Ranges"]) == ("tcp", 443, 443, [], [])
+        assert [pair["GroupId"] for pair in rule["UserIdGroupPairs"]] == [made.ids["security_group"]]
+    role = {"aws:PrincipalArn": Ref("instance_role", "role_arn")}
+    endpoints = [item.resource for item in made.plan if isinstance(item.resource, VpcEndpoint)]
+    assert bool(endpoints) is (made.config.aws.endpoints != "none")
+    anybody = [each for endpoint in endpoints for each in endpoint.statements if each.conditions.get("ArnEquals") != role]
+    assert {each.sid for each in anybody} <= {"ReadPackages"}
 
 
 def judge_instance_role(made: Made, there: Account) -> None:

@@ -221,6 +221,21 @@ def _delete_route(engine: Engine) -> object:
     return engine.client("ec2").delete_route(RouteTableId=engine.id_of("route_table"), DestinationCidrBlock="0.0.0.0/0")
 
 
+def _vpc_endpoint(name: str, **wanted: Any) -> Change:
+    return lambda engine: engine.client("ec2").modify_vpc_endpoint(VpcEndpointId=engine.id_of(name), **wanted)
+
+
+def _endpoint_elsewhere(name: str, key: str) -> Change:
+    """Take the parts of its own from an endpoint."""
+
+    def change(engine: Engine) -> object:
+        [seen] = engine.client("ec2").describe_vpc_endpoints(VpcEndpointIds=[engine.id_of(name)])["VpcEndpoints"]
+        ids = [group["GroupId"] for group in seen["Groups"]] if key == "SecurityGroupIds" else seen[key]
+        return engine.client("ec2").modify_vpc_endpoint(VpcEndpointId=engine.id_of(name), **{f"Remove{key}": ids})
+
+    return change
+
+
 def _give_addresses(engine: Engine) -> object:
     return engine.client("ec2").modify_subnet_attribute(SubnetId=engine.id_of("subnet_a"), MapPublicIpOnLaunch={"Value": True})
 
@@ -709,6 +724,12 @@ MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("Subnet", "route_table_id"): ("subnet_a", (_use_main_table,)),
     ("Subnet", "map_public_ip_on_launch"): ("subnet_a", (_give_addresses,)),
     ("Subnet", "tags"): ("subnet_a", (_ec2_tags("subnet_a"),)),
+    ("VpcEndpoint", "statements"): ("endpoint_logs", (_vpc_endpoint("endpoint_logs", PolicyDocument=json.dumps(POLICY)),)),
+    ("VpcEndpoint", "route_table_ids"): ("endpoint_s3", (_endpoint_elsewhere("endpoint_s3", "RouteTableIds"),)),
+    ("VpcEndpoint", "subnet_ids"): ("endpoint_logs", (_endpoint_elsewhere("endpoint_logs", "SubnetIds"),)),
+    ("VpcEndpoint", "security_group_ids"): ("endpoint_logs", (_endpoint_elsewhere("endpoint_logs", "SecurityGroupIds"),)),
+    ("VpcEndpoint", "private_dns"): ("endpoint_logs", (_vpc_endpoint("endpoint_logs", PrivateDnsEnabled=False),)),
+    ("VpcEndpoint", "tags"): ("endpoint_logs", (_ec2_tags("endpoint_logs"),)),
     ("Ec2Instance", "instead_of"): ("instance", (_ec2_tag("instance", "sre-agent:instead-of", "m6i.xlarge in subnet-1"),)),
     ("Ec2Instance", "instance_state"): (
         "instance",

@@ -52,6 +52,10 @@ def test_what_the_configuration_asks_for(estimated) -> None:  # type: ignore[no-
     assert [month(estimated(**asked), what) for what in ("health check", "alarm")] == [1.50, 1.00]
     watched = estimated(SRE_AGENT__ALERTS__EMAIL="team@example.com", SRE_AGENT__MONITORING__OUTSIDE_CHECK="false")
     assert [month(watched, what) for what in ("alarm", "custom", "dashboard")] == [0.90, 5.10, 3.00]
+    network = {"SRE_AGENT__AWS__NETWORK": "create", "SRE_AGENT__AWS__AVAILABILITY_ZONE": "us-east-1a"}
+    # Of S3's endpoint nothing; of seven others 730 x 0.01 in the one zone.
+    free, full = (month(estimated(**network, SRE_AGENT__AWS__ENDPOINTS=chosen), "interface") for chosen in ("s3", "all"))
+    assert (free, full) == (0.0, 51.10)
     unknown = estimated(SRE_AGENT__DEPLOYMENT__INSTANCE_TYPE="x1e.32xlarge")
     assert month(unknown, "EC2") == 0
     assert unknown.unknown == ("the price of x1e.32xlarge",)

@@ -89,6 +89,7 @@ def test_every_action_of_the_resources_is_there() -> None:
         ENTERED,
         SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID="Z0123456789ABCDEFGHIJ",
         SRE_AGENT__AWS__NETWORK="create",
+        SRE_AGENT__AWS__ENDPOINTS="all",
         SRE_AGENT__LIMITS__MONTHLY_USD="50",
         SRE_AGENT__ALERTS__EMAIL="a@b.example",
         SRE_AGENT__MONITORING__OUTSIDE_CHECK="true",

@@ -58,6 +58,9 @@ def list_ec2(call: Call, state: ResourceState) -> Iterator[Demand]:
         yield from demand_on(call, call.arn(f"image/{call.text('ImageId')}", account=""))
         if key := call.text("KeyName"):
             yield from demand_on(call, call.arn(f"key-pair/{key}"))
+    if call.operation == "CreateVpcEndpoint" and call.parameters.get("PrivateDnsEnabled"):
+        # Each service has a hosted zone of AWS's: the dependent action of CreateVpcEndpoint.
+        yield Demand("route53:AssociateVPCWithHostedZone", "arn:aws:route53:::hostedzone/Z0000000000AWSONLY")
     if call.operation in _EC2_PASS_ROLE:
         profile = call.parameters.get("IamInstanceProfile") or {}
         if role := state.role_of_profile(profile.get("Arn", "") or profile.get("Name", "")):
@@ -71,7 +74,9 @@ def _ec2_ids(call: Call, state: ResourceState) -> Iterator[str]:
     interfaces: Iterable[Mapping[str, Any]] = call.parameters.get("NetworkInterfaces") or ()
     for each in interfaces:
         yield from filter(None, (each.get("SubnetId"), *(each.get("Groups") or ())))
-    for name in ("InstanceIds", "Resources", "SecurityGroupIds", "SubnetIds", "RouteTableIds", "VpcEndpointIds"):
+    lists = ("SecurityGroupIds", "SubnetIds", "RouteTableIds")
+    changed = (f"{change}{each}" for each in lists for change in ("Add", "Remove"))
+    for name in ("InstanceIds", "Resources", "VpcEndpointIds", *lists, *changed):
         yield from call.texts(name)
     for name in (
         "InstanceId",
@@ -83,6 +88,7 @@ def _ec2_ids(call: Call, state: ResourceState) -> Iterator[str]:
         "InternetGatewayId",
         "RouteTableId",
         "GatewayId",
+        "VpcEndpointId",
     ):
         if value := call.text(name):
             yield value

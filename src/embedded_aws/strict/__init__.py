@@ -51,8 +51,6 @@ def _apply(addresses: LoopbackAddresses) -> None:
     ec2.lock_addresses_with_reverse_dns()
     ec2.honour_client_tokens()
     ec2.show_groups_of_interfaces()
-    vpc.refuse_deleting_used_parts()
-    vpc.refuse_second_association()
     ec2.filter_by_client_token()
     ec2.add_ubuntu_images()
     ec2.delete_interfaces_with_instance()
@@ -86,8 +84,16 @@ def _apply(addresses: LoopbackAddresses) -> None:
     budgets.add_subscriber_operations()
     budgets.add_tag_operations()
     cost_explorer.add_cost_allocation_tags()
+    _apply_network()
     _apply_login()
     _apply_monitoring(addresses)
+
+
+def _apply_network() -> None:
+    vpc.refuse_deleting_used_parts()
+    vpc.refuse_second_association()
+    vpc.validate_vpc_endpoints()
+    ec2.describe_rules_of_groups()
 
 
 def _apply_login() -> None:

@@ -333,6 +333,20 @@ def keep_omitted_metadata_options() -> None:
         return original(self, instance_id, **(wanted | omitted))
 
 
+def describe_rules_of_groups() -> None:
+    """Show the description of a rule whose source is a security group; moto shows that of address ranges alone.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRule.html
+    """
+    from moto.ec2.models.security_groups import SecurityGroupRule
+
+    def description(rule: Any) -> str | None:
+        found = {**rule.ip_range, **rule.source_group}.get("Description")
+        return None if found is None else str(found)
+
+    replace(SecurityGroupRule, "description", property(description))
+
+
 def refuse_deleting_used_groups() -> None:
     """Refuse to delete a group that an interface has, or that a rule of another group names (DependencyViolation).
 

@@ -58,6 +58,12 @@ class AWSConfig(Section):
     availability_zone: str = setting(
         "", "Of create: the Availability Zone of the machine; empty takes the region's first.", example="us-east-1a"
     )
+    endpoints: Literal["none", "s3", "all"] = setting(
+        "none",
+        "Of create: VPC endpoints for what the machine calls of AWS. s3: for S3, free of charge. "
+        "all: also for Secrets Manager, Systems Manager, CloudWatch and Bedrock, which cost by the hour.",
+        example="s3",
+    )
 
     @property
     def creates_network(self) -> bool:
@@ -89,7 +95,7 @@ class AWSConfig(Section):
 def network_faults(aws: AWSConfig) -> Iterator[Fault]:
     """Yield a fault for addresses that a VPC can't have, and for parts of another VPC than the one that is created."""
     if not aws.creates_network:
-        fields = ("network_cidr", "availability_zone")
+        fields = ("network_cidr", "availability_zone", "endpoints")
         yield from (_no_effect(field) for field in fields if getattr(aws, field) != AWSConfig.model_fields[field].default)
         return
     for field in ("vpc_id", "subnet_id", "security_group_id"):

@@ -81,6 +81,9 @@ PLACES: Mapping[str, Place] = {
     "AWS::EC2::Subnet": Place(
         "vpcconsole/home?region={region}#CreateSubnet:", "The subnet is Available, and its route table is the one of the step before."
     ),
+    "AWS::EC2::VPCEndpoint": Place(
+        "vpcconsole/home?region={region}#CreateVpcEndpoint:", "The endpoint is Available, and its Policy shows what was pasted."
+    ),
     "AWS::EC2::Instance": Place(
         "ec2/home?region={region}#LaunchInstances:", "The instance is Running, and both status checks have passed."
     ),

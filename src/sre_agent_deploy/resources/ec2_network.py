@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from sre_agent_deploy.resource import Owned, Waiting, tags_of
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, Owned, Waiting, tags_of
 from sre_agent_deploy.resources.ec2_describe import describe_instance
 from sre_core.problem import Problem
 
@@ -37,6 +37,55 @@ def _is_going(aws: Aws, interface: Any) -> bool:
     instance_id = interface.get("Attachment", {}).get("InstanceId")
     instance = describe_instance(aws, instance_id) if instance_id else {"State": {"Name": ""}}
     return instance is None or instance["State"]["Name"] in _GOING
+
+
+def find_group_users(aws: Aws, group_id: str) -> Waiting | Problem:
+    """Find what uses a security group: a terminating instance releases it by itself, anything else is for the user to see to."""
+    interfaces, groups = _list_interfaces(aws, group_id), _list_referring_groups(aws, group_id)
+    others = [f"network interface {interface['NetworkInterfaceId']}" for interface in interfaces if not _is_going(aws, interface)]
+    # A group of the same deployment is deleted at the same time.
+    own = _read_owners(aws, [group_id])
+    others += [f"a rule of security group {other}" for other, owner in _read_owners(aws, groups).items() if owner not in own.values()]
+    if others:
+        return _in_use(group_id, others)
+    names = ", ".join([*(interface["NetworkInterfaceId"] for interface in interfaces), *groups])
+    # EC2 may refuse for some seconds after it has stopped showing the interface.
+    return Waiting(f"{names or 'EC2'} to release {group_id}")
+
+
+def _list_interfaces(aws: Aws, group_id: str) -> list[Any]:
+    pages = aws.client("ec2").get_paginator("describe_network_interfaces").paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
+    return [interface for page in pages for interface in page["NetworkInterfaces"]]
+
+
+def _read_owners(aws: Aws, group_ids: list[str]) -> dict[str, str]:
+    """Map each group that is still there to the deployment whose tag it carries; to its own id where it carries none."""
+    # A filter without a match returns nothing; an unknown id would be an error.
+    named: Any = [{"Name": "group-id", "Values": group_ids}]
+    groups: list[Any] = [*aws.client("ec2").describe_security_groups(Filters=named)["SecurityGroups"]] if group_ids else []
+    return {group["GroupId"]: tags_of(group.get("Tags")).get(DEPLOYMENT_TAG, group["GroupId"]) for group in groups}
+
+
+def _list_referring_groups(aws: Aws, group_id: str) -> list[str]:
+    """List the other groups whose rules refer to this group."""
+    found: list[Any] = []
+    for direction in ("ip-permission.group-id", "egress.ip-permission.group-id"):
+        pages = aws.client("ec2").get_paginator("describe_security_groups").paginate(Filters=[{"Name": direction, "Values": [group_id]}])
+        found += [group["GroupId"] for page in pages for group in page["SecurityGroups"]]
+    return sorted(set(found) - {group_id})
+
+
+def _in_use(group_id: str, others: list[str]) -> Problem:
+    return Problem(
+        code="SECURITY-GROUP-IN-USE",
+        what=f"Security group {group_id} was not deleted.",
+        why=f"It is still used by {', '.join(others)}, which this deployment did not create.",
+        do=(
+            "Give the network interface another group (EC2 > Network Interfaces > Actions > Change security groups), "
+            "or delete the rule (EC2 > Security Groups > Inbound and Outbound rules).",
+            "Run the same command again.",
+        ),
+    )
 
 
 def network_in_use(id: str, what: str) -> Problem:

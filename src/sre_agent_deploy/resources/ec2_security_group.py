@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.later import LaterText, require_known
+from sre_agent_deploy.later import LaterText, Ref, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, Waiting, cfn, tags_of
-from sre_agent_deploy.resources.ec2_describe import change_tags, describe_instance, of_deployment, tag_specification
+from sre_agent_deploy.resources.ec2_describe import change_tags, of_deployment, tag_specification
+from sre_agent_deploy.resources.ec2_network import find_group_users
 from sre_agent_deploy.resources.ec2_vpc import Vpc
 from sre_core.problem import Problem
 
@@ -16,15 +17,13 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 
-_GOING = ("shutting-down", "terminated")
-
-
 @dataclass(frozen=True)
 class Ingress:
-    """One TCP port that one address range may reach."""
+    """One TCP port that one address range, or what has one security group, may reach."""
 
     port: int
     cidr: LaterText
+    """The address range, or the security group's id."""
     description: str
 
     @property
@@ -34,19 +33,23 @@ class Ingress:
 
     def permission(self) -> Any:
         """Build the rule for EC2's `IpPermissions`."""
-        cidr = require_known(self.cidr)
-        ranges, key = ("Ipv6Ranges", "CidrIpv6") if ":" in cidr else ("IpRanges", "CidrIp")
+        source = require_known(self.cidr)
+        sources, key = ("Ipv6Ranges", "CidrIpv6") if ":" in source else ("IpRanges", "CidrIp")
+        sources, key = ("UserIdGroupPairs", "GroupId") if self._is_group() else (sources, key)
         return {
             "IpProtocol": "tcp",
             "FromPort": self.port,
             "ToPort": self.port,
-            ranges: [{key: cidr, "Description": self.description}],
+            sources: [{key: source, "Description": self.description}],
         }
 
     def template(self) -> dict[str, Any]:
         """Build the rule for CloudFormation."""
-        key = "CidrIpv6" if ":" in str(self.cidr) else "CidrIp"
+        key = "SourceSecurityGroupId" if self._is_group() else "CidrIpv6" if ":" in str(self.cidr) else "CidrIp"
         return {"IpProtocol": "tcp", "FromPort": self.port, "ToPort": self.port, key: self.cidr, "Description": self.description}
+
+    def _is_group(self) -> bool:
+        return self.cidr.output == "security_group_id" if isinstance(self.cidr, Ref) else str(self.cidr).startswith("sg-")
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,7 @@ class SecurityGroup(Defaults):
 
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        return _find_users(aws, id)
+        return find_group_users(aws, id)
 
     def console(self) -> Steps:
         rules = (
@@ -284,51 +287,3 @@ def _other_side(rule: Any) -> str:
     """Return the addresses, prefix list or group that a rule names."""
     other = rule.get("CidrIpv4") or rule.get("CidrIpv6") or rule.get("PrefixListId") or rule.get("ReferencedGroupInfo", {}).get("GroupId")
     return str(other)
-
-
-def _find_users(aws: Aws, group_id: str) -> Waiting | Problem:
-    """Find what uses a security group: a terminating instance releases it by itself, anything else is for the user to see to."""
-    interfaces = _list_interfaces(aws, group_id)
-    others = [f"network interface {interface['NetworkInterfaceId']}" for interface in interfaces if not _is_terminating(aws, interface)]
-    others += [f"a rule of security group {other}" for other in _list_referring_groups(aws, group_id)]
-    if others:
-        return _in_use(group_id, others)
-    names = ", ".join(interface["NetworkInterfaceId"] for interface in interfaces)
-    # EC2 may refuse for some seconds after it has stopped showing the interface.
-    return Waiting(f"{names or 'EC2'} to release {group_id}")
-
-
-def _list_interfaces(aws: Aws, group_id: str) -> list[Any]:
-    pages = aws.client("ec2").get_paginator("describe_network_interfaces").paginate(Filters=[{"Name": "group-id", "Values": [group_id]}])
-    return [interface for page in pages for interface in page["NetworkInterfaces"]]
-
-
-def _is_terminating(aws: Aws, interface: Any) -> bool:
-    """Answer if it belongs to an instance that is shutting down or gone; EC2 deletes both together."""
-    instance_id = interface.get("Attachment", {}).get("InstanceId")
-    if not instance_id:
-        return False
-    instance = describe_instance(aws, instance_id)
-    return instance is None or instance["State"]["Name"] in _GOING
-
-
-def _list_referring_groups(aws: Aws, group_id: str) -> list[str]:
-    """List the other groups whose rules refer to this group."""
-    found: list[Any] = []
-    for direction in ("ip-permission.group-id", "egress.ip-permission.group-id"):
-        pages = aws.client("ec2").get_paginator("describe_security_groups").paginate(Filters=[{"Name": direction, "Values": [group_id]}])
-        found += [group["GroupId"] for page in pages for group in page["SecurityGroups"]]
-    return sorted(set(found) - {group_id})
-
-
-def _in_use(group_id: str, others: list[str]) -> Problem:
-    return Problem(
-        code="SECURITY-GROUP-IN-USE",
-        what=f"Security group {group_id} was not deleted.",
-        why=f"It is still used by {', '.join(others)}, which this deployment did not create.",
-        do=(
-            "Give the network interface another group (EC2 > Network Interfaces > Actions > Change security groups), "
-            "or delete the rule (EC2 > Security Groups > Inbound and Outbound rules).",
-            "Run the same command again.",
-        ),
-    )

@@ -13,6 +13,7 @@ from sre_agent_deploy.later import LaterText
 type Conditions = Mapping[str, Mapping[str, LaterText | tuple[str, ...]]]
 NO_CONDITIONS: Conditions = MappingProxyType({})
 VERSION = "2012-10-17"
+_ANYBODY = {"Principal": "*"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ def permissions_policy(statements: tuple[Statement, ...]) -> dict[str, Any]:
     return {"Version": VERSION, "Statement": [_allow_statement(statement) for statement in statements]}
 
 
+def open_policy(statements: tuple[Statement, ...]) -> dict[str, Any]:
+    """Build the policy of an endpoint: it allows these statements to whoever fulfils their conditions."""
+    return {"Version": VERSION, "Statement": [_allow_statement(statement) | _ANYBODY for statement in statements]}
+
+
 def trust_policy(service: str, conditions: Conditions = NO_CONDITIONS) -> dict[str, Any]:
     """Build the trust policy that lets one AWS service, and no other principal, assume a role."""
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
@@ -59,6 +65,13 @@ def render_indented(document: Mapping[str, Any]) -> str:
 def parse_statements(document: Mapping[str, Any]) -> tuple[Statement, ...]:
     """Parse the statements of a policy that AWS shows. One that we can't declare has its text in `sid`, and so counts as a difference."""
     return tuple(_parse_statement(part) for part in _as_list(document.get("Statement")))
+
+
+def parse_open_statements(document: Mapping[str, Any]) -> tuple[Statement, ...]:
+    """Parse the statements of an endpoint's policy; one that names other principals counts as a difference."""
+    parts = _as_list(document.get("Statement"))
+    plain = [{key: value for key, value in part.items() if key != "Principal" or value != _ANYBODY["Principal"]} for part in parts]
+    return tuple(_parse_statement(part) for part in plain)
 
 
 def parse_trust(document: Mapping[str, Any]) -> tuple[str, Conditions]:

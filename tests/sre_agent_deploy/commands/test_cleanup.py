@@ -117,6 +117,7 @@ BEFORE = {
     "AWS::EC2::InternetGateway": {"AWS::EC2::VPC"},
     "AWS::EC2::RouteTable": {"AWS::EC2::VPC", "AWS::EC2::InternetGateway"},
     "AWS::EC2::Subnet": {"AWS::EC2::VPC", "AWS::EC2::RouteTable"},
+    "AWS::EC2::VPCEndpoint": {"AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EC2::RouteTable", "AWS::EC2::SecurityGroup"},
     "AWS::EC2::EIPAssociation": {"AWS::EC2::Instance", "AWS::EC2::EIP"},
     "AWS::Route53::RecordSet": {"AWS::EC2::EIP", "AWS::EC2::EIPAssociation", "AWS::Cognito::UserPoolDomain"},
     "AWS::Route53::HealthCheck": {"AWS::EC2::Instance"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -42,6 +43,46 @@ def test_a_deployment_with_its_own_network(engine: Engine, faults: Callable[...,
     assert cleaned.problems == ()
     left = (ec2.describe_vpcs, ec2.describe_subnets, ec2.describe_route_tables, ec2.describe_internet_gateways)
     assert [[value for key, value in look(Filters=mine).items() if key != "ResponseMetadata"] for look in left] == [[[]]] * 4
+
+
+def test_endpoints_of_a_created_network(engine: Engine) -> None:
+    """AWS is reached through them by the machine alone, with what its role may do; without them again nothing of them is left."""
+    engine.parts = ("instance",)
+    engine.sections = {"aws": {"network": "create", "endpoints": "all"}}
+    engine.deploy()
+    ec2: Any = engine.client("ec2")
+    mine: Any = [{"Name": "tag:sre-agent:deployment-id", "Values": [engine.id]}]
+    found = {each["ServiceName"].rpartition(".")[2]: each for each in ec2.describe_vpc_endpoints(Filters=mine)["VpcEndpoints"]}
+    interfaces = {"secretsmanager", "monitoring", "ssm", "ssmmessages", "ec2messages"}
+    assert set(found) == {"s3", *interfaces}
+    assert found["s3"]["RouteTableIds"] == [engine.id_of("route_table")]
+    [group] = ec2.describe_security_groups(GroupIds=[engine.id_of("endpoints_security_group")])["SecurityGroups"]
+    [rule] = group["IpPermissions"]
+    assert (rule["FromPort"], rule["ToPort"], [each["GroupId"] for each in rule["UserIdGroupPairs"]]) == (
+        443,
+        443,
+        [engine.id_of("security_group")],
+    )
+    assert not rule["IpRanges"] and not rule["Ipv6Ranges"]
+    for name in interfaces:
+        shown = found[name]
+        assert (shown["PrivateDnsEnabled"], shown["SubnetIds"]) == (True, [engine.id_of("subnet_a")])
+        assert [each["GroupId"] for each in shown["Groups"]] == [group["GroupId"]]
+    role = engine.client("iam").get_role(RoleName=engine.id_of("instance_role"))["Role"]["Arn"]
+    statements = [statement for each in found.values() for statement in json.loads(each["PolicyDocument"])["Statement"]]
+    open_to_all = [each for each in statements if each.get("Condition", {}).get("ArnEquals") != {"aws:PrincipalArn": role}]
+    assert [(each["Action"], each["Resource"]) for each in open_to_all] == [
+        (["s3:GetObject"], ["arn:aws:s3:::al2023-repos-us-east-1-de612dc2/*", "arn:aws:s3:::amazoncloudwatch-agent-us-east-1/*"])
+    ]
+    secrets = [each for each in statements if "secretsmanager:GetSecretValue" in each["Action"]]
+    assert len(secrets) == 1
+    assert all(resource.startswith("arn:aws:secretsmanager:") and engine.id in resource for resource in secrets[0]["Resource"])
+
+    engine.sections = {"aws": {"network": "create"}}
+    engine.deploy()
+    assert ec2.describe_vpc_endpoints(Filters=mine)["VpcEndpoints"] == []
+    assert engine.cleanup(lost=True).problems == ()
+    assert ec2.describe_security_groups(Filters=mine)["SecurityGroups"] == []
 
 
 def test_a_named_security_group(engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,12 +12,15 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.resource import Waiting
 from sre_agent_deploy.resources.ec2_internet_gateway import InternetGateway
 from sre_agent_deploy.resources.ec2_route_table import RouteTable
+from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
 from sre_agent_deploy.resources.ec2_subnet import Subnet
 from sre_agent_deploy.resources.ec2_vpc import Vpc
+from sre_agent_deploy.resources.ec2_vpc_endpoint import VpcEndpoint
+from sre_agent_deploy.resources.policy_document import Statement
 from sre_core.problem import Problem
 
 from .conftest import Marked
-from .life import born, configured, dies, drift, lives_and_dies, read, refused
+from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs
 
 
 def test_a_network_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
@@ -63,3 +67,59 @@ def test_a_network_from_birth_to_death(aws: Aws, marked: Marked, deployment: str
 def test_settings_of_a_vpc(aws: Aws, marked: Marked) -> None:
     """Names are resolved, and the machine has one."""
     lives_and_dies(aws, Vpc(name="vpc", cidr_block="10.21.0.0/24", dns_hostnames=False), marked("vpc"))
+
+
+def test_endpoints_of_a_vpc(aws: Aws, marked: Marked, deployment: str) -> None:
+    """A gateway and an interface are as declared, created once by their token, and refused where EC2 has none or another one serves."""
+    ec2: Any = aws.client("ec2")
+    vpc_id = born(aws, Vpc(name="vpc", cidr_block="10.22.0.0/24"), marked("vpc"))
+    [table] = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["RouteTables"]
+    subnet_id = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.22.0.0/28")["Subnet"]["SubnetId"]
+    group = SecurityGroup(name="group", group_name=deployment, description="for tests", vpc_id=vpc_id, ingress=())
+    group_id = born(aws, group, marked("group"))
+    inner = SecurityGroup(
+        name="inner",
+        group_name=f"{deployment}-in",
+        description="for tests",
+        vpc_id=vpc_id,
+        ingress=(Ingress(443, group_id, "HTTPS"),),
+    )
+    inner_id = born(aws, inner, marked("inner"))
+    assert drift(aws, inner, inner_id) == ()
+    own = {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/machine"}}
+    only = (Statement("Read", ("s3:GetObject",), ("arn:aws:s3:::files/*",), own),)
+    of_s3 = VpcEndpoint(
+        name="s3",
+        vpc_id=vpc_id,
+        service_name="com.amazonaws.us-east-1.s3",
+        endpoint_type="Gateway",
+        statements=only,
+        route_table_ids=(table["RouteTableId"],),
+    )
+    of_logs = VpcEndpoint(
+        name="logs",
+        vpc_id=vpc_id,
+        service_name="com.amazonaws.us-east-1.logs",
+        endpoint_type="Interface",
+        statements=only,
+        subnet_ids=(subnet_id,),
+        security_group_ids=(inner_id,),
+        private_dns=True,
+    )
+    once = marked("logs")
+    s3_id, logs_id = born(aws, of_s3, marked("s3")), of_logs.create(aws, once)
+    assert of_logs.create(aws, once) == logs_id
+    assert (drift(aws, of_s3, s3_id), drift(aws, of_logs, logs_id)) == ((), ())
+    repairs(aws, of_logs, logs_id, statements=(), private_dns=False)
+    other = replace(of_logs, service_name="com.amazonaws.us-east-1.nothing")
+    assert [refused(aws, each, marked("again")).code for each in (of_s3, of_logs, other)] == ["VPC-ENDPOINT-REFUSED"] * 3
+    with pytest.raises(ClientError, match=r"InvalidVpcEndpoint\.NotFound"):
+        VpcEndpoint.delete(aws, "vpce-0123456789abcdef0")
+
+    # The groups go with what uses them: the endpoint's interface, and a rule of another group of the same deployment.
+    assert isinstance(SecurityGroup.blockers(aws, inner_id, "DependencyViolation"), Waiting)
+    assert isinstance(SecurityGroup.blockers(aws, group_id, "DependencyViolation"), Waiting)
+    for part, id in ((of_logs, logs_id), (of_s3, s3_id), (inner, inner_id), (group, group_id)):
+        dies(aws, part, id, deployment)
+    ec2.delete_subnet(SubnetId=subnet_id)
+    Vpc.delete(aws, vpc_id)
