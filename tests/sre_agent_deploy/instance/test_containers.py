@@ -35,6 +35,14 @@ def test_the_release_in_an_image(tmp_path: Path) -> None:
     assert "\nuser " not in conf
 
 
+def test_the_build_has_every_file_of_the_release() -> None:
+    """The Dockerfile copies each folder that the release is made of: without one, an image would hold another release."""
+    copied = re.findall(r"^COPY src/(\S+) /src/\1$", DOCKERFILE.read_text(), re.MULTILINE)
+    with zipfile.ZipFile(io.BytesIO(build_archive().bytes)) as content:
+        left_out = [name for name in content.namelist() if not any(name == each or name.startswith(f"{each}/") for each in copied)]
+    assert left_out == []
+
+
 @pytest.mark.parametrize("service", release.services(), ids=lambda service: service.name)
 def test_compose_runs_the_release(service: release.Service) -> None:
     """Each service has the command, the settings and the credentials of release.json, and no other credential."""
