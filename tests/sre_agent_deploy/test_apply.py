@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from fixtures.answered import refused_once
 from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
 from fixtures.engine import Engine
 from fixtures.sample import sample
@@ -175,11 +176,29 @@ def test_an_update_whose_boot_failed_and_a_lost_state_file(engine: Engine) -> No
     with pytest.raises(Cut), cut_at(engine.aws, "RunInstances", "committed"):
         engine.apply()
     [new] = set(_instances(engine)) - {old}
+    assert engine.state and [record.id for record in engine.state.generations("instance")][-1] == old
+    assert len(engine.state.generations("instance")) == 2
     _report_failed_boot(engine, new)
     engine.forget()
     engine.sections.clear()
     engine.deploy()
     assert _instances(engine) == [_serving(engine)] == [old]
+
+
+def test_a_deletion_that_aws_refuses(engine: Engine) -> None:
+    """What the configuration no longer asks for stays in the state until it is really gone."""
+    engine.parts = ("user_pool", "address")
+    engine.deploy()
+    address = engine.id_of("address")
+    engine.parts = ("user_pool",)
+    with refused_once(engine.aws.client("ec2"), "ReleaseAddress", "AuthFailure"):
+        outcome = engine.apply()
+    assert outcome.problems
+    assert engine.state and engine.state.current("address")
+    assert engine.state.current("address").id == address  # type: ignore[union-attr]
+    assert engine.changes() == {"address": Action.DELETE}
+    engine.deploy()
+    assert engine.state and engine.state.current("address") is None
 
 
 def test_a_stop_while_old_ones_go(engine: Engine) -> None:
