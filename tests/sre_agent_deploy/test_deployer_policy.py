@@ -131,7 +131,7 @@ def test_what_it_may_pass_attach_and_tag() -> None:
     """A role of the deployment is passed to these two services only, gets no other managed policy, and a tag only what is being created."""
     roles, ours = f"arn:aws:iam::{ACCOUNT}:role/sre-agent/{ID}/*", {"aws:RequestTag/sre-agent:deployment-id": ID}
     creates = ["AllocateAddress", "CreateSecurityGroup", "RunInstances"]
-    creates += ["CreateVpc", "CreateInternetGateway", "CreateRouteTable", "CreateSubnet"]
+    creates += ["CreateVpc", "CreateInternetGateway", "CreateRouteTable", "CreateSubnet", "CreateVpcEndpoint"]
     expected = {
         "iam:PassRole": ([roles], {"StringEquals": {"iam:PassedToService": ["bedrock-agentcore.amazonaws.com", "ec2.amazonaws.com"]}}),
         "iam:AttachRolePolicy": (

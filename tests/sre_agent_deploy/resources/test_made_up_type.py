@@ -25,9 +25,7 @@ def add_the_type(copy: Path) -> None:
     shutil.copy(MADE_UP / "sqs_queue.py", package / "resources")
     blueprint = package / "blueprint.py"
     text = blueprint.read_text()
-    text = text.replace(
-        "from sre_core import release\n", "from sre_agent_deploy.resources.sqs_queue import SqsQueue\nfrom sre_core import release\n"
-    )
+    text = text.replace("\nfrom sre_core import", "\nfrom sre_agent_deploy.resources.sqs_queue import SqsQueue\nfrom sre_core import", 1)
     chosen = 'Item(SqsQueue(name="queue", queue_name=f"{id}-to-see", delay_seconds=30)),'
     blueprint.write_text(text.replace("            *dns(config),\n", f"            {chosen}\n            *dns(config),\n"))
 
