@@ -49,7 +49,7 @@ def test_the_whole_unit(kubernetes: MachineService) -> None:
 
 
 def test_the_whole_units_of_certificates_and_updates() -> None:
-    """They are as they were reviewed: the order runs without root, what reloads nginx has four capabilities, updates have no limits."""
+    """They are as they were reviewed: the order runs without root, what reloads nginx has four capabilities, updates what packages need."""
     layout, place = Layout(Path("/opt/sre-agent/releases/1")), ("eu-west-1", "/etc/sre-agent/machine.json")
     units = {
         **render_certificate_units(layout, *place),
