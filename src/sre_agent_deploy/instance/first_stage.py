@@ -23,7 +23,7 @@ INSTANCE_ID_FILE = Path("/var/lib/cloud/data/instance-id")
 
 # Ubuntu runs its own upgrades after the first boot, and these hold the lock for minutes.
 APT = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
-# Keyed by the ID of /etc/os-release. Ubuntu does not package version 2 of the AWS CLI.
+# Keyed by the ID of /etc/os-release. Ubuntu packages no AWS CLI 2, and Amazon Linux no Docker Compose (docs/concepts/machine.md).
 PACKAGES = {
     "amzn": (("dnf", "install", "-y", "-q", "python3.12", "nginx", "logrotate", "awscli-2", "docker", "git"),),
     "ubuntu": (
@@ -36,6 +36,8 @@ PACKAGES = {
 LONGEST, LONGEST_CALL = 600, 60
 # The waits before S3 is asked again: it may refuse a new instance profile for some minutes.
 S3_WAITS = (2, 5, 10, 20, 30, 60, 60, 60)
+# What is not in S3 will not appear. S3 says so only to an identity that may list the bucket; to others it says 403, as for a new profile.
+ABSENT = ("error occurred (404)", "error occurred (NoSuchBucket)")
 
 
 class Failed(Exception):
@@ -67,7 +69,9 @@ def run_with_retries(*command: str, waits: tuple[int, ...] = (5, 15, 30), longes
     for seconds in waits:
         try:
             return run(*command, longest=longest)
-        except Failed:
+        except Failed as failed:
+            if any(each in failed.output for each in ABSENT):
+                raise
             time.sleep(seconds)
     return run(*command, longest=longest)
 

@@ -82,6 +82,16 @@ def test_a_release_that_is_another(s3, boot, fresh: Path) -> None:
     assert not (fresh / "root/releases").exists()
 
 
+def test_a_release_that_is_absent(s3, boot, fresh: Path) -> None:
+    """S3 is asked for it once: what is not there will not appear, and a wait of minutes would only hide that."""
+    s3.delete_object(Bucket="bucket", Key="release.zip")
+    aws = fresh / "bin/aws"
+    aws.write_text(aws.read_text().replace("exec", f'echo "$@" >> "{fresh}/calls"\nexec'))
+    assert boot() == 1
+    assert "(404)" in status(s3)["output"]
+    assert (fresh / "calls").read_text().count(" s3://bucket/release.zip ") == 1
+
+
 def test_an_image_that_is_not_supported(s3, boot, fresh: Path) -> None:
     """The report names the system of the image and those that can be used."""
     (fresh / "os-release").write_text("ID=arch\n")
