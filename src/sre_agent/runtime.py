@@ -53,7 +53,7 @@ class Question:
         """
         try:
             given: object = json.loads(body)["input"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return _bad_request("The body is not JSON with an `input`.")
         prompt = given.get("prompt") if isinstance(given, dict) else None
         if not isinstance(given, dict) or not isinstance(prompt, str) or not prompt.strip():
@@ -91,6 +91,8 @@ def build_app(assistant: Assistant, verifier: Verifier, connectivity: Connectivi
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         yield
         await assistant.close()
+        # uvicorn ends the process by the signal that it got: nothing after the server would run.
+        tracing.stop()
 
     async def not_found(request: HttpRequest) -> JSONResponse:
         """Answer 404, but only to callers with a valid token: others learn nothing about the paths."""
@@ -126,7 +128,7 @@ def _asks_for_hops(body: bytes) -> bool:
     """Say if a body is `{"input": {"check": "connectivity"}}`: AgentCore Runtime passes on no other path than that of questions."""
     try:
         given: object = json.loads(body)["input"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
     return given == {"check": "connectivity"}
 

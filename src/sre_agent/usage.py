@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -68,8 +69,13 @@ class UsageLog:
             return
         text = "".join(json.dumps(line) + "\n" for line in usage.lines(seconds))
         try:
-            with self._file.open("a", encoding="utf-8") as lines:
+            # nginx is in the group, and may read what it could otherwise forge.
+            with open(self._file, "a", encoding="utf-8", opener=_open_for_owner) as lines:
                 lines.write(text)
         except OSError as error:
             # A full disk has an alarm of its own; the answer is more than its metric.
             log.get().warning("usage.not_written", why=error.strerror or type(error).__name__)
+
+
+def _open_for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o640)

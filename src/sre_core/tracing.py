@@ -66,7 +66,7 @@ def start(service: str, environment: Mapping[str, str]) -> Problem | None:
 
 
 def stop() -> None:
-    """Send what is left, and trace nothing more."""
+    """Send what is left, for a second at most, and trace nothing more."""
     exported, _process.exported = _process.exported, None
     if exported:
         exported.end()

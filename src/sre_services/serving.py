@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import socket as net
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 
-from sre_core import clock, service_manager
+from sre_core import clock, service_manager, tracing
 from sre_core.problem import Problem, Refused
 
 # systemd kills the process five seconds after SIGTERM; open requests get most of them.
@@ -24,6 +25,14 @@ class JsonLines(logging.Formatter):
         return json.dumps(event)
 
 
+class Server(uvicorn.Server):
+    """uvicorn's server, which sends the last spans before it ends the process by the signal that it got."""
+
+    async def shutdown(self, sockets: list[net.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        tracing.stop()
+
+
 def serve(app: FastAPI, socket: Path) -> None:
     """Answer on `socket` until SIGTERM."""
     handler = logging.StreamHandler()
@@ -33,7 +42,7 @@ def serve(app: FastAPI, socket: Path) -> None:
         listening = service_manager.listen(socket)
     except OSError as fault:
         raise Refused(_unusable(socket, fault)) from None
-    uvicorn.Server(
+    Server(
         uvicorn.Config(
             app,
             loop="asyncio",  # these answers are small: importing uvloop costs more than it gains

@@ -117,6 +117,7 @@ def _reason(event: dict[str, Any]) -> tuple[str, str]:
         b"not json",
         b'"x"',
         b"[]",
+        b"[" * 60_000,
         {},
         {"input": {}},
         {"input": "x"},

@@ -19,6 +19,9 @@ from agent_gateway import Gateway
 from agent_https import Authority
 from agent_issuer import CALLER_CLIENT, CALLER_SCOPE, GATEWAY_CLIENT, GATEWAY_SCOPE, Issuer
 
+from fixtures.otlp import receiver
+from sre_core import tracing
+
 COMMAND = [sys.executable, "-m", "sre_agent", "serve", "--socket"]
 
 
@@ -43,8 +46,9 @@ def test_serving_until_sigterm(tmp_path: Path, issuer: Issuer, authority: Author
     """It answers on its socket with what the environment says, and ends by itself when told to."""
     path = tmp_path / "a.sock"
     tools, backend = tools_and_backend("healthy")
-    with Gateway.running(tools, backend, issuer, authority) as gateway:
+    with Gateway.running(tools, backend, issuer, authority) as gateway, receiver() as traced:
         told = {**environment(gateway.url, issuer, authority, tmp_path / "credentials"), "LOGS_DIRECTORY": str(tmp_path)}
+        told[tracing.VARIABLE] = traced.url
         process = subprocess.Popen([*COMMAND, str(path)], env=told, stderr=subprocess.PIPE)
         try:
             while not path.exists():
@@ -57,9 +61,11 @@ def test_serving_until_sigterm(tmp_path: Path, issuer: Issuer, authority: Author
             process.send_signal(signal.SIGTERM)
             _, errors = process.communicate(timeout=120)
     assert answer["output"]["report"]["verdict"] == "nothing_wrong"
+    assert [span.name for span in traced.spans].count("investigation") == 1, "the last spans were not sent"
     assert process.returncode in (0, -signal.SIGTERM)
     assert b"Traceback" not in errors
     assert b'"ip": "203.0.113.9"' in errors
+    assert stat.S_IMODE((tmp_path / "usage.log").stat().st_mode) == 0o640
     [line] = (tmp_path / "usage.log").read_text().splitlines()
     used = json.loads(line)
     assert (used["event"], used["outcome"], used["kind"], used["failed_calls"]) == (

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from sre_core import release
+from fixtures.otlp import receiver
+from sre_core import release, tracing
 
 KEY = "the key of this test"
 
@@ -76,10 +77,10 @@ def environment(folder: Path, **others: str) -> dict[str, str]:
 
 
 @contextmanager
-def started(folder: Path, *command: str) -> Iterator[Running]:
+def started(folder: Path, *command: str, **others: str) -> Iterator[Running]:
     path, errors = folder / "s.sock", folder / "errors.log"
     with errors.open("ab") as written:
-        process = subprocess.Popen([sys.executable, *command, "--socket", str(path)], env=environment(folder), stderr=written)
+        process = subprocess.Popen([sys.executable, *command, "--socket", str(path)], env=environment(folder, **others), stderr=written)
     running = Running(process, path, errors)
     try:
         running.wait_until_ready()
@@ -96,6 +97,18 @@ def refused(folder: Path, **others: str) -> str:
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     return ended.stderr
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["a receiver", "a receiver that hangs"])
+def test_the_last_spans(tmp_path: Path, answers: bool) -> None:
+    """What was traced just before SIGTERM is sent, and the end does not wait for a receiver that does not answer."""
+    with receiver() as received, socket.create_server(("127.0.0.1", 0)) as mute:
+        url = received.url if answers else f"http://127.0.0.1:{mute.getsockname()[1]}/v1/traces"
+        with started(tmp_path, "-m", "sre_services", "logs", **{tracing.VARIABLE: url}) as running:
+            assert running.get("/openapi.json", **{"X-API-Key": KEY})[0] == 200
+            running.process.send_signal(signal.SIGTERM)
+            assert running.process.wait(5) in (0, -signal.SIGTERM)
+        assert [span.name for span in received.spans] == ["operation"] * answers
 
 
 @pytest.mark.parametrize("service", release.backends(), ids=lambda service: service.name)

@@ -49,8 +49,9 @@ def test_requests_to_sources(received: Receiver, tmp_path: Path) -> None:
             assert client.get("/metrics/errors", headers={"X-API-Key": "wrong"}).status_code == 401
             assert client.get("/health").json()["traces"] in ("", "ok")
     tracing.stop()
-    [operation] = [span for span in received.spans if span.name == "operation"]
-    reads = [span for span in received.spans if span.name == "read_source"]
+    spans = received.wait_for(lambda seen: len(seen) >= 3)
+    [operation] = [span for span in spans if span.name == "operation"]
+    reads = [span for span in spans if span.name == "read_source"]
     assert (operation.trace, operation.parent, operation.facts["http.route"]) == (TRACE, STEP, "/metrics/errors")
     assert {span.parent for span in reads} == {operation.id}
     assert {span.facts["http.response.status_code"] for span in reads} == {200}
@@ -65,7 +66,7 @@ def test_a_source_that_does_not_answer(received: Receiver) -> None:
     with TestClient(build_app(Api.of("metrics"), provider, Secret(KEY))) as client:
         assert client.get("/metrics/errors", headers={"X-API-Key": KEY}).status_code >= 500
     tracing.stop()
-    reads = [span for span in received.spans if span.name == "read_source"]
+    reads = [span for span in received.wait_for(lambda seen: len(seen) >= 2) if span.name == "read_source"]
     assert reads
     assert all(span.failed for span in reads)
     assert b"127.0.0.1:9" not in b"".join(received.bodies)
