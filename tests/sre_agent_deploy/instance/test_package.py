@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from fixtures.sample import THOROUGH
-from sre_agent_deploy.account.account import REQUIREMENTS, describe_account
+from sre_agent_deploy.account.account import describe_account
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.instance.release_archive import build_package, find_foreign_binaries
+from sre_agent_deploy.instance.release_archive import REQUIREMENTS, build_package, find_foreign_binaries
 from sre_core.problem import Refused
 
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64")
