@@ -41,6 +41,31 @@ def test_the_deployer_finds_it(daemon: Daemon, registry_file: Path) -> None:
     assert found.aws(found.region).client("sts").get_caller_identity()["Account"] == daemon.registry["account_id"] == found.account_id
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"process_started": "1"},
+        {"boot_id": "another"},
+        {"pid": 2**22 + 1},
+        {"pid": "?"},
+        {"pid": None},
+        {"secret_access_key": None},
+        {"schema": 2},
+    ],
+    ids=["reused number", "another boot", "no process", "no number", "no pid", "no key", "another schema"],
+)
+def test_a_file_of_no_running_aws(daemon: Daemon, tmp_path: Path, changed: dict[str, object]) -> None:
+    """A process that has the number of a killed AWS is not taken for it, and neither is a file that is not of this format."""
+    file = tmp_path / "embedded-aws.json"
+    file.write_text(json.dumps(daemon.registry))
+    assert local.find_running(file)
+    document = {name: value for name, value in {**daemon.registry, **changed}.items() if value is not None}
+    file.write_text(json.dumps(document))
+    assert local.find_running(file) is None
+    file.write_text(file.read_text()[:-9])
+    assert local.find_running(file) is None
+
+
 def test_the_assistant_finds_it(daemon: Daemon, registry_file: Path) -> None:
     """It reads its caller's secret through the file that the connection file names."""
     arn = daemon.client("secretsmanager").create_secret(Name="caller", SecretString='{"client_secret": "drawn-for-this-test"}')["ARN"]

@@ -31,6 +31,8 @@ _LEAKS = ("AWS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "BOTO_CONFIG", "SSL_
 
 LONGEST_START = timedelta(minutes=2)
 _NONE = "-"
+# Of the registry file: docs/concepts/contracts.md.
+_SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ def find_running(path: Path | None = None) -> Registry | None:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         process = Identity(int(document["pid"]), document["process_started"], document["boot_id"])
-        return parse_registry(path, document) if process.fate() is Fate.RUNNING else None
+        known = document["schema"] == _SCHEMA and process.fate() is Fate.RUNNING
+        return parse_registry(path, document) if known else None
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
 
