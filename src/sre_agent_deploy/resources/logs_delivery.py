@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -10,13 +10,13 @@ from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, cfn
 from sre_agent_deploy.resources.logs_delivery_destination import DeliveryDestination
-from sre_agent_deploy.resources.logs_delivery_source import DeliverySource, delivery_quota
+from sre_agent_deploy.resources.logs_delivery_parts import delivery_quota, list_deliveries
+from sre_agent_deploy.resources.logs_delivery_source import DeliverySource
+from sre_agent_deploy.resources.logs_tags import GONE, change_tags, read_tags
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
-
-_GONE = ("ResourceNotFoundException",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +38,13 @@ class Delivery(Defaults):
 
     def natural_id(self, aws: Aws) -> str:
         pair = (self.delivery_source_name, self.delivery_destination_arn)
-        return next((str(each["id"]) for each in _list(aws) if (each["deliverySourceName"], each["deliveryDestinationArn"]) == pair), "")
+        found = (each for each in list_deliveries(aws) if (each["deliverySourceName"], each["deliveryDestinationArn"]) == pair)
+        return next((str(each["id"]) for each in found), "")
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        ours = [each for each in _list(aws) if each["deliverySourceName"].startswith(deployment)]
-        tagged = [(each["id"], _read_tags(aws, each["arn"])) for each in ours]
+        ours = [each for each in list_deliveries(aws) if each["deliverySourceName"].startswith(deployment)]
+        tagged = [(each["id"], read_tags(aws, each["arn"])) for each in ours]
         return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
@@ -53,7 +54,7 @@ class Delivery(Defaults):
             return None
         source, destination = found["deliverySourceName"], found["deliveryDestinationArn"]
         seen = cls(name=name, delivery_source_name=source, delivery_destination_arn=destination)
-        return Found(id, seen, tags=_read_tags(aws, found["arn"]))
+        return Found(id, seen, tags=read_tags(aws, found["arn"]))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         source, destination = require_known(self.delivery_source_name), require_known(self.delivery_destination_arn)
@@ -62,15 +63,11 @@ class Delivery(Defaults):
 
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
-        arn = _find(aws, id).get("arn", "")
-        if changes.set:
-            aws.client("logs").tag_resource(resourceArn=arn, tags=dict(changes.set))
-        if changes.remove:
-            aws.client("logs").untag_resource(resourceArn=arn, tagKeys=list(changes.remove))
+        change_tags(aws, _find(aws, id).get("arn", ""), changes)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        or_none(lambda: aws.client("logs").delete_delivery(id=id), _GONE)
+        or_none(lambda: aws.client("logs").delete_delivery(id=id), GONE)
 
     def console(self) -> Steps:
         return (
@@ -98,6 +95,7 @@ class Delivery(Defaults):
             why="These credentials may not create it, or may not let CloudWatch Logs write into the log group.",
             do=(
                 "Allow logs:CreateDelivery, logs:PutResourcePolicy and logs:DescribeResourcePolicies: `sre-agent-deploy iam-policy`.",
+                "With monitoring.kms_key_arn, allow delivery.logs.amazonaws.com to use the key: `sre-agent-deploy plan` checks it.",
                 "Run the same command again.",
             ),
             aws_docs="https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-V2-CloudWatchLogs.html",
@@ -105,15 +103,5 @@ class Delivery(Defaults):
     }
 
 
-def _list(aws: Aws) -> Iterator[Any]:
-    pages = aws.client("logs").get_paginator("describe_deliveries").paginate()
-    return (each for page in pages for each in page["deliveries"])
-
-
 def _find(aws: Aws, id: str) -> dict[str, Any]:
-    return next((each for each in _list(aws) if each["id"] == id), {})
-
-
-def _read_tags(aws: Aws, arn: str) -> dict[str, str]:
-    answer: Any = or_none(lambda: aws.client("logs").list_tags_for_resource(resourceArn=arn), _GONE)
-    return dict((answer or {}).get("tags", {}))
+    return next((each for each in list_deliveries(aws) if each["id"] == id), {})

@@ -20,14 +20,13 @@ from sre_agent_deploy.resource import (
     Waiting,
     cfn,
 )
-from sre_agent_deploy.resources.logs_delivery_source import delivery_in_use, delivery_quota
+from sre_agent_deploy.resources.logs_delivery_parts import delivery_in_use, delivery_quota, list_deliveries
 from sre_agent_deploy.resources.logs_log_group import LogGroup
+from sre_agent_deploy.resources.logs_tags import GONE, change_tags, read_tags
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
-
-_GONE = ("ResourceNotFoundException",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +58,7 @@ class DeliveryDestination(Defaults):
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         pages = aws.client("logs").get_paginator("describe_delivery_destinations").paginate()
         found = [each for page in pages for each in page["deliveryDestinations"] if each["name"].startswith(deployment)]
-        tagged = [(each["name"], _read_tags(aws, each["arn"])) for each in found]
+        tagged = [(each["name"], read_tags(aws, each["arn"])) for each in found]
         return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
@@ -73,7 +72,7 @@ class DeliveryDestination(Defaults):
             destination_arn=found["deliveryDestinationConfiguration"]["destinationResourceArn"],
             output_format=found.get("outputFormat", ""),
         )
-        return Found(id, seen, {"arn": found["arn"]}, _read_tags(aws, found["arn"]))
+        return Found(id, seen, {"arn": found["arn"]}, read_tags(aws, found["arn"]))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         aws.client("logs").put_delivery_destination(tags=mark.tags(), **self._settings())
@@ -86,21 +85,16 @@ class DeliveryDestination(Defaults):
 
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
-        arn = _find(aws, id).get("arn", "")
-        if changes.set:
-            aws.client("logs").tag_resource(resourceArn=arn, tags=dict(changes.set))
-        if changes.remove:
-            aws.client("logs").untag_resource(resourceArn=arn, tagKeys=list(changes.remove))
+        change_tags(aws, _find(aws, id).get("arn", ""), changes)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        or_none(lambda: aws.client("logs").delete_delivery_destination(name=id), _GONE)
+        or_none(lambda: aws.client("logs").delete_delivery_destination(name=id), GONE)
 
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
         arn = _find(aws, id).get("arn", "")
-        pages = aws.client("logs").get_paginator("describe_deliveries").paginate()
-        using = [each["id"] for page in pages for each in page["deliveries"] if each["deliveryDestinationArn"] == arn]
+        using = [each["id"] for each in list_deliveries(aws) if each["deliveryDestinationArn"] == arn]
         return delivery_in_use(id, using) if using else Waiting(f"the deliveries to {id} to be deleted")
 
     def console(self) -> Steps:
@@ -144,10 +138,5 @@ class DeliveryDestination(Defaults):
 
 
 def _find(aws: Aws, name: str) -> dict[str, Any]:
-    answer: Any = or_none(lambda: aws.client("logs").get_delivery_destination(name=name), _GONE)
+    answer: Any = or_none(lambda: aws.client("logs").get_delivery_destination(name=name), GONE)
     return answer["deliveryDestination"] if answer else {}
-
-
-def _read_tags(aws: Aws, arn: str) -> dict[str, str]:
-    answer: Any = or_none(lambda: aws.client("logs").list_tags_for_resource(resourceArn=arn), _GONE)
-    return dict((answer or {}).get("tags", {}))

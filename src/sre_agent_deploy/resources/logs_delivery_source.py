@@ -21,12 +21,12 @@ from sre_agent_deploy.resource import (
     cfn,
 )
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
+from sre_agent_deploy.resources.logs_delivery_parts import delivery_in_use, delivery_quota, list_deliveries
+from sre_agent_deploy.resources.logs_tags import GONE, change_tags, read_tags
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
-
-_GONE = ("ResourceNotFoundException",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class DeliverySource(Defaults):
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         pages = aws.client("logs").get_paginator("describe_delivery_sources").paginate()
         sources = [source for page in pages for source in page["deliverySources"] if source["name"].startswith(deployment)]
-        tagged = [(source["name"], _read_tags(aws, source["arn"])) for source in sources]
+        tagged = [(source["name"], read_tags(aws, source["arn"])) for source in sources]
         return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
@@ -63,7 +63,7 @@ class DeliverySource(Defaults):
         if not found:
             return None
         seen = cls(name=name, delivery_source_name=id, resource_arn=found["resourceArns"][0], log_type=found["logType"])
-        return Found(id, seen, {"delivery_source_name": id}, _read_tags(aws, found["arn"]))
+        return Found(id, seen, {"delivery_source_name": id}, read_tags(aws, found["arn"]))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         arn = require_known(self.resource_arn)
@@ -72,20 +72,15 @@ class DeliverySource(Defaults):
 
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
-        arn = _find(aws, id).get("arn", "")
-        if changes.set:
-            aws.client("logs").tag_resource(resourceArn=arn, tags=dict(changes.set))
-        if changes.remove:
-            aws.client("logs").untag_resource(resourceArn=arn, tagKeys=list(changes.remove))
+        change_tags(aws, _find(aws, id).get("arn", ""), changes)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        or_none(lambda: aws.client("logs").delete_delivery_source(name=id), _GONE)
+        or_none(lambda: aws.client("logs").delete_delivery_source(name=id), GONE)
 
     @classmethod
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        pages = aws.client("logs").get_paginator("describe_deliveries").paginate()
-        using = [each["id"] for page in pages for each in page["deliveries"] if each["deliverySourceName"] == id]
+        using = [each["id"] for each in list_deliveries(aws) if each["deliverySourceName"] == id]
         return delivery_in_use(id, using) if using else Waiting(f"the deliveries of {id} to be deleted")
 
     def console(self) -> Steps:
@@ -119,32 +114,6 @@ class DeliverySource(Defaults):
     }
 
 
-def delivery_quota(name: str) -> Problem:
-    """Explain that the account has no room for one more part of a delivery."""
-    return Problem(
-        code="LOGS-DELIVERY-QUOTA",
-        what=f"{name} was not created.",
-        why="This account has as many sources, destinations or deliveries of logs in this region as its quota allows.",
-        do=("Delete what nobody needs: `aws logs describe-deliveries`, `aws logs delete-delivery`.", "Run the same command again."),
-    )
-
-
-def delivery_in_use(id: str, using: list[str] | tuple[str, ...]) -> Problem:
-    """Explain that a delivery that was made by hand uses a part of ours."""
-    named = f": {', '.join(using)}" if using else ""
-    return Problem(
-        code="LOGS-DELIVERY-USED",
-        what=f"{id} was not deleted.",
-        why=f"A delivery that was made by hand uses it{named}.",
-        do=("Delete that delivery: `aws logs delete-delivery --id ID`.", "Run the same command again."),
-    )
-
-
 def _find(aws: Aws, name: str) -> dict[str, Any]:
-    answer: Any = or_none(lambda: aws.client("logs").get_delivery_source(name=name), _GONE)
+    answer: Any = or_none(lambda: aws.client("logs").get_delivery_source(name=name), GONE)
     return answer["deliverySource"] if answer else {}
-
-
-def _read_tags(aws: Aws, arn: str) -> dict[str, str]:
-    answer: Any = or_none(lambda: aws.client("logs").list_tags_for_resource(resourceArn=arn), _GONE)
-    return dict((answer or {}).get("tags", {}))

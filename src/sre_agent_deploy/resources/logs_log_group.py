@@ -19,12 +19,12 @@ from sre_agent_deploy.resource import (
     TagChanges,
     cfn,
 )
+from sre_agent_deploy.resources.logs_tags import GONE, change_tags, read_tags
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
-_GONE = ("ResourceNotFoundException",)
 # How the names of groups begin into which AWS's services deliver their own logs.
 _VENDED = "/aws/vendedlogs/"
 
@@ -51,7 +51,7 @@ class LogGroup(Defaults):
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         groups = [group for prefix in (deployment, _VENDED + deployment) for group in _list(aws, prefix)]
-        tagged = [(group["logGroupName"], _read_tags(aws, group)) for group in groups]
+        tagged = [(group["logGroupName"], read_tags(aws, _arn(group))) for group in groups]
         return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
@@ -60,7 +60,7 @@ class LogGroup(Defaults):
         if found is None:
             return None
         seen = cls(name=name, log_group_name=id, retention_days=found.get("retentionInDays", 0), kms_key=found.get("kmsKeyId", ""))
-        return Found(id, seen, {"log_group_name": id, "arn": f"{_arn(found)}:*"}, _read_tags(aws, found))
+        return Found(id, seen, {"log_group_name": id, "arn": f"{_arn(found)}:*"}, read_tags(aws, _arn(found)))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         key: Any = {"kmsKeyId": self.kms_key} if self.kms_key else {}
@@ -78,14 +78,12 @@ class LogGroup(Defaults):
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
         found = _find(aws, id)
-        if found and changes.set:
-            aws.client("logs").tag_resource(resourceArn=_arn(found), tags=dict(changes.set))
-        if found and changes.remove:
-            aws.client("logs").untag_resource(resourceArn=_arn(found), tagKeys=list(changes.remove))
+        if found:
+            change_tags(aws, _arn(found), changes)
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        or_none(lambda: aws.client("logs").delete_log_group(logGroupName=id), _GONE)
+        or_none(lambda: aws.client("logs").delete_log_group(logGroupName=id), GONE)
 
     def console(self) -> Steps:
         return (
@@ -150,8 +148,3 @@ def _list(aws: Aws, prefix: str) -> Iterator[Any]:
 def _arn(group: Any) -> str:
     # `arn` ends with `:*`, which the calls for tags refuse.
     return str(group.get("logGroupArn") or group["arn"]).removesuffix(":*")
-
-
-def _read_tags(aws: Aws, group: Any) -> dict[str, str]:
-    answer: Any = or_none(lambda: aws.client("logs").list_tags_for_resource(resourceArn=_arn(group)), _GONE)
-    return dict((answer or {}).get("tags", {}))

@@ -1,0 +1,38 @@
+"""What source, destination and delivery of CloudWatch Logs share: which belong together, and why one is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from sre_core.problem import Problem
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.aws import Aws
+
+
+def list_deliveries(aws: Aws) -> Iterator[Any]:
+    """List every delivery of the account and region, each with its source and its destination."""
+    pages = aws.client("logs").get_paginator("describe_deliveries").paginate()
+    return (each for page in pages for each in page["deliveries"])
+
+
+def delivery_quota(name: str) -> Problem:
+    """Explain that the account has no room for one more part of a delivery."""
+    return Problem(
+        code="LOGS-DELIVERY-QUOTA",
+        what=f"{name} was not created.",
+        why="This account has as many sources, destinations or deliveries of logs in this region as its quota allows.",
+        do=("Delete what nobody needs: `aws logs describe-deliveries`, `aws logs delete-delivery`.", "Run the same command again."),
+    )
+
+
+def delivery_in_use(id: str, using: list[str] | tuple[str, ...]) -> Problem:
+    """Explain that a delivery that was made by hand uses a part of ours."""
+    named = f": {', '.join(using)}" if using else ""
+    return Problem(
+        code="LOGS-DELIVERY-USED",
+        what=f"{id} was not deleted.",
+        why=f"A delivery that was made by hand uses it{named}.",
+        do=("Delete that delivery: `aws logs delete-delivery --id ID`.", "Run the same command again."),
+    )
