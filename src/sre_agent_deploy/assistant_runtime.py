@@ -20,6 +20,7 @@ from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
 from sre_agent_deploy.resources.agentcore_runtime_endpoint import RuntimeEndpoint
 from sre_agent_deploy.resources.agentcore_runtime_network import RuntimeNetwork
 from sre_agent_deploy.resources.iam_role import IamRole
+from sre_agent_deploy.resources.policy_document import Statement
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 
 ENDPOINT = "runtime_endpoint"
@@ -47,7 +48,6 @@ def _package(config: Config, facts: AccountFacts, id: str) -> S3Object:
 
 def _role(config: Config, facts: AccountFacts, id: str) -> IamRole:
     where = (facts.partition, facts.region, facts.account_id)
-    image = config.assistant.image
     return IamRole(
         name="runtime_role",
         role_name=f"{id}-runtime",
@@ -55,12 +55,19 @@ def _role(config: Config, facts: AccountFacts, id: str) -> IamRole:
         service="bedrock-agentcore.amazonaws.com",
         permissions_boundary=config.aws.permissions_boundary,
         trust_conditions=runtime_trust(*where),
-        statements=(
-            *runtime_role_statements(*where, _name(id)),
-            *(image_statements(facts.partition, image) if image else package_statements(Ref("runtime_package", "key"))),
-            *(() if image else bucket_key_statements(facts.region, config.gateway.kms_key_arn)),
-            *model_statements(*where, config.assistant.models),
-        ),
+        statements=runtime_statements(config, where, id),
+    )
+
+
+def runtime_statements(config: Config, where: tuple[str, str, str], id: str) -> tuple[Statement, ...]:
+    """List what the assistant may do on AgentCore Runtime. `where` is partition, region and account."""
+    partition, region, _ = where
+    image = config.assistant.image
+    return (
+        *runtime_role_statements(*where, _name(id)),
+        *(image_statements(partition, image) if image else package_statements(Ref("runtime_package", "key"))),
+        *(() if image else bucket_key_statements(region, config.gateway.kms_key_arn)),
+        *model_statements(*where, config.assistant.models),
     )
 
 

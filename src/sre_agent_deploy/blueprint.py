@@ -68,7 +68,7 @@ from sre_core import release, tracing
 def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
     """Declare every resource of this deployment. The deployment's id is its name in AWS: in tags, names and paths."""
     id = facts.deployment_id(config.name)
-    endpoints = declare_endpoints(config, facts, id, instance_statements(config, facts, id))
+    endpoints = declare_endpoints(config, facts, id, instance_statements(config, _where(facts), id))
     return Blueprint(
         id,
         (
@@ -249,14 +249,14 @@ def s3_object(config: Config, id: str, name: str, *, key: LaterText, body: Later
     )
 
 
-def instance_statements(config: Config, facts: AccountFacts, id: str) -> tuple[Statement, ...]:
-    """List what the instance may do; its VPC endpoints let through the same."""
-    where = (facts.partition, facts.region, facts.account_id)
+def instance_statements(config: Config, where: tuple[str, str, str], id: str) -> tuple[Statement, ...]:
+    """List what the instance may do; its VPC endpoints let through the same. `where` is partition, region and account."""
+    partition, region, _ = where
     return (
         *instance_role_statements(prefix(config, id), api_key(config).secret_arn, _list_own_secrets(config)),
-        *bucket_key_statements(facts.region, config.gateway.kms_key_arn, "kms:GenerateDataKey"),
+        *bucket_key_statements(region, config.gateway.kms_key_arn, "kms:GenerateDataKey"),
         *metric_statements(id),
-        *(_order_statements(config, facts) if config.tls.source == "letsencrypt" else ()),
+        *(_order_statements(config, partition) if config.tls.source == "letsencrypt" else ()),
         *(() if config.assistant.on_runtime else model_statements(*where, config.assistant.models)),
         *source_statements(*where, chain.from_iterable(config.services.live().values())),
         *(log_statements() if config.is_monitored(config.mode) else ()),
@@ -272,7 +272,7 @@ def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Ite
         path=path,
         service="ec2.amazonaws.com",
         permissions_boundary=config.aws.permissions_boundary,
-        statements=instance_statements(config, facts, id),
+        statements=instance_statements(config, _where(facts), id),
         managed_policies=(f"arn:{facts.partition}:iam::aws:policy/AmazonSSMManagedInstanceCore",),
     )
     profile = InstanceProfile(
@@ -290,9 +290,13 @@ def access_entries(config: Config) -> tuple[Item, ...]:
     )
 
 
-def _order_statements(config: Config, facts: AccountFacts) -> tuple[Statement, ...]:
+def _where(facts: AccountFacts) -> tuple[str, str, str]:
+    return facts.partition, facts.region, facts.account_id
+
+
+def _order_statements(config: Config, partition: str) -> tuple[Statement, ...]:
     chosen = config.deployment
-    return order_statements(facts.partition, chosen.hosted_zone_id if config.tls.challenge == "dns-01" else "", chosen.domain_name)
+    return order_statements(partition, chosen.hosted_zone_id if config.tls.challenge == "dns-01" else "", chosen.domain_name)
 
 
 def _list_own_secrets(config: Config) -> tuple[str, ...]:

@@ -129,6 +129,17 @@ _ENDPOINTS = {
     "aps": "aps-workspaces",
     "xray": "xray",
 }
+SESSION_ACTIONS = (
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+)
+"""What a shell by Session Manager needs of the managed policy AmazonSSMManagedInstanceCore.
+
+https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-create-iam-instance-profile.html
+"""
 # Of the managed policy AmazonSSMManagedInstanceCore: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSSMManagedInstanceCore.html
 _SESSION_MANAGER = {
     "ssm": (

@@ -17,6 +17,7 @@ from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.checks.preflight.eks_cluster import ClusterEnterable
 from sre_agent_deploy.checks.preflight.encryption_key import find_gaps
 from sre_agent_deploy.checks.preflight.named_role import SERVICE, trusts
+from sre_agent_deploy.checks.preflight.permissions_boundary import list_actions
 from sre_agent_deploy.checks.preflight.suite import stops_deployment
 from sre_agent_deploy.config.models import Config
 from sre_core import clock
@@ -193,22 +194,49 @@ def test_a_named_permissions_boundary(check: Preflight, embedded: EmbeddedAws) -
     """It must be there, and some statement of it must allow each action that the roles need."""
     iam = embedded.client("iam")
 
-    def look(*statements: Json) -> Finding:
+    def look(*statements: Json, **sections: Json) -> Finding:
         arn = f"arn:aws:iam::{ACCOUNT}:policy/absent"
         if statements:
             arn = iam.create_policy(PolicyName=secrets.token_hex(5), PolicyDocument=document(*statements))["Policy"]["Arn"]
-        found = check(aws={"permissions_boundary": arn})["iam.permissions_boundary"]
+        found = check(aws={"permissions_boundary": arn}, **sections)["iam.permissions_boundary"]
         assert stops_deployment((found,)) is (found.status == "failed")
         return found
 
     absent, services = look(), ["s3:*", "secretsmanager:Get*", "cloudwatch:*", "bedrock-agentcore:*"]
     assert absent.problem and absent.problem.code == "IAM-BOUNDARY-NOT-FOUND"
-    narrow = look({"Effect": "Allow", "Action": services, "Resource": "*"})
+    allowed = {"Effect": "Allow", "Action": services, "Resource": "*"}
+    narrow = look(allowed, deployment={"key_name": "admin"})
     assert narrow.problem and narrow.problem.code == "IAM-BOUNDARY-TOO-NARROW"
-    assert narrow.problem.why.endswith(" allows secretsmanager:DescribeSecret.")
-    assert look({"Effect": "Allow", "NotAction": ["iam:*", "organizations:*"], "Resource": "*"}).status == "passed"
+    assert narrow.problem.why.endswith(" does not allow secretsmanager:DescribeSecret.")
+    without_key = look(allowed)
+    assert without_key.problem and "ssm:UpdateInstanceInformation, ssmmessages:" in without_key.problem.why
+    everything = {"Effect": "Allow", "NotAction": ["iam:*", "organizations:*"], "Resource": "*"}
+    assert look(everything).status == "passed"
+    assert look(everything, {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}).status == "failed"
+    elsewhere = {"StringNotEquals": {"aws:RequestedRegion": "us-east-1"}}
+    assert look(everything, {"Effect": "Deny", "Action": "s3:*", "Resource": "*", "Condition": elsewhere}).status == "passed"
     denied = look({"Effect": "Deny", "NotAction": "iam:*", "Resource": "*"}, {"Effect": "Allow", "Action": "iam:*", "Resource": "*"})
     assert denied.status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("sections", "action"),
+    [
+        ({"monitoring": {"enabled": "always", "traces": "xray"}}, "xray:PutTraceSegments"),
+        ({"tls": {"source": "letsencrypt"}}, "secretsmanager:PutSecretValue"),
+        ({"gateway": {"kms_key_arn": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"}}, "kms:GenerateDataKey"),
+        ({"services": {"kubernetes": [{"source": "eks", "cluster": "prod"}]}}, "eks:DescribeCluster"),
+        ({"assistant": {"runtime": "agentcore"}}, "logs:CreateLogGroup"),
+        ({"assistant": {"runtime": "agentcore", "image": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/a:1"}}, "ecr:BatchGetImage"),
+    ],
+)
+def test_what_the_roles_need_within_a_boundary(aws: Aws, sections: Json, action: str) -> None:
+    """What the configuration asks for is among it, as it is in the roles' own policies."""
+
+    def needs(**sections: Json) -> set[str]:
+        return set(list_actions(Context(Config.model_validate({"mode": "production", "name": "x", **sections}), aws, clock.now())))
+
+    assert needs(**sections) - needs() >= {action}
 
 
 OURS = {"StringEquals": {"aws:SourceAccount": ACCOUNT}, "ArnLike": {"aws:SourceArn": GATEWAY.replace("0123456789", "*")}}

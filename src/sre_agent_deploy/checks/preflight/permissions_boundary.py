@@ -6,19 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from sre_agent_deploy.assistant_runtime import runtime_statements
 from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.blueprint import instance_statements
 from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.preflight.context import Context, ask
 from sre_agent_deploy.checks.preflight.encryption_key import covers
 from sre_agent_deploy.later import Ref
-from sre_agent_deploy.policies import (
-    gateway_role_statements,
-    instance_role_statements,
-    log_statements,
-    metric_statements,
-    model_statements,
-    source_statements,
-)
+from sre_agent_deploy.policies import SESSION_ACTIONS, gateway_role_statements
 from sre_core.problem import Problem
 
 
@@ -32,7 +27,7 @@ class BoundaryFacts:
 
 
 class BoundaryFits:
-    """The named boundary exists, and some statement of it allows each action of the roles."""
+    """The named boundary exists, and allows each action of the roles on some resource."""
 
     id: ClassVar[str] = "iam.permissions_boundary"
     proves: ClassVar[str] = "the permissions boundary exists and leaves the roles what they need"
@@ -61,27 +56,34 @@ class BoundaryFits:
 
 
 def list_actions(world: Context) -> tuple[str, ...]:
-    """List what the roles of this deployment call: the gateway's, the machine's, and those of models, logs and sources."""
+    """List what the roles of this deployment call: the gateway's, the machine's and the runtime's, with Session Manager as the way in."""
     config, where = world.config, (world.aws.partition, world.aws.region, world.aws.account_id)
     statements = (
         *(() if config.aws.role_name else gateway_role_statements(*where, "", Ref("backend_key", "secret_arn"))),
-        *instance_role_statements("", Ref("backend_key", "secret_arn"), ()),
-        *metric_statements(""),
-        *model_statements(*where, config.assistant.models),
-        *source_statements(*where, (each for sources in config.services.live().values() for each in sources)),
-        *(log_statements() if config.is_monitored(config.mode) else ()),
+        *instance_statements(config, where, world.deployment),
+        *(runtime_statements(config, where, world.deployment) if config.assistant.on_runtime else ()),
     )
-    return tuple(dict.fromkeys(action for statement in statements for action in statement.actions))
+    # A key pair is another way onto the machine.
+    sessions = () if config.deployment.key_name else SESSION_ACTIONS
+    return tuple(dict.fromkeys((*(action for statement in statements for action in statement.actions), *sessions)))
 
 
 def find_gaps(document: Mapping[str, Any], actions: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the actions that a boundary allows on no resource (pure). Its conditions and resources are taken to fit."""
+    """Return the actions that a boundary allows on no resource, or denies always (pure). Its other conditions are taken to fit."""
     listed = document.get("Statement", ())
     statements = [listed] if isinstance(listed, Mapping) else list(listed)
-    return tuple(action for action in actions if not any(each.get("Effect") == "Allow" and _allows(each, action) for each in statements))
+    allowed = [each for each in statements if each.get("Effect") == "Allow"]
+    denied = [each for each in statements if each.get("Effect") == "Deny" and _always(each)]
+    return tuple(
+        action for action in actions if not any(_names(each, action) for each in allowed) or any(_names(each, action) for each in denied)
+    )
 
 
-def _allows(statement: Mapping[str, Any], action: str) -> bool:
+def _always(statement: Mapping[str, Any]) -> bool:
+    return not statement.get("Condition") and statement.get("Resource") in ("*", ["*"])
+
+
+def _names(statement: Mapping[str, Any], action: str) -> bool:
     return not covers(statement["NotAction"], action) if "NotAction" in statement else covers(statement.get("Action", ()), action)
 
 
@@ -99,7 +101,7 @@ def _too_narrow(facts: BoundaryFacts, gaps: tuple[str, ...]) -> Problem:
     return Problem(
         code="IAM-BOUNDARY-TOO-NARROW",
         what="The roles of the deployment could not do their work within aws.permissions_boundary.",
-        why=f"No statement of {facts.arn} allows {', '.join(gaps)}.",
+        why=f"{facts.arn} does not allow {', '.join(gaps)}.",
         do=(
             "Ask whoever owns that policy to allow these actions in it; each role's own policy stays narrower.",
             "Or name another policy in aws.permissions_boundary.",
