@@ -80,7 +80,7 @@ def declare_monitoring(config: Config, facts: AccountFacts, id: str) -> tuple[It
     return (
         Item(topic(config, facts, id)),
         *(Item(group) for group in log_groups(config, id)),
-        *(Item(part) for part in gateway_logs(id)),
+        *(Item(part) for part in gateway_logs(config, id)),
         *(Item(each) for each in metric_filters(config, id)),
         *outside_check(config, facts),
         *(Item(alarm) for alarm in watching),
@@ -101,7 +101,8 @@ def topic(config: Config, facts: AccountFacts, id: str) -> SnsTopic:
 
 
 def log_groups(config: Config, id: str) -> tuple[LogGroup, ...]:
-    names = {name: metrics.log_group(id, name) for name in metrics.LOG_GROUPS} | {metrics.GATEWAY: metrics.gateway_log_group(id)}
+    of_gateway = {metrics.GATEWAY: metrics.gateway_log_group(id)} if config.monitoring.gateway_logs else {}
+    names = {name: metrics.log_group(id, name) for name in metrics.LOG_GROUPS} | of_gateway
     return tuple(
         LogGroup(
             name=log_resource(name),
@@ -113,8 +114,10 @@ def log_groups(config: Config, id: str) -> tuple[LogGroup, ...]:
     )
 
 
-def gateway_logs(id: str) -> tuple[DeliverySource, DeliveryDestination, Delivery]:
+def gateway_logs(config: Config, id: str) -> tuple[DeliverySource | DeliveryDestination | Delivery, ...]:
     """Declare the delivery of the gateway's own logs, which no machine sees, into their log group."""
+    if not config.monitoring.gateway_logs:
+        return ()
     source, destination = "gateway_log_source", "gateway_log_destination"
     return (
         DeliverySource(name=source, delivery_source_name=f"{id}-{metrics.GATEWAY}", resource_arn=Ref("gateway", "arn")),

@@ -15,12 +15,13 @@ from ruamel.yaml import YAML
 
 from fixtures.engine import Engine
 from sre_agent.usage import Usage
+from sre_agent_deploy.account.account import describe_account
 from sre_agent_deploy.aws.errors import kind_of
 from sre_agent_deploy.commands.alarms import prove_delivery, read_alarms, warn_of_unconfirmed
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.monitoring import package_url, render_agent_config
-from sre_agent_deploy.monitoring import ALARMS, MODELS, QUESTIONS, REQUESTS, TOPIC
+from sre_agent_deploy.monitoring import ALARMS, MODELS, QUESTIONS, REQUESTS, TOPIC, declare_monitoring
 from sre_agent_deploy.plan import Action
 from sre_agent_deploy.resources.sns_topic import create_test_queue
 from sre_core import clock, metrics
@@ -360,6 +361,17 @@ def test_who_is_watched(mode: Any, enabled: str, alerts: dict[str, str], watched
     """By itself a production deployment whose alarms somebody reads; a local one costs nobody anything and is asked for."""
     config = Config.model_validate({"mode": mode, "alerts": alerts, "monitoring": {"enabled": enabled}})
     assert config.is_monitored(mode) is watched
+
+
+def test_bodies_of_requests_are_not_kept_where_nobody_wants_them() -> None:
+    """Without the gateway's logs neither their group nor a delivery is declared; the rest is."""
+
+    def declared(**monitoring: Any) -> set[str]:
+        config = Config.model_validate({"name": "x", "monitoring": {"enabled": "always", **monitoring}})
+        return {item.name for item in declare_monitoring(config, describe_account(config), "sre-0123456789")}
+
+    parts = {"log_gateway", "gateway_log_source", "gateway_log_destination", "gateway_log_delivery"}
+    assert declared() - declared(gateway_logs=False) == parts
 
 
 def test_a_test_of_the_alarms_that_is_killed(monitored: Engine) -> None:

@@ -101,7 +101,7 @@ class MonitoringConfig(Section):
     kms_key_arn: str = setting(
         "",
         "A KMS key that encrypts logs and alarms; its policy must let CloudWatch, CloudWatch Logs and, with limits.monthly_usd, "
-        "AWS Budgets use it. Empty: AWS's own.",
+        "AWS Budgets use it (preflight says what it lacks). Empty: AWS's own.",
         example=KMS_KEY.example,
         console=KMS_KEY.found,
     )
@@ -111,6 +111,12 @@ class MonitoringConfig(Section):
         "Route 53 asks the front door from several places of the world, and an alarm is raised if it does not answer (about 1.60 US "
         "dollars a month). Only with aws.region us-east-1.",
         example="true",
+    )
+    gateway_logs: bool = setting(
+        True,
+        "AgentCore delivers the gateway's own log into a log group: refusals, and each request and answer with its body, so with log lines "
+        "of your systems. false: no such log, and what was kept of it is deleted.",
+        example="false",
     )
     refusals: int = setting(50, "An alarm is raised if this many requests are refused (401, 403, 429) within 5 minutes.", example="50")
     traces: str = setting(
