@@ -30,6 +30,7 @@ ACCOUNT = "123456789012"
 GATEWAY = f"arn:aws:bedrock-agentcore:us-east-1:{ACCOUNT}:gateway/sre-1-0123456789"
 TRUST: Json = {"Effect": "Allow", "Principal": {"Service": SERVICE}, "Action": "sts:AssumeRole"}
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
+DELIVERING = ("delivery.logs.amazonaws.com", "budgets.amazonaws.com")
 NAMED = ("s3.bucket_protected", "iam.role", "cognito.pool", "cognito.pool_protected", "kms.gateway_key", "kms.monitoring_key")
 
 
@@ -107,7 +108,8 @@ def close(embedded: EmbeddedAws, names: Mapping[str, str]) -> None:
     )  # fmt: skip
     kms, region = embedded.client("kms"), embedded.region
     root = {"Effect": "Allow", "Principal": {"AWS": ROOT}, "Action": "kms:*", "Resource": "*"}
-    services = {"Service": [f"logs.{region}.amazonaws.com", "cloudwatch.amazonaws.com"]}
+    trusted = [f"logs.{region}.amazonaws.com", "cloudwatch.amazonaws.com", *DELIVERING]
+    services = {"Service": trusted}
     actions = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
     use = {"Effect": "Allow", "Principal": services, "Action": actions, "Resource": "*"}
     kms.put_key_policy(KeyId=names["log_key"], PolicyName="default", Policy=document(root, use))
@@ -122,6 +124,7 @@ def test_what_was_named_and_what_to_add(check: Preflight, embedded: EmbeddedAws,
             aws={"role_name": names["role"]},
             credentials={"user_pool_id": names["pool"], "client_id": names["client"]},
             monitoring={"kms_key_arn": names["log_key"], "enabled": "always"},
+            limits={"monthly_usd": 50},
         )
 
     careless = look()
@@ -136,7 +139,7 @@ def test_what_was_named_and_what_to_add(check: Preflight, embedded: EmbeddedAws,
     assert "aws:SecureTransport" in advice(careless["s3.bucket_protected"])
     assert "put-public-access-block" in advice(careless["s3.bucket_protected"])
     assert SERVICE in advice(careless["iam.role"])
-    assert f"logs.{embedded.region}.amazonaws.com" in advice(careless["kms.monitoring_key"])
+    assert all(service in advice(careless["kms.monitoring_key"]) for service in (f"logs.{embedded.region}.amazonaws.com", *DELIVERING))
 
     close(embedded, names)
     closed = look()

@@ -89,10 +89,12 @@ def list_keys(config: Config) -> dict[str, str]:
 
 
 def _list_needs(setting: str, world: Context) -> dict[str, tuple[str, ...]]:
-    """List who needs what. Sources: SSE-KMS of Amazon S3, encryption of log data of CloudWatch Logs, and of SNS topics for alarms.
+    """List who needs what: for objects in S3, or for the log groups and the topic, to which CloudWatch and AWS Budgets publish.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
     https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+    https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
+    https://github.com/aws/modern-data-architecture-accelerator, for the delivery of the gateway's logs
     """
     if setting.startswith("gateway"):
         return {f"arn:{world.aws.partition}:iam::{world.aws.account_id}:root": _USE}
@@ -106,6 +108,8 @@ def _list_needs(setting: str, world: Context) -> dict[str, tuple[str, ...]]:
             "kms:DescribeKey",
         ),
         "cloudwatch.amazonaws.com": _USE,
+        **({"delivery.logs.amazonaws.com": _USE} if world.config.monitoring.gateway_logs else {}),
+        **({"budgets.amazonaws.com": _USE} if world.config.limits.monthly_usd is not None else {}),
     }
 
 
