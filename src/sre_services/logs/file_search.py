@@ -40,11 +40,12 @@ _PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[\^$]", re.DOTALL)
 _ANCHORS = frozenset({"^", "$", r"\A", r"\b", r"\B", r"\m", r"\M", r"\z", r"\Z"})
 # In RE2 these are of ASCII only.
 _WIDER = {r"\w": r"\w\pL\pM\pN\p{Pc}", r"\d": r"\pN", r"\s": r"\s\pZ\x0b\x1c-\x1f\x{85}"}
-# What RE2 reads otherwise: counts without a minimum, inexact matches, sets of POSIX, and all but what is not a letter.
-_BRANCHES = re.compile(r"[|()]")
+# Branches, and escapes of more than one character: hexadecimal and octal numbers, properties.
+_NO_NEEDLE = re.compile(r"[|()]|\\[0-9A-Za-z](?<![AbBdDmMnrsStwWzZ])")
 # What may be absent from a match, and what is plain text in an expression and in JSON alike.
 _OPTIONAL, _PLAIN = re.compile(r".(?:[*?]|\{[^}]*\})", re.DOTALL), re.compile(r"[\w -]{4,}", re.ASCII)
-_OTHERWISE = re.compile(r"(?<!\\)\{(?![\d\"])[^}\"]*\}|\[:|\[\^[^\]]*\\[WDS]")
+# What RE2 reads otherwise: counts without a minimum, inexact matches, sets of POSIX, and all but what is not a letter.
+_OTHERWISE = re.compile(r"(?<!\\)\{(?![0-9]+(?:,[0-9]*)?\}|\")[^}\"]*\}|\[:|\[\^[^\]]*\\[WDS]")
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def _compile(where: LogFilter, service: str) -> _Searched | None:
 
 def find_needle(text: str) -> str:
     """Find the longest text that every match of an expression has as it is; empty where none is known, or where it is all of it."""
-    if _BRANCHES.search(text):
+    if _NO_NEEDLE.search(text):
         return ""
     plain = _OPTIONAL.sub("\0", _PARTS.sub("\0", text))
     found = max(_PLAIN.findall(plain), key=len, default="")

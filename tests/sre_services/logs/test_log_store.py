@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
@@ -301,6 +302,11 @@ def test_a_search_through_a_file_that_is_too_large_to_parse(large: Path, where: 
         (r"(declined)? by acquirer", ""),
         (r"\w+\s\d{4}", ""),
         (r"id=\{abcd\}", "abcd"),
+        (r"\x41bcdef", ""),
+        (r"\041declined", ""),
+        (r"\pLrefused", ""),
+        (r"\p{Lu}refused", ""),
+        (r"\bdeclined\.\tcode", "declined"),
     ],
 )
 def test_the_text_that_every_match_has(expression: str, needle: str) -> None:
@@ -308,11 +314,18 @@ def test_the_text_that_every_match_has(expression: str, needle: str) -> None:
     assert find_needle(expression) == needle
 
 
-@given(st.from_regex(r"\A(?:[abc -]{1,6}[*?+.]?|\\d|[ab]{4,8}|\[ab\]\+?|x\{1,2\}){1,5}\Z"), st.data())
+PARTS = r"[abc -]{1,6}[*?+.]?|\\d|[ab]{4,8}|\[ab\]\+?|x\{1,2\}|\\x6[1-9]|\\04[1-7]|\\b|\\\.|\^?bcda|\(aaaa\|bbbb\)|\\w\{0,2\}cccc\??"
+
+
+@given(st.from_regex(rf"\A(?:{PARTS}){{1,5}}\Z"), st.data())
 def test_every_match_has_the_text(expression: str, data: st.DataObject) -> None:
-    """Whatever an expression matches, the text is in it."""
-    matching = data.draw(st.from_regex(expression, fullmatch=True))
-    assert find_needle(expression) in matching
+    """Whatever an expression matches, in any case and for RE2 too, the text is in it: a piece without it has no match."""
+    matching = data.draw(st.from_regex(expression, fullmatch=True)).swapcase()
+    options = re2.Options()
+    options.case_sensitive = False
+    needle = find_needle(expression)
+    assert needle.lower() in matching.lower()
+    assert re2.compile(needle.encode(), options).search(matching.encode())
 
 
 def test_a_short_window_of_a_large_file(large: Path) -> None:
