@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sre_agent.evidence import Answer, Argument
-from sre_agent.reading import objects, text
+from sre_agent.reading import Json, objects, text
 from sre_agent.tools import Tool, Tools
 
 MOST_CALLS = 25  # of one question; each costs the systems that are looked at
@@ -45,7 +46,7 @@ class CountedTools:
         return self._tools.offered()
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
-        """ToolCall one tool, unless this question has its answer."""
+        """Call one tool, unless this question has its answer."""
         key = (operation, tuple(sorted(arguments.items())))
         if known := self._answered.get(key):
             return known
@@ -77,14 +78,21 @@ class CountedTools:
         if page.failure or not isinstance(page.data, dict) or not isinstance(answer.data, dict):
             return replace(answer, data={**_as_dict(answer), "cursor": ""})
         digest = hashlib.sha256(f"{answer.sha256}{page.sha256}".encode()).hexdigest()
-        items = [*objects(answer.data, "items"), *objects(page.data, "items")]
-        data = {**answer.data, "cursor": "", **page.data, "items": items}
+        known, listed = objects(answer.data, "items"), objects(page.data, "items")
+        # A list that changes meanwhile repeats items, and a source that repeats a page would never end.
+        seen = set(map(_identify, known))
+        new = [item for item in listed if _identify(item) not in seen]
+        data = {**answer.data, "cursor": "", **page.data, "items": [*known, *new], **({} if new else {"cursor": ""})}
         return replace(answer, data=data, sha256=digest, size=answer.size + page.size, truncated=page.truncated)
 
     def _cursor(self, operation: str, answer: Answer) -> str:
-        """Return the cursor of an answer that was cut; empty where nothing comes next, or a gateway of before knows no cursors."""
+        """Return the cursor of an answer that was cut; empty where nothing comes next, or an older gateway has no cursors."""
         tool = self.offered().get(operation)
         return text(answer.data, "cursor") if answer.truncated and tool and "cursor" in tool.parameters else ""
+
+
+def _identify(item: Json) -> str:
+    return json.dumps(item, sort_keys=True, default=str)
 
 
 def _as_dict(answer: Answer) -> dict[str, object]:

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,13 @@ from evals.recorded_tools import RecordedTools
 from sre_agent import supervisor
 from sre_agent.brief import MOST_LINES, render_brief
 from sre_agent.calls import MOST_CALLS, CountedTools
-from sre_agent.evidence import Answer
+from sre_agent.evidence import Answer, Argument
+from sre_agent.reading import objects
 from sre_agent.reasoners.rules.reasoner import Rules
 from sre_agent.render import render_markdown
 from sre_agent.report import Report
+from sre_agent.tools import Tool
+from sre_core import clock
 from sre_services.recording import SHIPPED
 
 COPIES = 12  # of each healthy application
@@ -99,6 +103,48 @@ def test_pages_are_one_answer() -> None:
     assert len(both.data["items"]) > len(first.data["items"])
     assert both.sha256 != first.sha256
     assert calls == 2
+
+
+class Repeating:
+    """A source whose every page names a next one, and whose pages come again."""
+
+    def __init__(self, pages: tuple[str, ...], failure: str = "") -> None:
+        self._pages, self._failure, self.asked = pages, failure, list[Argument]()
+
+    def offered(self) -> Mapping[str, Tool]:
+        return {"get_pod_status": Tool("kubernetes___get_pod_status", "", {"properties": {"cursor": {}}})}
+
+    async def call(self, operation: str, /, **arguments: Argument) -> Answer:
+        self.asked.append(arguments.get("cursor", ""))
+        at = self._pages.index(str(arguments.get("cursor", self._pages[0])))
+        data = {"items": [{"name": self._pages[at]}], "total": 9, "cursor": self._pages[(at + 1) % len(self._pages)]}
+        failure = self._failure if at else ""
+        return Answer(tool=operation, arguments=arguments, at=clock.now(), data=data, sha256="0", failure=failure, truncated=True)
+
+
+@pytest.mark.parametrize(
+    ("pages", "failure", "names", "calls"),
+    [
+        (("a",), "", ["a"], 2),
+        (("a", "b", "c"), "", ["a", "b", "c"], 4),
+        (("a", "b"), "the cursor is of another question", ["a"], 2),
+        (tuple(map(str, range(MOST_CALLS * 2))), "", [str(number) for number in range(MOST_CALLS)], MOST_CALLS),
+    ],
+)
+def test_a_source_that_always_names_a_next_page(pages: tuple[str, ...], failure: str, names: list[str], calls: int) -> None:
+    """Reading ends where a page has nothing new or is refused, no item is counted twice, and the gap says that there is more."""
+
+    async def run(source: Repeating) -> Answer:
+        tools = CountedTools(source)
+        answers = {"get_pod_status": await tools.call("get_pod_status")}
+        return (await tools.read_on(answers, ("get_pod_status",), tools.left))["get_pod_status"]
+
+    source = Repeating(pages, failure)
+    answer = asyncio.run(run(source))
+    assert [item["name"] for item in objects(answer.data, "items")] == names
+    assert len(source.asked) == calls
+    (gap,) = supervisor.gaps.record_answers(answer).gaps
+    assert gap.unseen == f"{len(names)} of 9 items of get_pod_status"
 
 
 def test_a_list_without_calls_left(large: str) -> None:
