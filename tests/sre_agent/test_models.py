@@ -21,6 +21,8 @@ from sre_agent.render import render_markdown
 from sre_agent.report import Report
 from sre_agent.request import Request
 
+# The program ignores it when it loads its agents; pytest begins each test with filters of its own.
+pytestmark = pytest.mark.filterwarnings("ignore::pydantic_ai.exceptions.CostNotFoundWarning")
 KEY = "k-of-this-run"
 DATABASE = r'id="(inv-[0-9a-f]+-e\d+)" tool="logs___get_recent_logs'
 PROVIDERS = ("bedrock", "anthropic", "openai")
