@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from sre_agent.lookups.capabilities import LINES
-from sre_agent.render import ROLES, escape_markdown
+from sre_agent.render import ROLES, escape_markdown, render_confidence, render_title
 from sre_agent.report import Claim, Report, RootCause
 from sre_agent.runbook_commands import fill_names
 from sre_core import clock
@@ -41,7 +41,7 @@ def _diagnosis(report: Report) -> Iterator[str]:
     if cause is None:
         yield from _without_cause(report)
         return
-    yield f"Confidence: {cause.confidence.word} ({cause.confidence.score:.2f}) · evidence: {', '.join(cause.evidence)}"
+    yield render_confidence(cause)
     yield from _since(report)
     yield from (f"Why: {_shorten(claim.what)}{_cited(claim.evidence)}" for claim in _reasons(report))
     if cause.affected:
@@ -53,13 +53,14 @@ def _diagnosis(report: Report) -> Iterator[str]:
 def _other_causes(report: Report) -> Iterator[str]:
     """Name what failed besides, then what explains the complaint second best."""
     for cause in report.other_causes[:MOST_OTHERS]:
-        against = f"; less likely: {escape_markdown(cause.against)}" if cause.against else ""
-        yield f"{ROLES[cause.role]}: {_shorten(cause.summary)} ({cause.confidence.score:.2f}{against}){_cited(cause.evidence)}"
+        # Two numbers that say nearly the same would hide which explanation is the better one.
+        weight = f"less likely: {escape_markdown(cause.against)}" if cause.against else f"{cause.confidence.score:.2f}"
+        yield f"{ROLES[cause.role]}: {_shorten(cause.summary)} ({weight}){_cited(cause.evidence)}"
 
 
 def _headline(report: Report, cause: RootCause | None) -> str:
     if cause:
-        return f"# Root cause: {escape_markdown(cause.summary)}"
+        return f"# {render_title(cause)}"
     return "# Nothing wrong was found" if report.verdict == "nothing_wrong" else "# Not enough evidence for a root cause"
 
 

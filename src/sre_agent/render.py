@@ -52,6 +52,17 @@ def render_code_block(text: str) -> list[str]:
     return [f"{fence}text", *(replace_control_characters(line) for line in text.splitlines() or [""]), fence]
 
 
+def render_title(cause: RootCause) -> str:
+    """Render the root cause in one line, which says where it is a suspicion only."""
+    return f"{'Suspected root cause' if cause.confidence.word == 'low' else 'Root cause'}: {escape_markdown(cause.summary)}"
+
+
+def render_confidence(cause: RootCause) -> str:
+    """Render the confidence with what it rests on."""
+    caution = ": confirm it before you act" if cause.confidence.word == "low" else ""
+    return f"Confidence: {cause.confidence.word} ({cause.confidence.score:.2f}){caution} · evidence: {', '.join(cause.evidence)}"
+
+
 def _lines(report: Report) -> Iterator[str]:
     yield from _conclusion(report)
     yield from _other_causes(report.other_causes)
@@ -74,10 +85,10 @@ def _conclusion(report: Report) -> Iterator[str]:
         yield ""
         yield f"Asked: {escape_markdown(report.prompt)}"
         return
-    yield f"# Root cause: {escape_markdown(cause.summary)}"
+    yield f"# {render_title(cause)}"
     yield from _notes(report)
     yield ""
-    yield f"Confidence: {cause.confidence.word} ({cause.confidence.score:.2f}) · evidence: {', '.join(cause.evidence)}"
+    yield render_confidence(cause)
     yield ""
     yield f"Asked: {escape_markdown(report.prompt)}"
     yield from _reasons(cause)

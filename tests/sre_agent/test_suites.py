@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from sre_agent.brief import render_brief  # noqa: E402
 from sre_agent.reasoners.rules.calibration import calibrate  # noqa: E402
 from sre_agent.reasoners.rules.reasoner import Rules  # noqa: E402
 from sre_agent.render import render_markdown  # noqa: E402
-from sre_agent.report import Report  # noqa: E402
+from sre_agent.report import Confidence, Report  # noqa: E402
 from sre_services.recording import SHIPPED  # noqa: E402
 
 
@@ -119,6 +120,18 @@ def test_the_operation_that_decides() -> None:
     assert found.seen
     assert found.decisive == {"get_pod_status"}
     assert "| `missing_secret_binding` | 1 of 1 | `get_pod_status` |" in observations.table([found])
+
+
+def test_a_low_confidence_reads_as_a_suspicion(tmp_path: Path) -> None:
+    """Title and confidence say the same, in the short answer and in the report; a high one reads as before."""
+    report = _ask(shipped("crash-loop"), tmp_path)
+    assert report.root_cause
+    low = replace(report, root_cause=replace(report.root_cause, confidence=Confidence(calibrate(0.65))))
+    for render in (render_brief, render_markdown):
+        assert render(report).startswith("# Root cause: payment-service")
+        assert render(low).startswith("# Suspected root cause: payment-service")
+        assert "Confidence: low (0.29): confirm it before you act · evidence: inv-" in render(low)
+        assert "less likely: its evidence weighs less, 0.95 against 0.97)" in render(report)
 
 
 def test_confidence_is_fitted() -> None:

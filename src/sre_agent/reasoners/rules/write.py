@@ -63,7 +63,7 @@ def _second_best(second: Candidate, first: RootCause, observations: Observations
     elif second.vague:
         against = "it names no mechanism"
     else:
-        against = f"its evidence weighs less ({second.score:.2f} against {first.score:.2f})"
+        against = f"its evidence weighs less, {second.score:.2f} against {first.score:.2f}"
     return replace(found, against=against) if found else None
 
 
