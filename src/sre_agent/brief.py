@@ -100,11 +100,12 @@ def _reasons(report: Report) -> list[Claim]:
 
 
 def _next(report: Report) -> Iterator[str]:
-    """Give the first step that changes something, else the first step."""
-    steps = [step for step in report.next_steps if step.needs_approval] or list(report.next_steps)
+    """Give the first step that changes something, else the first step; of a suspicion the first that only looks."""
+    cause = report.root_cause
+    changes = not (cause and cause.confidence.word == "low")
+    steps = [step for step in report.next_steps if step.needs_approval == changes] or list(report.next_steps)
     if steps:
         approval = " **(needs approval: it changes something)**" if steps[0].needs_approval else ""
-        cause = report.root_cause
         namespace = report.subject.get("namespace", "") or (cause.ref.namespace if cause else "")
         text = fill_names(steps[0].text, {"NAME": cause.service if cause else "", "NAMESPACE": namespace})
         yield f"Next: {escape_markdown(text)} Runbook {escape_markdown(steps[0].runbook)}{approval}{_cited(steps[0].evidence)}"

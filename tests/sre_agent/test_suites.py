@@ -123,7 +123,7 @@ def test_the_operation_that_decides() -> None:
 
 
 def test_a_low_confidence_reads_as_a_suspicion(tmp_path: Path) -> None:
-    """Title and confidence say the same, in the short answer and in the report; a high one reads as before."""
+    """Title, confidence and next step say the same, in the short answer and in the report; a high one reads as before."""
     report = _ask(shipped("crash-loop"), tmp_path)
     assert report.root_cause
     low = replace(report, root_cause=replace(report.root_cause, confidence=Confidence(calibrate(0.65))))
@@ -131,7 +131,8 @@ def test_a_low_confidence_reads_as_a_suspicion(tmp_path: Path) -> None:
         assert render(report).startswith("# Root cause: payment-service")
         assert render(low).startswith("# Suspected root cause: payment-service")
         assert "Confidence: low (0.29): confirm it before you act · evidence: inv-" in render(low)
-        assert "less likely: its evidence weighs less, 0.95 against 0.97)" in render(report)
+    assert ("needs approval" in render_brief(report), "needs approval" in render_brief(low)) == (True, False)
+    assert "(less likely: its evidence weighs less, 0.95 against 0.97)" in render_brief(report)
 
 
 def test_confidence_is_fitted() -> None:
