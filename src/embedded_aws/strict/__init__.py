@@ -13,6 +13,7 @@ from embedded_aws.strict import (
     cognito_custom_domain,
     cost_explorer,
     ec2,
+    ecr,
     eks,
     iam,
     kms,
@@ -45,6 +46,7 @@ def _apply(addresses: LoopbackAddresses) -> None:
     sts.refuse_example_tokens()
     sts.require_existing_roles()
     sts.require_trusting_roles()
+    ecr.compute_digests()
     iam.simulate_policies()
     iam.require_existing_boundaries()
     ec2.assign_loopback_addresses(addresses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from typing import Any
@@ -156,3 +157,15 @@ def test_a_key_by_its_arn(embedded: EmbeddedAws) -> None:
     ):
         change(KeyId=arn)
         assert state() == then
+
+
+def test_the_digest_of_an_image(embedded: EmbeddedAws) -> None:
+    """It is that of the manifest, so that two images never share it."""
+    ecr, name = embedded.client("ecr"), f"agent-{uuid.uuid4().hex[:8]}"
+    ecr.create_repository(repositoryName=name)
+    for number in range(3):
+        manifest = json.dumps(
+            {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [], "number": number}
+        )
+        pushed = ecr.put_image(repositoryName=name, imageManifest=manifest, imageTag=str(number))["image"]["imageId"]
+        assert pushed["imageDigest"] == f"sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
