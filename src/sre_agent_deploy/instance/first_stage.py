@@ -23,7 +23,7 @@ INSTANCE_ID_FILE = Path("/var/lib/cloud/data/instance-id")
 
 # Ubuntu runs its own upgrades after the first boot, and these hold the lock for minutes.
 APT = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
-# Keyed by the ID of /etc/os-release. Ubuntu packages no AWS CLI 2, and Amazon Linux no Docker Compose (docs/concepts/machine.md).
+# Keyed by the ID of /etc/os-release. Ubuntu packages no AWS CLI 2, and Amazon Linux no Docker Compose.
 PACKAGES = {
     "amzn": (("dnf", "install", "-y", "-q", "python3.12", "nginx", "logrotate", "awscli-2", "docker", "git"),),
     "ubuntu": (
