@@ -103,7 +103,7 @@ def _too_narrow(facts: BoundaryFacts, gaps: tuple[str, ...]) -> Problem:
         what="The roles of the deployment could not do their work within aws.permissions_boundary.",
         why=f"{facts.arn} does not allow {', '.join(gaps)}.",
         do=(
-            "Ask whoever owns that policy to allow these actions in it; each role's own policy stays narrower.",
+            "Ask the owner of that policy to allow these actions in it; each role's own policy stays narrower.",
             "Or name another policy in aws.permissions_boundary.",
         ),
         aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html",
