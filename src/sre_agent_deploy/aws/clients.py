@@ -10,9 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from sre_agent_deploy.aws.at_once import AT_ONCE, bound
-from sre_agent_deploy.aws.fence import Check, Fence
-from sre_agent_deploy.aws.server_clock import ServerClock
+from sre_agent_deploy.aws.hooks import AT_ONCE, Check, Fence, ServerClock, limit_calls
 from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.progress.progress import DEFAULT_PROGRESS, Progress
 from sre_core.secret import Secret
@@ -52,7 +50,7 @@ class Session:
         import boto3
 
         session = boto3.Session(region_name=self.region, **self._credentials())
-        session.events.register("creating-client-class", bound)
+        session.events.register("creating-client-class", limit_calls)
         session.events.register_last("before-send", self.fence.check_call)
         session.events.register("after-call", self.clock.note_answer)
         return session

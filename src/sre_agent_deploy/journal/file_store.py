@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from sre_agent_deploy.journal.lease import Lease, describe_run, find_other_run
-from sre_agent_deploy.journal.lock import Owner, find_owner, hold_lock, take_away_lock
+from sre_agent_deploy.journal.lock import Lease, Owner, describe_run, find_other_run, find_owner, hold_lock, take_away_lock
 from sre_agent_deploy.journal.state import State, parse_state, render_state
 from sre_core import atomic_file
 from sre_core.problem import Problem, Refused

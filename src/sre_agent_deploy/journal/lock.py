@@ -1,4 +1,6 @@
-"""One writer per deployment: the owner of a lock, and the lock of a local file, which the kernel releases when its owner dies."""
+"""One writer per deployment: the owner of a lock, and the lock of a local file, which the kernel releases when its owner dies;
+and the lease, by which a run notices that another one has taken its lock over.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,9 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Protocol
 
-from sre_agent_deploy.journal.lease import Lease, lock_lost
+from sre_agent_deploy.journal.state import Run, State
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import state_folder
@@ -232,3 +235,40 @@ def _path(state_file: Path) -> Path:
     # Two links to one state file are one lock.
     resolved = state_file.resolve()
     return resolved.with_name(f"{resolved.name}.lock")
+
+
+class Lease(Protocol):
+    """A lock that this run has taken and may lose: by `unlock`, or by sleeping for longer than its lease."""
+
+    def require(self) -> None:
+        """Raise Refused, now and at every later call, if the lock is no longer this run's."""
+        ...
+
+
+def find_other_run(own: State | None, stored: State | Problem | None) -> Run | None:
+    """Find the newest run that a stored state has and this run's own copy has not (pure)."""
+    known = own.runs if own else ()
+    others = [run for run in stored.runs if run not in known] if isinstance(stored, State) else []
+    return others[-1] if others else None
+
+
+def describe_run(run: Run | None) -> str:
+    """Describe the run that took the lock over and has released it since; empty without one."""
+    if run is None:
+        return ""
+    ended = f"ended at {run.ended} ({run.result})" if run.ended else "has not recorded its end"
+    return f"{run.who} on {run.host} began `{run.command}` at {run.started}, which {ended}"
+
+
+def lock_lost(location: str, taker: str) -> Problem:
+    """Another run took the lock of this one over. `taker` says which; it is empty where none has begun yet."""
+    cause = f"taken over while this run slept or was cut off: {taker}" if taker else "taken away, and no other run has begun since"
+    return Problem(
+        code="LOCK-LOST",
+        what=f"This run ended because it no longer holds the lock of {location}. It made no further change.",
+        why=f"The lock was {cause}.",
+        do=(
+            f"See what was done meanwhile: `sre-agent-deploy history --state-file {location}`.",
+            "When no other run is at work, run the same command again: it continues from what both runs have recorded.",
+        ),
+    )

@@ -11,8 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, ask_or_refuse, attempt
-from sre_agent_deploy.journal.lease import lock_lost
-from sre_agent_deploy.journal.lock import Owner, locked_problem
+from sre_agent_deploy.journal.lock import Owner, lock_lost, locked_problem
 from sre_agent_deploy.journal.s3_object import S3Object
 from sre_core import clock
 from sre_core.problem import Problem, Refused

@@ -9,8 +9,7 @@ from typing import Protocol
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.journal.file_store import FileStore
-from sre_agent_deploy.journal.lease import Lease
-from sre_agent_deploy.journal.lock import Owner
+from sre_agent_deploy.journal.lock import Lease, Owner
 from sre_agent_deploy.journal.state import State
 from sre_core.problem import Problem, Refused
 

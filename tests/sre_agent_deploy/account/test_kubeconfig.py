@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sre_agent_deploy.account.kubeconfig import flatten_kubeconfig
+from sre_agent_deploy.account.source_secrets import flatten_kubeconfig
 from sre_core.secret import Secret
 
 
