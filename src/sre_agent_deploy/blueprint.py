@@ -6,19 +6,21 @@ import hashlib
 from datetime import timedelta
 from itertools import chain
 
-from sre_agent_deploy import lifetime
+from sre_agent_deploy import deployment_tags
 from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.alarms import TOPIC
 from sre_agent_deploy.assistant_runtime import declare_runtime
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.operations import XRAY
 from sre_agent_deploy.config.sources import list_entered_clusters
+from sre_agent_deploy.deployment_tags import state_tags
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.sources import group_credentials, secret_name
 from sre_agent_deploy.instance.user_data import describe_machine, render_user_data
 from sre_agent_deploy.later import LaterText, Ref, decode_refs, text
 from sre_agent_deploy.login import declare_client_secrets, declare_custom_domain, declare_login
-from sre_agent_deploy.monitoring import TOPIC, declare_monitoring
+from sre_agent_deploy.monitoring import declare_monitoring
 from sre_agent_deploy.names import (
     API_KEY,
     address,
@@ -61,7 +63,6 @@ from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_bucket_settings import OLD_VERSION_DAYS
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
-from sre_agent_deploy.state_tag import state_tags
 from sre_core import release, tracing
 
 
@@ -98,7 +99,7 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
             *declare_monitoring(config, facts, id),
             *budget(config, id),
         ),
-        {**config.tags, **lifetime.ttl_tags(config.deployment.ttl), **state_tags(facts.state_location)},
+        {**config.tags, **deployment_tags.ttl_tags(config.deployment.ttl), **state_tags(facts.state_location)},
         duration.parse(config.deployment.keep_previous) or timedelta(0),
     )
 
@@ -121,7 +122,7 @@ def bucket(config: Config, id: str) -> Item:
 def backend_key(config: Config, facts: AccountFacts, id: str) -> Item:
     return Item(
         GeneratedSecret(
-            name=lifetime.TTL_RESOURCE,
+            name=deployment_tags.TTL_RESOURCE,
             secret_name=f"{id}/backend-api-key",
             json_key=API_KEY,
             description="API key with which the gateway calls the backend APIs",

@@ -1,4 +1,7 @@
-"""Declare what watches a deployment: the topic, log groups, metrics from lines of logs, alarms and one dashboard (pure)."""
+"""Declare what watches a deployment: the topic, log groups, metrics from lines of logs and one dashboard (pure).
+
+`alarms.py` declares the alarms.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.alarms import DAY, OUTSIDE, PERIOD, TOPIC, asks_model, declare_alarms, declare_outside_alarms
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.later import LaterText, Ref, decode_refs, encode_ref
@@ -21,13 +25,6 @@ from sre_agent_deploy.resources.logs_metric_filter import MetricFilter
 from sre_agent_deploy.resources.route53_health_check import HealthCheck
 from sre_agent_deploy.resources.sns_topic import SnsTopic
 from sre_core import metrics, release
-from sre_core.problem import Problem
-
-TOPIC = "alerts_topic"
-OUTSIDE = "outside_check"
-PERIOD, DAY = 300, 86_400
-CERTIFICATE_DAYS = 14
-INSTANCE: tuple[tuple[str, LaterText], ...] = (("InstanceId", Ref("instance", "instance_id")),)
 
 
 @dataclass(frozen=True)
@@ -76,19 +73,19 @@ def declare_monitoring(config: Config, facts: AccountFacts, id: str) -> tuple[It
     """Declare all of it, or nothing where the configuration does not ask for it."""
     if not config.is_monitored(config.mode):
         return ()
-    watching = (*alarms(config, facts, id), *outside_alarms(config, id))
+    watching = (*declare_alarms(config, facts, id), *declare_outside_alarms(config, id))
     return (
-        Item(topic(config, facts, id)),
-        *(Item(group) for group in log_groups(config, id)),
-        *(Item(part) for part in gateway_logs(config, id)),
-        *(Item(each) for each in metric_filters(config, id)),
-        *outside_check(config, facts),
+        Item(declare_topic(config, facts, id)),
+        *(Item(group) for group in declare_log_groups(config, id)),
+        *(Item(part) for part in declare_gateway_logs(config, id)),
+        *(Item(each) for each in declare_metric_filters(config, id)),
+        *declare_outside_check(config, facts),
         *(Item(alarm) for alarm in watching),
-        Item(Dashboard(name="dashboard", dashboard_name=id, dashboard_body=dashboard_body(config, watching, facts.region, id))),
+        Item(Dashboard(name="dashboard", dashboard_name=id, dashboard_body=render_dashboard(config, watching, facts.region, id))),
     )
 
 
-def topic(config: Config, facts: AccountFacts, id: str) -> SnsTopic:
+def declare_topic(config: Config, facts: AccountFacts, id: str) -> SnsTopic:
     """Declare the topic with the recipients of the configuration."""
     return SnsTopic(
         name=TOPIC,
@@ -100,7 +97,7 @@ def topic(config: Config, facts: AccountFacts, id: str) -> SnsTopic:
     )
 
 
-def log_groups(config: Config, id: str) -> tuple[LogGroup, ...]:
+def declare_log_groups(config: Config, id: str) -> tuple[LogGroup, ...]:
     of_gateway = {metrics.GATEWAY: metrics.gateway_log_group(id)} if config.monitoring.gateway_logs else {}
     names = {name: metrics.log_group(id, name) for name in metrics.LOG_GROUPS} | of_gateway
     return tuple(
@@ -114,7 +111,7 @@ def log_groups(config: Config, id: str) -> tuple[LogGroup, ...]:
     )
 
 
-def gateway_logs(config: Config, id: str) -> tuple[DeliverySource | DeliveryDestination | Delivery, ...]:
+def declare_gateway_logs(config: Config, id: str) -> tuple[DeliverySource | DeliveryDestination | Delivery, ...]:
     """Declare the delivery of the gateway's own logs, which no machine sees, into their log group."""
     if not config.monitoring.gateway_logs:
         return ()
@@ -134,19 +131,14 @@ def gateway_logs(config: Config, id: str) -> tuple[DeliverySource | DeliveryDest
     )
 
 
-def counts(config: Config) -> Mapping[str, tuple[Count, ...]]:
+def list_counts(config: Config) -> Mapping[str, tuple[Count, ...]]:
     """Return the metrics by the log that they are made from. On AgentCore Runtime the assistant writes into a log of AWS's own."""
     models = MODELS if asks_model(config) else ()
     usage = () if config.assistant.on_runtime else (*QUESTIONS, *models)
     return {metrics.FRONT_DOOR: REQUESTS, metrics.USAGE: usage}
 
 
-def asks_model(config: Config) -> bool:
-    """Say if a language model costs money that metrics of the deployment can see."""
-    return config.assistant.reasoner != "rules" and not config.assistant.on_runtime
-
-
-def metric_filters(config: Config, id: str) -> tuple[MetricFilter, ...]:
+def declare_metric_filters(config: Config, id: str) -> tuple[MetricFilter, ...]:
     """Declare the metrics that are made from lines of logs, so that the machine needs no program that counts."""
     return tuple(
         MetricFilter(
@@ -159,41 +151,12 @@ def metric_filters(config: Config, id: str) -> tuple[MetricFilter, ...]:
             metric_value=count.value,
             dimensions=(count.by,) if count.by else (),
         )
-        for log, made in counts(config).items()
+        for log, made in list_counts(config).items()
         for count in made
     )
 
 
-def alarms(config: Config, facts: AccountFacts, id: str) -> tuple[Alarm, ...]:
-    """Declare every alarm, the worst first."""
-    seconds, refusals = config.monitoring.p95_seconds, float(config.monitoring.refusals)
-    recover = f"arn:{facts.partition}:automate:{facts.region}:ec2:recover"
-    ours, aws = metrics.namespace(id), "AWS/EC2"
-    return (
-        _alarm(id, "system", aws, "StatusCheckFailed_System", 1, statistic="Maximum", period=60, evaluation_periods=2, also=(recover,)),
-        _alarm(id, "instance", aws, "StatusCheckFailed_Instance", 1, statistic="Maximum", period=60, evaluation_periods=3),
-        _alarm(id, "errors", ours, metrics.SERVER_ERRORS, 5),
-        _alarm(id, "slow", ours, metrics.REQUEST_SECONDS, seconds, statistic="p95", evaluation_periods=3),
-        _alarm(id, "disk", ours, metrics.DISK_USED, 85, statistic="Average", evaluation_periods=3, dimensions=(*INSTANCE, ("path", "/"))),
-        # Without data nothing else of the machine could be alarmed on, so that sends a message as well; a new alarm begins without data.
-        _alarm(id, "memory", ours, metrics.MEMORY_USED, 90, statistic="Average", evaluation_periods=3, missing_data="missing", silent=True),
-        _alarm(id, "refusals", ours, metrics.UNAUTHORIZED, refusals),
-        _alarm(
-            id,
-            "certificate",
-            ours,
-            metrics.CERTIFICATE_DAYS,
-            CERTIFICATE_DAYS,
-            statistic="Minimum",
-            period=DAY,
-            comparison="LessThanThreshold",
-            missing_data="ignore",
-        ),
-        *((_alarm(id, "money", ours, metrics.MODEL_USD, config.monitoring.model_usd_per_day, period=DAY),) if asks_model(config) else ()),
-    )
-
-
-def outside_check(config: Config, facts: AccountFacts) -> tuple[Item, ...]:
+def declare_outside_check(config: Config, facts: AccountFacts) -> tuple[Item, ...]:
     """Declare what asks the front door from outside: by its name, so that DNS is asked too, or by its address where it has none."""
     if not config.monitoring.outside_check:
         return ()
@@ -212,61 +175,7 @@ def outside_check(config: Config, facts: AccountFacts) -> tuple[Item, ...]:
     return (Item(declared, after=("instance", "dns_record" if moves_by_name(config) else "address_association")),)
 
 
-def outside_alarms(config: Config, id: str) -> tuple[Alarm, ...]:
-    """Declare the alarm of no answer from outside. The health check has waited for several failures already, so one minute is enough."""
-    if not config.monitoring.outside_check:
-        return ()
-    return (
-        _alarm(
-            id,
-            "outside",
-            "AWS/Route53",
-            metrics.HEALTH_CHECK_STATUS,
-            1,
-            silent=True,
-            dimensions=(("HealthCheckId", Ref(OUTSIDE, "health_check_id")),),
-            statistic="Minimum",
-            period=60,
-            comparison="LessThanThreshold",
-            missing_data="missing",
-        ),
-    )
-
-
-def _alarm(
-    id: str,
-    name: str,
-    namespace: str,
-    metric: str,
-    threshold: float,
-    *,
-    also: tuple[LaterText, ...] = (),
-    silent: bool = False,
-    **settings: object,
-) -> Alarm:
-    on_machine = namespace.startswith("AWS/") or metric == metrics.MEMORY_USED
-    receivers: tuple[LaterText, ...] = (Ref(TOPIC, "topic_arn"),)
-    chosen: dict[str, object] = {"dimensions": INSTANCE if on_machine else (), "period": PERIOD} | settings
-    return Alarm(
-        name=f"alarm_{name}",
-        alarm_name=f"{id}-{name}",
-        alarm_description=describe_alarm(ALARMS[name]),
-        metric_namespace=namespace,
-        metric_name=metric,
-        alarm_threshold=float(threshold),
-        alarm_actions=(*also, *receivers),
-        ok_actions=receivers,
-        insufficient_data_actions=receivers if silent else (),
-        **chosen,  # type: ignore[arg-type]  # fields of Alarm, each of the type that it has there
-    )
-
-
-def describe_alarm(problem: Problem) -> str:
-    """Write what an alarm means, what to do first, and where more is said: the text that its recipients get."""
-    return f"{problem.what} {problem.why} First: {problem.do[0]} More: sre-agent-deploy explain {problem.code}"
-
-
-def dashboard_body(config: Config, watching: tuple[Alarm, ...], region: str, id: str) -> LaterText:
+def render_dashboard(config: Config, watching: tuple[Alarm, ...], region: str, id: str) -> LaterText:
     """Render the widgets: the alarms above; requests, times and the machine below them; then services, questions and models."""
     ours, instance = metrics.namespace(id), encode_ref(Ref("instance", "instance_id"))
     arns = [encode_ref(Ref(alarm.name, "alarm_arn")) for alarm in watching]
@@ -323,88 +232,3 @@ def _graph(title: str, lines: Sequence[object], region: str, x: int, y: int) -> 
 def _table(title: str, query: str, region: str, x: int, y: int) -> dict[str, object]:
     properties = {"title": title, "query": query, "region": region, "view": "table"}
     return {"type": "log", "x": x, "y": y, "width": 12, "height": 6, "properties": properties}
-
-
-def problem_of(alarm_name: str) -> Problem | None:
-    """Return what the alarm of this name means, and what to do; None for an alarm that is not from this tool."""
-    return ALARMS.get(alarm_name.rpartition("-")[2])
-
-
-ALARMS: Mapping[str, Problem] = {
-    "system": Problem(
-        code="ALARM-SYSTEM",
-        what="The hardware below the machine failed EC2's system status check.",
-        why="EC2 now moves the machine to other hardware by itself: it reboots, with the same address and disk.",
-        do=("Wait 15 minutes, then `sre-agent-deploy verify`.", "If it still fails, stop and start the instance."),
-    ),
-    "instance": Problem(
-        code="ALARM-INSTANCE",
-        what="The machine failed EC2's instance status check.",
-        why="Its system does not answer: it has no memory left, a full disk, or a broken network or kernel.",
-        do=("Reboot it: `aws ec2 reboot-instances --instance-ids INSTANCE-ID`.", "If it fails again, terminate it, and deploy."),
-    ),
-    "errors": Problem(
-        code="ALARM-ERRORS",
-        what="At least 5 requests within 5 minutes were answered with a server error (5xx).",
-        why="A service does not answer, or fails.",
-        do=("See which one: `sre-agent-deploy verify`.", "Read its log: `sre-agent-deploy logs SERVICE`."),
-    ),
-    "slow": Problem(
-        code="ALARM-SLOW",
-        what="For 15 minutes, 5 % of the requests have taken longer than monitoring.p95_seconds.",
-        why="The machine is too small for its load, or a system that a service asks (a model, a cluster, Prometheus) is slow.",
-        do=("See which requests are slow: the field `seconds` in the log group ending in -front-door.", "Compare with the dashboard."),
-    ),
-    "disk": Problem(
-        code="ALARM-DISK",
-        what="The machine's disk is more than 85 % full.",
-        why="Logs, old releases or container images fill it; a full disk stops every service.",
-        do=(
-            "Open a shell (`sre-agent-deploy ssh`) and see what fills it: `sudo du -xh --max-depth=2 /`.",
-            "Raise deployment.volume_gb.",
-        ),
-    ),
-    "memory": Problem(
-        code="ALARM-MEMORY",
-        what="The machine's memory is more than 90 % used, or the machine has reported nothing for 15 minutes.",
-        why="A service uses too much; or the CloudWatch agent does not run, so no other alarm of the machine could be raised.",
-        do=(
-            "See which: `sre-agent-deploy exec systemctl status amazon-cloudwatch-agent`.",
-            "See what uses it: `sre-agent-deploy exec systemctl status`; a larger deployment.instance_type has more.",
-        ),
-    ),
-    "refusals": Problem(
-        code="ALARM-REFUSALS",
-        what="Many requests were refused within 5 minutes, because their token was missing or wrong (401, 403, 429).",
-        why="A stranger tries to get in, or a client has an old secret.",
-        do=(
-            "See who: the `client` addresses in the log group ending in -front-door.",
-            "If it is none of yours, block the address (VPC > Network ACLs). Give a client of yours the present secret.",
-        ),
-    ),
-    "outside": Problem(
-        code="ALARM-OUTSIDE",
-        what="The front door does not answer from outside, or Route 53 no longer asks it.",
-        why="The machine, its front door or its security group refuses connections; or the domain's DNS no longer leads to it.",
-        do=(
-            "See it as clients do: `sre-agent-deploy verify`.",
-            "If that is well, see Route 53 > Health checks > outside_check: its Health checkers tab says what each place got.",
-        ),
-    ),
-    "certificate": Problem(
-        code="ALARM-CERTIFICATE",
-        what=f"The front door's certificate expires in less than {CERTIFICATE_DAYS} days.",
-        why="It was not renewed in time. Once it has expired, every client refuses the connection.",
-        do=("Renew it, then `sre-agent-deploy deploy`.", "`sre-agent-deploy explain TLS-EXPIRES-SOON` says how."),
-    ),
-    "money": Problem(
-        code="ALARM-MONEY",
-        what="The language model has cost monitoring.model_usd_per_day or more since midnight (UTC).",
-        why="More was asked than usual, questions need more tokens, or a stranger asks with a client's secret.",
-        do=(
-            "See which questions: `input_tokens` and `dollars` in the log group ending in -usage.",
-            "Lower assistant.usd_per_question, or raise monitoring.model_usd_per_day.",
-        ),
-    ),
-}
-"""What each alarm means, and what to do first, by the last part of its name."""

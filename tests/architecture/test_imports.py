@@ -11,7 +11,10 @@ from architecture.sources import PACKAGES, imports, sources
 AWS_LIBRARIES = {"boto3", "botocore"}
 # The deciding half: it takes values and returns values.
 PURE = {
-    "sre_agent_deploy": {"blueprint", "login", "names", "later", "policies", "lifetime", "plan", "graph", "guide"},
+    "sre_agent_deploy": {
+        *("blueprint", "login", "network", "monitoring", "alarms", "names", "later", "policies", "deployer_policy", "deployer_scopes"),
+        *("deployment_tags", "plan", "graph", "guide"),
+    },
     "sre_agent": {"evidence", "finding", "reasoners"},
 }
 IO_LIBRARIES = {"aiohttp", "boto3", "botocore", "http", "requests", "socket", "ssl", "subprocess", "urllib", "tempfile"}

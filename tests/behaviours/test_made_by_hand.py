@@ -10,7 +10,7 @@ import pytest
 from behaviours.command_line import Desk
 from fixtures.person import Person
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.guided import walk_guide
+from sre_agent_deploy.commands.guide import walk_guide
 
 
 def test_verification_of_what_a_person_made(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

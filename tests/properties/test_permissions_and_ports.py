@@ -21,7 +21,7 @@ from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.engine import ownership
+from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.sources import group_credentials, secret_name
 from sre_agent_deploy.later import Ref, refs, resolve
@@ -126,7 +126,7 @@ def make(item: Item, made: Made, there: Account) -> None:
     made.ids[item.name] = id
     if not item.named:
         resource.configure(aws, id)
-    found = ownership.read(aws, type(resource), id, item.name, made.plan.deployment)
+    found = inventory.read_resource(aws, type(resource), id, item.name, made.plan.deployment)
     change = decide_change(item, resource, found, None, made.plan.deployment, tags=made.plan.tags)
     assert isinstance(change, Change)
     assert (change.action, change.differences) == (Action.KEEP, ())

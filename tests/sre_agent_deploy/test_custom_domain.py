@@ -18,7 +18,7 @@ from fixtures.engine import Engine
 from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.checks.check import run_checks
 from sre_agent_deploy.checks.preflight.context import Context
-from sre_agent_deploy.checks.preflight.login import CertificateFacts, LoginCertificateFits
+from sre_agent_deploy.checks.preflight.user_pool import CertificateFacts, LoginCertificateFits
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.plan import Action
 

@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.cut import Cut, cut_at
 from fixtures.engine import Engine
-from sre_agent_deploy import lifetime
+from sre_agent_deploy import deployment_tags
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.plan import Action, Difference
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, NAME_TAG, TTL_TAG
@@ -99,10 +99,10 @@ def test_another_lifetime_while_a_birth_is_open(engine: Engine, operation: str) 
 def test_the_one_that_tells(engine: Engine) -> None:
     """It is always the deployment's own, born before the instance and gone after it: an instance without it was tampered with."""
     engine.sections = {"deployment": {"ttl": "24h"}}
-    item = engine.wanted.item(lifetime.TTL_RESOURCE)
+    item = engine.wanted.item(deployment_tags.TTL_RESOURCE)
     assert not item.named
     assert getattr(item.resource, "ttl", "") == "24h"
-    assert lifetime.TTL_RESOURCE in engine.wanted.needs()["instance"]
+    assert deployment_tags.TTL_RESOURCE in engine.wanted.needs()["instance"]
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_the_one_that_tells(engine: Engine) -> None:
 )
 def test_no_lifetime(outputs: dict[str, str], ttl: str | None) -> None:
     """What says nothing, or nothing that can be read, is not temporary; nor is what is about to stay."""
-    assert lifetime.read_lifetime(outputs, ttl) is None
+    assert deployment_tags.read_lifetime(outputs, ttl) is None
 
 
 def test_when_a_lifetime_ends() -> None:
     """It counts from the creation that AWS shows; a later deployment renews nothing."""
-    whole = lifetime.read_lifetime(OUTPUTS)
-    longer = lifetime.read_lifetime(OUTPUTS, "7d")
+    whole = deployment_tags.read_lifetime(OUTPUTS)
+    longer = deployment_tags.read_lifetime(OUTPUTS, "7d")
     assert whole and whole.ends == BORN + timedelta(hours=24)
     assert longer and longer.ends == BORN + timedelta(days=7)
 
@@ -125,7 +125,7 @@ def test_when_a_lifetime_ends() -> None:
 @pytest.mark.parametrize(("age", "said"), [(timedelta(hours=23), "Temporary"), (timedelta(hours=24), "EXPIRED"), (timedelta(9), "EXPIRED")])
 def test_what_is_said_of_a_lifetime(age: timedelta, said: str) -> None:
     """When it may be swept; and once that is so, a ttl that would keep it."""
-    whole = lifetime.read_lifetime(OUTPUTS)
+    whole = deployment_tags.read_lifetime(OUTPUTS)
     assert whole
     told = whole.describe(BORN + age)
     assert told.startswith(said)
@@ -136,12 +136,12 @@ def test_what_is_said_of_a_lifetime(age: timedelta, said: str) -> None:
 
 def test_a_lifetime_in_a_plan(temporary: Engine) -> None:
     """It is the one that the deployment will have: what a changed configuration says, not what AWS shows still."""
-    before = lifetime.planned_lifetime(temporary.plan())
+    before = deployment_tags.planned_lifetime(temporary.plan())
     temporary.sections["deployment"] = {"ttl": "7d"}
-    after = lifetime.planned_lifetime(temporary.plan())
+    after = deployment_tags.planned_lifetime(temporary.plan())
     assert before and after
     assert (before.ttl, after.ttl) == (timedelta(hours=24), timedelta(days=7))
     assert before.created == after.created
-    record = temporary.state.current(lifetime.TTL_RESOURCE) if temporary.state else None
+    record = temporary.state.current(deployment_tags.TTL_RESOURCE) if temporary.state else None
     assert record
-    assert lifetime.read_lifetime(record.outputs) == before
+    assert deployment_tags.read_lifetime(record.outputs) == before

@@ -16,12 +16,13 @@ from ruamel.yaml import YAML
 from fixtures.engine import Engine
 from sre_agent.usage import Usage
 from sre_agent_deploy.account.account import describe_account
+from sre_agent_deploy.alarms import ALARMS, TOPIC
 from sre_agent_deploy.aws.errors import kind_of
 from sre_agent_deploy.commands.alarms import prove_delivery, read_alarms, warn_of_unconfirmed
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.monitoring import package_url, render_agent_config
-from sre_agent_deploy.monitoring import ALARMS, MODELS, QUESTIONS, REQUESTS, TOPIC, declare_monitoring
+from sre_agent_deploy.monitoring import MODELS, QUESTIONS, REQUESTS, declare_monitoring
 from sre_agent_deploy.plan import Action
 from sre_agent_deploy.resources.sns_topic import create_test_queue
 from sre_core import clock, metrics

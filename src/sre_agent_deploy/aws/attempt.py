@@ -10,8 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws.errors import code_of, kind_of, request_id_of, status_of
-from sre_agent_deploy.aws.general import general
-from sre_agent_deploy.aws.unanswered import no_answers, unanswered
+from sre_agent_deploy.aws.general import general, no_answers, unanswered
 from sre_agent_deploy.progress.events import Wait, Why
 from sre_agent_deploy.progress.progress import DEFAULT_PROGRESS, REPORT_AFTER, Progress, RetryLimits
 from sre_agent_deploy.resource import Failures

@@ -75,7 +75,7 @@ def ask(path: Path, mode: Mode | None, *, force: bool) -> int:
 
 
 def _run_wizard(path: Path, mode: Mode | None, draft: Draft, kept: Mapping[str, str], *, force: bool) -> int:
-    from sre_agent_deploy.doctor.configuration import read_dotenv_beside
+    from sre_agent_deploy.doctor.observe import read_dotenv_beside
     from sre_agent_deploy.interactive import terminal
     from sre_agent_deploy.interactive.wizard import Wizard
 

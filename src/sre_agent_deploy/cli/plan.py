@@ -66,10 +66,9 @@ def guide(request: Request, *, out: Path | None, interactive: bool, step: str) -
         raise click.UsageError("--step needs --interactive, and --out goes without it.")
     if interactive:
         from sre_agent_deploy.cli.terminal import Terminal, end
-        from sre_agent_deploy.commands import guided
 
         user = Terminal()
-        end(guided.walk_guide(request, user, step=step), user)
+        end(commands.walk_guide(request, user, step=step), user)
     if out is None:
         click.echo(commands.guide(request))
         return

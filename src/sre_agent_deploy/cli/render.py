@@ -16,9 +16,9 @@ from sre_core.problem import Problem
 if TYPE_CHECKING:
     from sre_agent_deploy.checks.check import Finding
     from sre_agent_deploy.costs import Estimate
+    from sre_agent_deploy.deployment_tags import Lifetime
     from sre_agent_deploy.engine.inventory import Inventory
     from sre_agent_deploy.engine.staleness import Verdict, Verdicts
-    from sre_agent_deploy.lifetime import Lifetime
     from sre_agent_deploy.plan import Plan
     from sre_agent_deploy.report.causes import Cause
     from sre_agent_deploy.report.report import Report
@@ -75,10 +75,10 @@ def _with_page(problem: Problem) -> str:
 
 def show_plan(plan: Plan, *, as_json: bool = False, every: bool = False) -> None:
     """Show every change with its reason; what stays as it is only with `every`, or as JSON."""
-    from sre_agent_deploy import lifetime
+    from sre_agent_deploy import deployment_tags
 
     if as_json:
-        changes, temporary = [change.to_json() for change in plan.changes], lifetime.planned_lifetime(plan)
+        changes, temporary = [change.to_json() for change in plan.changes], deployment_tags.planned_lifetime(plan)
         ends = {"expires_at": clock.stamp(temporary.ends)} if temporary else {}
         click.echo(json.dumps({"deployment": plan.deployment, "changes": changes, **ends}))
         return
@@ -97,7 +97,7 @@ def show_plan(plan: Plan, *, as_json: bool = False, every: bool = False) -> None
         click.echo(f"  {click.style('! extra   ', fg='red')}{extra.what}")
     if plan.problems:
         click.echo("  This is not all: what the problems are about is missing, and what depends on it may change less than shown here.")
-    show_lifetime(lifetime.planned_lifetime(plan))
+    show_lifetime(deployment_tags.planned_lifetime(plan))
 
 
 def show_lifetime(found: Lifetime | None) -> None:

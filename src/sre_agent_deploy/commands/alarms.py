@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sre_agent_deploy.alarms import TOPIC, problem_of
 from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import state_not_found
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
 from sre_agent_deploy.commands.workspace import find_state, open_workspace
-from sre_agent_deploy.monitoring import TOPIC, problem_of
 from sre_agent_deploy.resources.sns_topic import create_test_queue, list_subscriptions
 from sre_core.problem import Problem, Refused
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
+
+from cryptography import x509
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import ask_or_refuse
@@ -22,7 +27,6 @@ from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.resources.secretsmanager_calls import read_values
 from sre_agent_deploy.tls import expiry, local_ca
 from sre_agent_deploy.tls.chain import Chain, find_faults
-from sre_agent_deploy.tls.served import Presented, read_presented
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 
@@ -155,3 +159,44 @@ def _no_address(state: State) -> Problem:
         why="Its Elastic IP was not created, or it was released.",
         do=("Finish the deployment: `sre-agent-deploy resume`.", "See what exists: `sre-agent-deploy status`."),
     )
+
+
+_ANSWER_WITHIN = 10.0
+
+
+@dataclass(frozen=True)
+class Presented:
+    """The leaf that a server presented, and why a client of these authorities does not trust it; empty where it does."""
+
+    chain: Chain
+    distrust: str
+
+    @property
+    def issuer(self) -> str:
+        """Name the authority as people know it: `Let's Encrypt R11`."""
+        issuer = self.chain.leaf.issuer
+        parts = (issuer.get_attributes_for_oid(oid) for oid in (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME))
+        return " ".join(str(part[0].value) for part in parts if part) or issuer.rfc4514_string()
+
+
+def read_presented(address: str, port: int, host: str, ca_files: Iterable[str]) -> Presented:
+    """Ask a server for its certificate, then if it is trusted for `host`. Raises OSError where it does not answer with TLS."""
+    anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+    leaf = _shake_hands(anyone, address, port, host)
+    strict = ssl.create_default_context()
+    for file in ca_files:
+        strict.load_verify_locations(file)
+    try:
+        _shake_hands(strict, address, port, host)
+    except ssl.SSLCertVerificationError as refused:
+        return Presented(leaf, refused.verify_message)
+    return Presented(leaf, "")
+
+
+def _shake_hands(context: ssl.SSLContext, address: str, port: int, host: str) -> Chain:
+    with (
+        socket.create_connection((address, port), _ANSWER_WITHIN) as connection,
+        context.wrap_socket(connection, server_hostname=host) as tls,
+    ):
+        return Chain((x509.load_der_x509_certificate(tls.getpeercert(binary_form=True) or b""),))

@@ -13,10 +13,10 @@ from pathlib import Path
 from sre_agent_deploy import connection
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.commands.missing_aws import is_running
+from sre_agent_deploy.deployment_tags import TTL_RESOURCE
 from sre_agent_deploy.journal.lock import user_name
 from sre_agent_deploy.journal.state import State, read_sealed
 from sre_agent_deploy.journal.store import is_s3, open_store
-from sre_agent_deploy.lifetime import TTL_RESOURCE
 from sre_core import atomic_file, clock
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Refused

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from sre_agent_deploy import connection, lifetime
+from sre_agent_deploy import connection, deployment_tags
 from sre_agent_deploy.account import local
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.alarms import TOPIC
 from sre_agent_deploy.apply import Outcome
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.preflight.suite import run_preflight, stops_deployment
@@ -34,7 +35,6 @@ from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Result, State
 from sre_agent_deploy.journal.store import Store
-from sre_agent_deploy.monitoring import TOPIC
 from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.progress.interrupt import was_interrupted
 from sre_agent_deploy.resources.budgets_budget import Budget
@@ -265,7 +265,7 @@ def _prove_deployed(here: Workspace, journal: Journal, plan: Plan, outcome: Outc
 
 
 def _note_temporary_and_budget(account: Account, plan: Plan, outcome: Outcome, user: User) -> None:
-    if temporary := lifetime.read_lifetime(outcome.outputs[lifetime.TTL_RESOURCE]):
+    if temporary := deployment_tags.read_lifetime(outcome.outputs[deployment_tags.TTL_RESOURCE]):
         user.show_lifetime(temporary)
     # The local AWS costs nothing.
     if not account.registry and any(change.kind == Budget.KIND and change.action == "create" for change in plan.changes):

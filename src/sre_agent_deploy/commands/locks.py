@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from sre_agent_deploy.account.account import Account
+from sre_agent_deploy.deployment_tags import read_location
 from sre_agent_deploy.engine.inventory import Entry
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.store import Store, is_s3, open_store
-from sre_agent_deploy.state_tag import read_location
 from sre_core.problem import Problem
 
 

@@ -18,11 +18,11 @@ from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import Located, find_state, load_config, open_workspace, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.costs import Estimate, estimate_cost
+from sre_agent_deploy.deployment_tags import taggable
 from sre_agent_deploy.engine.planning import plan_changes
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.plan import Plan
-from sre_agent_deploy.state_tag import taggable
 from sre_core import clock
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Refused

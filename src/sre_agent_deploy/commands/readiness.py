@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sre_agent_deploy.alarms import OUTSIDE
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.backup.keep import list_backups
@@ -24,7 +25,6 @@ from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import use_account
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import require_known
-from sre_agent_deploy.monitoring import OUTSIDE
 from sre_agent_deploy.report.readiness import Item
 from sre_agent_deploy.resource import BACKUP_TAG, tags_of
 from sre_agent_deploy.resources.certificate import read_stored

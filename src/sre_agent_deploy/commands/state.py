@@ -18,7 +18,7 @@ from sre_agent_deploy.commands.locks import hold_deployment, hold_state
 from sre_agent_deploy.commands.plan import draw_blueprint
 from sre_agent_deploy.commands.user import UNATTENDED, Question, User
 from sre_agent_deploy.commands.workspace import find_state, open_workspace
-from sre_agent_deploy.engine import ownership
+from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.engine.delete import delete_resource
 from sre_agent_deploy.engine.extras import describe_age
 from sre_agent_deploy.engine.inventory import Entry, take_inventory
@@ -128,7 +128,7 @@ def _kind_of(here: LockedDeployment, name: str) -> type[Resource]:
 
 def _read_ours(here: LockedDeployment, kind: type[Resource], id: str, name: str) -> Found[Resource]:
     try:
-        found = _ask(lambda: ownership.read(here.account.aws, kind, id, name, here.deployment), here)
+        found = _ask(lambda: inventory.read_resource(here.account.aws, kind, id, name, here.deployment), here)
     except Refused as refused:
         # AWS refuses to look for what can't be an id of this kind.
         if refused.problems[0].code != "AWS-VALUE-REFUSED":

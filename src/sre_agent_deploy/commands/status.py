@@ -10,10 +10,10 @@ from sre_agent_deploy.commands.claims import state_not_found
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws, is_running
 from sre_agent_deploy.commands.user import UNATTENDED, Question, User
 from sre_agent_deploy.commands.workspace import find_state
+from sre_agent_deploy.deployment_tags import TTL_RESOURCE, Lifetime, read_lifetime
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.lock import Owner
 from sre_agent_deploy.journal.state import COMPLETE, Record, Run, State
-from sre_agent_deploy.lifetime import TTL_RESOURCE, Lifetime, read_lifetime
 from sre_core.problem import Problem, Refused
 
 # The results of a run that left nothing to continue.

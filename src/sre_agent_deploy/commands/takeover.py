@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sre_agent_deploy.commands.claims import Claim, read_claim
 from sre_agent_deploy.commands.user import Question, User
+from sre_agent_deploy.deployment_tags import TTL_RESOURCE
 from sre_agent_deploy.journal.state import State
-from sre_agent_deploy.lifetime import TTL_RESOURCE
 from sre_agent_deploy.plan import Plan
 from sre_core.problem import Problem
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sre_agent_deploy import connection
 from sre_agent_deploy.account.account import Account
+from sre_agent_deploy.alarms import TOPIC
 from sre_agent_deploy.checks.check import run_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.services import health_checks
@@ -23,11 +24,10 @@ from sre_agent_deploy.commands.workspace import Workspace, find_state, open_work
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.later import Outputs
-from sre_agent_deploy.monitoring import TOPIC
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.progress.events import Observer
-from sre_agent_deploy.report.render import markdown
-from sre_agent_deploy.report.report import SUFFIXES, Report, ResourceResult, compare_reports, export_report, read_last, write_report
+from sre_agent_deploy.report.render import SUFFIXES, export_report, markdown, read_last, write_report
+from sre_agent_deploy.report.report import Report, ResourceResult, compare_reports
 from sre_agent_deploy.tls import local_ca
 from sre_core import clock
 from sre_core.file_error import file_problem

@@ -8,8 +8,15 @@ from collections.abc import Sequence
 from sre_agent_deploy.config.document import Plain
 from sre_agent_deploy.config.fault import format_path
 from sre_agent_deploy.config.parse import Malformed, Piece, Span, find_pieces
-from sre_agent_deploy.edit.text import change_values, find_comments_within, find_newline, read_values, replace_tabs
-from sre_agent_deploy.edit.values import render_key, render_value
+from sre_agent_deploy.edit.text import (
+    change_values,
+    find_comments_within,
+    find_newline,
+    read_values,
+    render_key,
+    render_value,
+    replace_tabs,
+)
 from sre_core.problem import Problem
 from sre_core.redaction import redact_line
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.engine import ownership
+from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.engine.delete import explain_refusal
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record
@@ -70,7 +70,7 @@ def find_unfinished(aws: Aws, kind: type[Resource], record: Record | None, deplo
 def _find_stranger(aws: Aws, wanted: Resource, mark: Mark) -> Problem | None:
     """Find out if another owner has taken the name since the plan was made; a lookup that fails counts as taken."""
     found = attempt(
-        lambda: ownership.read(aws, type(wanted), wanted.natural_id(aws), wanted.name, mark.deployment),
+        lambda: inventory.read_resource(aws, type(wanted), wanted.natural_id(aws), wanted.name, mark.deployment),
         progress=aws.progress,
         subject=wanted,
         failures=wanted.FAILURES,
@@ -176,7 +176,7 @@ def _look_up(aws: Aws, wanted: Resource, mark: Mark) -> str | None:
     kind = type(wanted)
     ids = [owned.id for owned in kind.owned(aws, mark.deployment) if (owned.name, owned.generation) == (mark.name, mark.generation)]
     for id in filter(None, (*ids, wanted.natural_id(aws))):
-        found = ownership.read(aws, kind, id, mark.name, mark.deployment)
+        found = inventory.read_resource(aws, kind, id, mark.name, mark.deployment)
         if found and not found.broken and found.owner(mark.deployment) == "us" and not _is_of_another_configuration(wanted, found):
             return id
     return None

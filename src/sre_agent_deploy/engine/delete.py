@@ -15,7 +15,7 @@ from typing import Any
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config import duration
-from sre_agent_deploy.engine import ownership
+from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.engine.inventory import NONE, Entry, Inventory, Named, take_inventory
 from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.journal.journal import Journal
@@ -72,7 +72,7 @@ def explain_refusal(aws: Aws, kind: type[Resource], id: Callable[[], str], refus
 
 
 def _read_ours(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -> Found[Any] | Problem | None:
-    found = attempt(lambda: ownership.read(aws, kind, id, name, deployment), progress=aws.progress)
+    found = attempt(lambda: inventory.read_resource(aws, kind, id, name, deployment), progress=aws.progress)
     if isinstance(found, Lost):
         return found.problem
     if found is None or isinstance(found, Problem):

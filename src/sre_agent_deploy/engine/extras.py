@@ -13,7 +13,7 @@ from datetime import timedelta
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config import duration
-from sre_agent_deploy.engine import ownership
+from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.engine.inventory import Entry
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.plan import Change
@@ -63,7 +63,7 @@ def _list_kind(aws: Aws, kind: type[Resource], deployment: str) -> tuple[Entry, 
 
 def _is_ours(aws: Aws, entry: Entry, deployment: str) -> bool:
     """Read it; what can't be read counts as ours, because a failed lookup does not prove that it is absent."""
-    found = attempt(lambda: ownership.read(aws, entry.kind, entry.id, entry.name, deployment), progress=aws.progress)
+    found = attempt(lambda: inventory.read_resource(aws, entry.kind, entry.id, entry.name, deployment), progress=aws.progress)
     if found is None:
         return False
     return isinstance(found, Problem | Lost) or (not found.broken and found.owner(deployment) == "us")

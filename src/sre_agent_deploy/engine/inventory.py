@@ -5,6 +5,7 @@ The journal, the tags, the names and the listings are all asked: any of them may
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.journal.state import Record, State
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, Owned, Resource, tags_of
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Owned, Resource, tags_of
 from sre_agent_deploy.resources import kinds
 from sre_agent_deploy.resources.ec2_describe import list_kept_volumes
 from sre_core import clock
@@ -196,3 +198,41 @@ def _kept_volume(volume_id: str) -> Problem:
             f"If it is needed: aws ec2 delete-tags --resources {volume_id} --tags Key={DEPLOYMENT_TAG}",
         ),
     )
+
+
+def read_resource(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -> Found[Any] | None:
+    """Read a resource as AWS shows it now, with its owner. Reads its parent too where the resource has no tags."""
+    found = kind.read(aws, id, name)
+    if found is None or not _follows_parent(kind, found):
+        return found
+    return attribute_owner(kind, found, deployment, kinds.by_kind(kind.PARENT).read(aws, parent_id(id), ""))
+
+
+def attribute_owner(kind: type[Resource], found: Found[Any], deployment: str, parent: Found[Any] | None) -> Found[Any]:
+    """Add the tags that a resource would have if it could have any, so that its owner is known (pure).
+
+    What is in a parent of ours is ours. In a parent that the configuration names, only what bears the deployment's id is ours:
+    the journal alone proves nothing, because it can be edited, and what was there before is never adopted, changed or deleted.
+    """
+    if parent is None or not _follows_parent(kind, found):
+        return found
+    if kind.OWNED_BY_PLACE:
+        ours = parent.owner(deployment) == "us" and deployment in found.id.split("/")
+        return dataclasses.replace(found, tags={**(found.tags or {}), DEPLOYMENT_TAG: deployment}) if ours else found
+    ours = parent.owner(deployment) == "us" or _bears_id(kind, found, deployment)
+    return dataclasses.replace(found, tags={DEPLOYMENT_TAG: deployment} if ours else {})
+
+
+def _follows_parent(kind: type[Resource], found: Found[Any]) -> bool:
+    """Answer if its place decides about its owner: it can't be tagged, or it was replaced without any tag of a deployment's."""
+    unmarked = found.tags is None or (kind.OWNED_BY_PLACE and DEPLOYMENT_TAG not in found.tags)
+    return bool(kind.PARENT) and unmarked
+
+
+def parent_id(id: str) -> str:
+    """Return the id of the parent: the first part of a child's id."""
+    return id.partition("/")[0]
+
+
+def _bears_id(kind: type[Resource], found: Found[Any], deployment: str) -> bool:
+    return str(getattr(found.seen, kind.NAME_FIELD, "")).startswith(deployment)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.engine import extras, generations, ownership
+from sre_agent_deploy.engine import extras, generations, inventory
 from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.journal.state import Record, State
@@ -121,11 +121,11 @@ class _Planner:
         return None
 
     def _read(self, wanted: Resource, id: str) -> Found[Any] | None:
-        kind, parent = type(wanted), self._parents.get(ownership.parent_id(id))
+        kind, parent = type(wanted), self._parents.get(inventory.parent_id(id))
         if parent is None:
-            return ownership.read(self.aws, kind, id, wanted.name, self.blueprint.deployment)
+            return inventory.read_resource(self.aws, kind, id, wanted.name, self.blueprint.deployment)
         found = kind.read(self.aws, id, wanted.name)
-        return found and ownership.attribute_owner(kind, found, self.blueprint.deployment, parent)
+        return found and inventory.attribute_owner(kind, found, self.blueprint.deployment, parent)
 
     def _list_owned(self, wanted: Resource) -> Iterator[Owned]:
         """List the generations of this resource. Each kind is listed once."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.config import duration
+from sre_agent_deploy.deployment_tags import TTL_RESOURCE
 from sre_agent_deploy.engine.inventory import Entry, Named, take_inventory
-from sre_agent_deploy.lifetime import TTL_RESOURCE
 from sre_agent_deploy.resource import TTL_TAG
 from sre_agent_deploy.resources import kinds
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance

@@ -13,9 +13,8 @@ from sre_agent_deploy.config.load import judge
 from sre_agent_deploy.config.parse import Malformed, parse
 from sre_agent_deploy.config.syntax_errors import explain_yaml_error
 from sre_agent_deploy.config.template import render_template
-from sre_agent_deploy.edit.values import render_value
-from sre_agent_deploy.interactive.question import Question
-from sre_agent_deploy.interactive.sources import parse_sources
+from sre_agent_deploy.edit.text import render_value
+from sre_agent_deploy.interactive.question import Question, parse_sources
 from sre_core.problem import Problem
 
 

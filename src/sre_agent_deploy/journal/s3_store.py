@@ -9,8 +9,7 @@ from datetime import timedelta
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import ask
 from sre_agent_deploy.journal.lock import Lease, Owner, describe_run, find_other_run
-from sre_agent_deploy.journal.s3_lock import LEASE, S3Lock
-from sre_agent_deploy.journal.s3_object import S3Object
+from sre_agent_deploy.journal.s3_lock import LEASE, S3Lock, S3Object
 from sre_agent_deploy.journal.state import State, parse_state, render_state
 from sre_core.problem import Problem, Refused
 

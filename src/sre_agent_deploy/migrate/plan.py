@@ -17,8 +17,7 @@ from sre_agent_deploy.config.models import VERSION, Config
 from sre_agent_deploy.config.parse import Malformed
 from sre_agent_deploy.config.section import Section
 from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.edit.text import read_values
-from sre_agent_deploy.edit.values import render_scalar
+from sre_agent_deploy.edit.text import read_values, render_scalar
 from sre_agent_deploy.migrate.destinations import Carried, Moved, SecretFound, decide_fate
 from sre_agent_deploy.migrate.setting import OldFile, Setting
 from sre_agent_deploy.migrate.upgrade import find_due_steps, upgrade

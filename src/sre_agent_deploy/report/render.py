@@ -1,14 +1,19 @@
-"""Render a verification report as Markdown for people and as JUnit for a pipeline (pure)."""
+"""Render a verification report as Markdown for people and as JUnit for a pipeline, and write it in every form."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as Xml
 
 from sre_agent_deploy.checks.check import Finding, count_findings
+from sre_agent_deploy.report import html
 from sre_agent_deploy.report.causes import Cause
 from sre_agent_deploy.report.report import Report
-from sre_core import clock
+from sre_core import atomic_file, clock
+from sre_core.state_folder import state_folder
 
 _WORDS = {True: "works", False: "NOT proven"}
 
@@ -107,3 +112,35 @@ def _add_case(suite: Xml.Element, finding: Finding) -> None:
 def _without_controls(text: str) -> str:
     """Leave out the characters that XML 1.0 can't have: an answer's body may have any."""
     return "".join(letter for letter in text if letter in "\t\n\r" or (" " <= letter < "\ufffe" and not "\ud800" <= letter <= "\udfff"))
+
+
+def read_last(deployment: str) -> Mapping[str, Any] | None:
+    """Read the document of a deployment's last report; None if there is none that can be read."""
+    try:
+        document = json.loads((_folder(deployment) / "verification.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _folder(deployment: str) -> Path:
+    return state_folder() / "reports" / deployment
+
+
+def write_report(report: Report) -> Path:
+    """Write a report in every form, in place of the last one of its deployment; return the path of the Markdown."""
+    folder = _folder(report.deployment)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for suffix in (".json", ".html", ".md"):
+        export_report(report, folder / f"verification{suffix}")
+    return folder / "verification.md"
+
+
+def export_report(report: Report, file: Path) -> None:
+    """Write a report in the form that the file's suffix names. Raises KeyError for another suffix."""
+    forms = {".json": Report.json, ".md": markdown, ".xml": junit, ".html": html.page}
+    atomic_file.write(file, forms[file.suffix](report).encode())
+
+
+SUFFIXES = (".json", ".md", ".xml", ".html")
+"""The forms of a report: for programs, as Markdown, as JUnit, and as a page."""

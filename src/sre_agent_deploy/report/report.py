@@ -6,14 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from sre_agent_deploy.checks.check import Finding, is_complete
 from sre_agent_deploy.config.section import SetupResult, VerificationReport
 from sre_agent_deploy.report.causes import Cause, find_causes, prove_hops, prove_hops_from_assistant
-from sre_core import atomic_file, clock
-from sre_core.state_folder import state_folder
+from sre_core import clock
 
 
 @dataclass(frozen=True)
@@ -155,37 +153,3 @@ def compare_reports(before: Mapping[str, Any] | None, findings: tuple[Finding, .
         tuple(name for name in has if name not in had),
         tuple(sorted(had - set(has))),
     )
-
-
-def read_last(deployment: str) -> Mapping[str, Any] | None:
-    """Read the document of a deployment's last report; None if there is none that can be read."""
-    try:
-        document = json.loads((_folder(deployment) / "verification.json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _folder(deployment: str) -> Path:
-    return state_folder() / "reports" / deployment
-
-
-def write_report(report: Report) -> Path:
-    """Write a report in every form, in place of the last one of its deployment; return the path of the Markdown."""
-    folder = _folder(report.deployment)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for suffix in (".json", ".html", ".md"):
-        export_report(report, folder / f"verification{suffix}")
-    return folder / "verification.md"
-
-
-def export_report(report: Report, file: Path) -> None:
-    """Write a report in the form that the file's suffix names. Raises KeyError for another suffix."""
-    from sre_agent_deploy.report import html, render
-
-    forms = {".json": Report.json, ".md": render.markdown, ".xml": render.junit, ".html": html.page}
-    atomic_file.write(file, forms[file.suffix](report).encode())
-
-
-SUFFIXES = (".json", ".md", ".xml", ".html")
-"""The forms of a report: for programs, as Markdown, as JUnit, and as a page."""

@@ -28,7 +28,7 @@ from sre_agent_deploy.resources.ec2_describe import (
     set_tag,
     tag_specification,
 )
-from sre_agent_deploy.resources.ec2_launch_problems import LAUNCH_FAILURES, protected
+from sre_agent_deploy.resources.ec2_launch import LAUNCH_FAILURES, NO_ROOM, LaunchPlace, protected
 from sre_agent_deploy.resources.ec2_security_group import SecurityGroup
 from sre_agent_deploy.resources.ec2_subnet import Subnet
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
@@ -39,17 +39,6 @@ from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
-
-
-@dataclass(frozen=True)
-class LaunchPlace:
-    """An instance type, and a subnet to launch it in."""
-
-    instance_type: str
-    subnet_id: LaterText
-
-    def __str__(self) -> str:
-        return f"{self.instance_type} in {self.subnet_id}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,17 +93,7 @@ class Ec2Instance(Defaults):
         {"InvalidParameterValue", "InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound", "IncorrectInstanceState"}
     )
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("TerminateInstances", "OperationNotPermitted")})
-    ELSEWHERE: ClassVar[frozenset[tuple[str, str]]] = frozenset(
-        ("RunInstances", code)
-        for code in (
-            "InsufficientInstanceCapacity",
-            "InsufficientVolumeCapacity",
-            "InsufficientFreeAddressesInSubnet",
-            "Unsupported",
-            "UnsupportedOperation",
-            "VolumeTypeNotAvailableInZone",
-        )
-    )
+    ELSEWHERE: ClassVar[frozenset[tuple[str, str]]] = NO_ROOM
 
     name: str
     image_id: str

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, require_known
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, cfn
+from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, cfn
+from sre_agent_deploy.resources.logs_calls import GONE, change_tags, delivery_quota, list_deliveries, list_owned, read_tags
 from sre_agent_deploy.resources.logs_delivery_destination import DeliveryDestination
-from sre_agent_deploy.resources.logs_delivery_parts import delivery_quota, list_deliveries
 from sre_agent_deploy.resources.logs_delivery_source import DeliverySource
-from sre_agent_deploy.resources.logs_tags import GONE, change_tags, read_tags
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -43,9 +42,8 @@ class Delivery(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        ours = [each for each in list_deliveries(aws) if each["deliverySourceName"].startswith(deployment)]
-        tagged = [(each["id"], read_tags(aws, each["arn"])) for each in ours]
-        return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+        ours = {each["id"]: each["arn"] for each in list_deliveries(aws) if each["deliverySourceName"].startswith(deployment)}
+        return list_owned(aws, deployment, ours)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import (
-    DEPLOYMENT_TAG,
     CfnResource,
     Defaults,
     Failures,
@@ -20,9 +19,17 @@ from sre_agent_deploy.resource import (
     Waiting,
     cfn,
 )
-from sre_agent_deploy.resources.logs_delivery_parts import delivery_in_use, delivery_quota, list_deliveries
+from sre_agent_deploy.resources.logs_calls import (
+    GONE,
+    change_tags,
+    delivery_in_use,
+    delivery_quota,
+    delivery_taken,
+    list_deliveries,
+    list_owned,
+    read_tags,
+)
 from sre_agent_deploy.resources.logs_log_group import LogGroup
-from sre_agent_deploy.resources.logs_tags import GONE, change_tags, read_tags
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -57,9 +64,8 @@ class DeliveryDestination(Defaults):
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         pages = aws.client("logs").get_paginator("describe_delivery_destinations").paginate()
-        found = [each for page in pages for each in page["deliveryDestinations"] if each["name"].startswith(deployment)]
-        tagged = [(each["name"], read_tags(aws, each["arn"])) for each in found]
-        return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+        found = (each for page in pages for each in page["deliveryDestinations"] if each["name"].startswith(deployment))
+        return list_owned(aws, deployment, {each["name"]: each["arn"] for each in found})
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -123,14 +129,10 @@ class DeliveryDestination(Defaults):
         }
 
     FAILURES: ClassVar[Failures] = {
-        ("PutDeliveryDestination", "ConflictException"): lambda destination: Problem(
-            code="LOGS-DELIVERY-TAKEN",
-            what=f"Delivery destination {destination.delivery_destination_name} was not created.",
-            why="This account has one of that name already.",
-            do=(
-                "See it: `aws logs describe-delivery-destinations`. Delete it if it is a leftover, its deliveries first.",
-                "Run the same command again.",
-            ),
+        ("PutDeliveryDestination", "ConflictException"): lambda destination: delivery_taken(
+            f"Delivery destination {destination.delivery_destination_name}",
+            "This account has one of that name already.",
+            "aws logs describe-delivery-destinations",
         ),
         ("PutDeliveryDestination", "ServiceQuotaExceededException"): lambda each: delivery_quota(each.delivery_destination_name),
         ("DeleteDeliveryDestination", "ConflictException"): lambda _: delivery_in_use("The delivery destination", ()),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import (
-    DEPLOYMENT_TAG,
     CfnResource,
     Defaults,
     Failures,
@@ -21,8 +20,16 @@ from sre_agent_deploy.resource import (
     cfn,
 )
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
-from sre_agent_deploy.resources.logs_delivery_parts import delivery_in_use, delivery_quota, list_deliveries
-from sre_agent_deploy.resources.logs_tags import GONE, change_tags, read_tags
+from sre_agent_deploy.resources.logs_calls import (
+    GONE,
+    change_tags,
+    delivery_in_use,
+    delivery_quota,
+    delivery_taken,
+    list_deliveries,
+    list_owned,
+    read_tags,
+)
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -53,9 +60,8 @@ class DeliverySource(Defaults):
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         pages = aws.client("logs").get_paginator("describe_delivery_sources").paginate()
-        sources = [source for page in pages for source in page["deliverySources"] if source["name"].startswith(deployment)]
-        tagged = [(source["name"], read_tags(aws, source["arn"])) for source in sources]
-        return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+        found = (each for page in pages for each in page["deliverySources"] if each["name"].startswith(deployment))
+        return list_owned(aws, deployment, {each["name"]: each["arn"] for each in found})
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -100,14 +106,10 @@ class DeliverySource(Defaults):
         )
 
     FAILURES: ClassVar[Failures] = {
-        ("PutDeliverySource", "ConflictException"): lambda source: Problem(
-            code="LOGS-DELIVERY-TAKEN",
-            what=f"Delivery source {source.delivery_source_name} was not created.",
-            why="This account has one of that name, or another one delivers the same logs of that resource.",
-            do=(
-                "See which: `aws logs describe-delivery-sources`. Delete it if it is a leftover, its delivery first.",
-                "Run the same command again.",
-            ),
+        ("PutDeliverySource", "ConflictException"): lambda source: delivery_taken(
+            f"Delivery source {source.delivery_source_name}",
+            "This account has one of that name, or another one delivers the same logs of that resource.",
+            "aws logs describe-delivery-sources",
         ),
         ("PutDeliverySource", "ServiceQuotaExceededException"): lambda source: delivery_quota(source.delivery_source_name),
         ("DeleteDeliverySource", "ConflictException"): lambda _: delivery_in_use("The delivery source", ()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from sre_agent_deploy.aws.unanswered import unanswered
+from sre_agent_deploy.aws.general import unanswered
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,9 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.checks.check import Finding, run_checks
 from sre_agent_deploy.checks.preflight.bucket import NamedBucketFacts, list_gaps
 from sre_agent_deploy.checks.preflight.context import Context
-from sre_agent_deploy.checks.preflight.eks_cluster import ClusterEnterable
 from sre_agent_deploy.checks.preflight.encryption_key import find_gaps
-from sre_agent_deploy.checks.preflight.named_role import SERVICE, trusts
-from sre_agent_deploy.checks.preflight.permissions_boundary import list_actions
+from sre_agent_deploy.checks.preflight.roles import SERVICE, list_actions, trusts
+from sre_agent_deploy.checks.preflight.sources import ClusterEnterable
 from sre_agent_deploy.checks.preflight.suite import stops_deployment
 from sre_agent_deploy.config.models import Config
 from sre_core import clock

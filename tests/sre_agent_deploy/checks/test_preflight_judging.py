@@ -10,7 +10,15 @@ from botocore.exceptions import ClientError
 
 from sre_agent_deploy.account.network import Network, Subnet, summarize
 from sre_agent_deploy.checks.check import Finding, Verdict
-from sre_agent_deploy.checks.preflight.account import AGENTCORE_REGIONS, CredentialsFacts, CredentialsHold, RegionFacts, RegionFits
+from sre_agent_deploy.checks.preflight.account import (
+    AGENTCORE_REGIONS,
+    CredentialsFacts,
+    CredentialsHold,
+    RegionFacts,
+    RegionFits,
+    ServiceFacts,
+    service_checks,
+)
 from sre_agent_deploy.checks.preflight.bucket import BucketFacts, BucketUsable
 from sre_agent_deploy.checks.preflight.certificate import CertificateFacts, CertificateHolds, CertificateLasts
 from sre_agent_deploy.checks.preflight.context import Caller, ask
@@ -18,7 +26,6 @@ from sre_agent_deploy.checks.preflight.dns import HostedZoneFacts, HostedZoneFit
 from sre_agent_deploy.checks.preflight.instance import InstanceTypeFacts, InstanceTypeOffered, NetworkThere
 from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, ElasticIpFacts
 from sre_agent_deploy.checks.preflight.security_group import GroupFacts, SecurityGroupUsable
-from sre_agent_deploy.checks.preflight.services import ServiceFacts, service_checks
 from sre_agent_deploy.checks.preflight.suite import stops_deployment
 from sre_agent_deploy.config.deployment import Fallback
 from sre_agent_deploy.config.models import Config

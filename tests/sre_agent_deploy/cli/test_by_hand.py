@@ -9,7 +9,7 @@ from pathlib import Path
 from fixtures.embedded import EmbeddedAws
 from fixtures.person import Person
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.guided import walk_guide
+from sre_agent_deploy.commands.guide import walk_guide
 
 type Typed = Callable[..., tuple[int, str, str]]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sre_agent_deploy.checks.verification.tls import CertificateLasts, ServedCertificate
+from sre_agent_deploy.checks.verification.front_door import CertificateLasts, ServedCertificate
 from sre_agent_deploy.commands.maintenance import plan_maintenance
 from sre_agent_deploy.commands.readiness import Facts, Lifetime, judge
 from sre_agent_deploy.journal.state import Record, Run, State

@@ -26,9 +26,8 @@ from sre_agent_deploy.interactive.proposals import (
     list_choices,
     propose,
 )
-from sre_agent_deploy.interactive.question import Question, list_questions
+from sre_agent_deploy.interactive.question import PLACES, Question, list_questions
 from sre_agent_deploy.interactive.script import FIRST, MORE, ONLY_AFTER, OWN, select_questions, select_settings
-from sre_agent_deploy.interactive.sources import PLACES
 
 BY_KEY = {question.key: question for question in list_questions()}
 

@@ -14,8 +14,8 @@ from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.report import causes, html
 from sre_agent_deploy.report.causes import find_causes, find_hop, prove_hops, prove_hops_from_assistant
-from sre_agent_deploy.report.render import junit, markdown
-from sre_agent_deploy.report.report import SUFFIXES, Report, ResourceResult, Since, compare_reports, export_report
+from sre_agent_deploy.report.render import SUFFIXES, export_report, junit, markdown
+from sre_agent_deploy.report.report import Report, ResourceResult, Since, compare_reports
 from sre_core.problem import Problem
 
 CHECKS = verification_checks()

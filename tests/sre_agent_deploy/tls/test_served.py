@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from sre_agent_deploy.commands.certs import read_presented
 from sre_agent_deploy.tls.local_ca import open_local_ca
-from sre_agent_deploy.tls.served import read_presented
 from sre_core import clock
 
 HOST = "sre.example.com"

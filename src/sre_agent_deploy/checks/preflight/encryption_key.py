@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.preflight.context import Context, ask
-from sre_agent_deploy.checks.preflight.named_role import matches
+from sre_agent_deploy.checks.preflight.roles import matches
 from sre_agent_deploy.config.models import Config
 from sre_core.problem import Problem
 

@@ -8,24 +8,20 @@ from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.checks.check import Check, Finding, run_checks
-from sre_agent_deploy.checks.preflight.account import CredentialsHold, RegionFits
+from sre_agent_deploy.checks.preflight.account import BUDGETS, CredentialsHold, RegionFits, service_checks
 from sre_agent_deploy.checks.preflight.bucket import BucketProtected, BucketUsable
 from sre_agent_deploy.checks.preflight.certificate import certificate_checks
 from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.checks.preflight.dns import DomainKnown, HostedZoneFits, ParentResolves
-from sre_agent_deploy.checks.preflight.eks_cluster import ClusterEnterable
 from sre_agent_deploy.checks.preflight.encryption_key import KeyUsable, list_keys
 from sre_agent_deploy.checks.preflight.instance import ImageThere, InstanceTypeOffered, KeyPairThere, NetworkThere
-from sre_agent_deploy.checks.preflight.login import LoginCertificateFits
 from sre_agent_deploy.checks.preflight.model import ModelAnswers
-from sre_agent_deploy.checks.preflight.named_role import RoleFits
-from sre_agent_deploy.checks.preflight.permissions_boundary import BoundaryFits
 from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, InstancesWithinLimit
+from sre_agent_deploy.checks.preflight.roles import BoundaryFits, RoleFits
 from sre_agent_deploy.checks.preflight.runtime_network import RuntimeNetworkUsable
 from sre_agent_deploy.checks.preflight.security_group import SecurityGroupUsable
-from sre_agent_deploy.checks.preflight.services import BUDGETS, service_checks
-from sre_agent_deploy.checks.preflight.sources import source_checks
-from sre_agent_deploy.checks.preflight.user_pool import PoolProtected, PoolUsable
+from sre_agent_deploy.checks.preflight.sources import ClusterEnterable, source_checks
+from sre_agent_deploy.checks.preflight.user_pool import LoginCertificateFits, PoolProtected, PoolUsable
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.sources import list_entered_clusters
 from sre_agent_deploy.names import has_custom_domain

@@ -6,14 +6,12 @@ from typing import Any
 
 from sre_agent_deploy.checks.check import Check
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
+from sre_agent_deploy.checks.verification.front_door import CertificateLasts, LoginNameResolves, NameResolves, PlainHttpRefused
 from sre_agent_deploy.checks.verification.hops import HopsFromAssistant
-from sre_agent_deploy.checks.verification.name import LoginNameResolves, NameResolves
 from sre_agent_deploy.checks.verification.refusals import ExpiredTokenRefused, refusal_checks
-from sre_agent_deploy.checks.verification.services import InvestigationAnswers, ModelAnswers, health_checks
-from sre_agent_deploy.checks.verification.tls import CertificateLasts, PlainHttpRefused
+from sre_agent_deploy.checks.verification.services import InvestigationAnswers, ModelAnswers, TracesAccepted, health_checks
 from sre_agent_deploy.checks.verification.tokens import TokenIssued
 from sre_agent_deploy.checks.verification.tools import ToolsCalled, ToolsListed
-from sre_agent_deploy.checks.verification.traces import TracesAccepted
 
 
 def verification_checks(

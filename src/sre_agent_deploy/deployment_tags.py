@@ -1,15 +1,21 @@
-"""The lifetime of a temporary deployment: `deployment.ttl`, kept as a tag in AWS so that it outlives any state file (pure)."""
+"""The tags of a deployment that outlive its state file: how long it is needed, and where its state is (pure).
+
+Every resource is created with both. TTL_RESOURCE keeps them right: always ours, and deleted late. A state on one machine has no tag:
+nobody else can reach its lock.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Plan
-from sre_agent_deploy.resource import TTL_TAG
+from sre_agent_deploy.resource import STATE_TAG, TTL_TAG
 from sre_core import clock
 
 TTL_RESOURCE = "backend_key"
@@ -60,3 +66,32 @@ def read_lifetime(outputs: Outputs, ttl: str | None = None) -> Lifetime | None:
     """Read the lifetime from the outputs of TTL_RESOURCE, or with the `ttl` that it is about to get; None if it is not temporary."""
     length, created = duration.parse(str(outputs.get("ttl", "")) if ttl is None else ttl), outputs.get("created_at")
     return Lifetime(clock.parse(str(created)), length) if length and created else None
+
+
+# What every service accepts as the value of a tag: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+_TAG_VALUE = re.compile(r"[\w +\-=.:/@]{1,256}", re.ASCII)
+
+
+class Tagged(Protocol):
+    """A resource of a deployment, as listings show it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+
+
+def taggable(location: str) -> str:
+    """Return the location of a state in S3 as the value of a tag; empty for a local file, and for a key that no tag can hold."""
+    return location if location.startswith("s3://") and _TAG_VALUE.fullmatch(location) else ""
+
+
+def state_tags(location: str) -> Mapping[str, str]:
+    """Make the tag that every resource of a deployment with a state in S3 is created with."""
+    return {STATE_TAG: location} if location else {}
+
+
+def read_location(parts: Iterable[Tagged]) -> str:
+    """Read where the state of a deployment is from its resources; empty if they do not say it."""
+    said = [(part.name != TTL_RESOURCE, part.state) for part in parts if part.state]
+    return min(said)[1] if said else ""

@@ -1,20 +1,57 @@
-"""What EC2 refuses to launch, start or end an instance with, and what to do first."""
+"""Where an instance is launched, and what EC2 refuses to launch, start or end it with, with what to do first."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Protocol
 
+from sre_agent_deploy.later import LaterText
 from sre_agent_deploy.resource import Failures
 from sre_core.problem import Problem
-
-if TYPE_CHECKING:
-    from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 
 _AGAIN = "Run the same command again; it continues."
 _TROUBLE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html"
 
 
-def _no_capacity(instance: Ec2Instance) -> Problem:
+@dataclass(frozen=True)
+class LaunchPlace:
+    """An instance type, and a subnet to launch it in."""
+
+    instance_type: str
+    subnet_id: LaterText
+
+    def __str__(self) -> str:
+        return f"{self.instance_type} in {self.subnet_id}"
+
+
+NO_ROOM = frozenset(
+    ("RunInstances", code)
+    for code in (
+        "InsufficientInstanceCapacity",
+        "InsufficientVolumeCapacity",
+        "InsufficientFreeAddressesInSubnet",
+        "Unsupported",
+        "UnsupportedOperation",
+        "VolumeTypeNotAvailableInZone",
+    )
+)
+"""The refusals of one place, after which another may do."""
+
+
+class Launched(Protocol):
+    """An instance, as far as its Problems name it."""
+
+    @property
+    def instance_type(self) -> str: ...
+    @property
+    def image_id(self) -> str: ...
+    @property
+    def subnet_id(self) -> LaterText: ...
+    @property
+    def security_group_id(self) -> LaterText: ...
+
+
+def _no_capacity(instance: Launched) -> Problem:
     return Problem(
         code="INSTANCE-CAPACITY",
         what=f"No {instance.instance_type} was started.",
@@ -28,7 +65,7 @@ def _no_capacity(instance: Ec2Instance) -> Problem:
     )
 
 
-def _over_quota(instance: Ec2Instance) -> Problem:
+def _over_quota(instance: Launched) -> Problem:
     return Problem(
         code="INSTANCE-QUOTA",
         what=f"No {instance.instance_type} was started.",
@@ -37,7 +74,7 @@ def _over_quota(instance: Ec2Instance) -> Problem:
     )
 
 
-def _unsupported(instance: Ec2Instance) -> Problem:
+def _unsupported(instance: Launched) -> Problem:
     return Problem(
         code="INSTANCE-TYPE-UNSUPPORTED",
         what=f"No {instance.instance_type} was started.",
@@ -46,7 +83,7 @@ def _unsupported(instance: Ec2Instance) -> Problem:
     )
 
 
-def _no_image(instance: Ec2Instance) -> Problem:
+def _no_image(instance: Launched) -> Problem:
     return Problem(
         code="INSTANCE-IMAGE-NOT-FOUND",
         what=f"No instance was started from {instance.image_id}.",
@@ -55,7 +92,7 @@ def _no_image(instance: Ec2Instance) -> Problem:
     )
 
 
-def _not_subscribed(instance: Ec2Instance) -> Problem:
+def _not_subscribed(instance: Launched) -> Problem:
     return Problem(
         code="INSTANCE-IMAGE-NOT-SUBSCRIBED",
         what=f"No instance was started from {instance.image_id}.",
@@ -68,7 +105,7 @@ def _not_subscribed(instance: Ec2Instance) -> Problem:
     )
 
 
-def _no_subnet(instance: Ec2Instance) -> Problem:
+def _no_subnet(instance: Launched) -> Problem:
     return Problem(
         code="SUBNET-NOT-FOUND",
         what=f"No instance was started in {instance.subnet_id}.",
@@ -77,7 +114,7 @@ def _no_subnet(instance: Ec2Instance) -> Problem:
     )
 
 
-def _no_group(instance: Ec2Instance) -> Problem:
+def _no_group(instance: Launched) -> Problem:
     return Problem(
         code="SECURITY-GROUP-NOT-FOUND",
         what=f"No instance was started in security group {instance.security_group_id}.",
