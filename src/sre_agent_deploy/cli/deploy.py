@@ -1,7 +1,8 @@
-"""`deploy` and `resume`: take a configuration to a verified deployment."""
+"""The commands that change or prove a deployment: `deploy`, `resume`, `rollback`, `verify`, `rotate`, `cleanup`."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from sre_agent_deploy.cli.options import (
     deployed_options,
     json_option,
     on_failure_option,
+    parse_length,
     quiet_option,
     request_options,
     target_option,
@@ -87,3 +89,87 @@ def resume(request: Request, *, yes: bool, as_json: bool, quiet: bool = False, o
 
     user = Terminal(yes=yes, as_json=as_json, quiet=quiet)
     end(commands.resume(request, user, on_failure=on_failure), user)
+
+
+@click.command("verify", help="Prove again that a deployment works, and write the report.")
+@click.option(
+    "--report",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write the report here; the suffix is its form: .html, .md, .json, or .xml for JUnit. Can be given several times.",
+)
+@click.option("--watch", is_flag=True, help="Verify again and again until Ctrl-C.")
+@click.option("--every", callback=parse_length, default="60s", show_default=True, help="With --watch: the pause between two verifications.")
+@request_options
+@quiet_option
+@json_option
+def verify(request: Request, *, files: tuple[Path, ...], watch: bool, every: timedelta, quiet: bool, as_json: bool) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal, end
+    from sre_agent_deploy.commands import verify as commands
+
+    user = Terminal(as_json=as_json, quiet=quiet)
+    if not watch:
+        end(commands.verify(request, user, files=files), user)
+    for result in commands.watch_deployment(request, user, every, files=files):
+        user.note(f"{result.message}\nAgain in {int(every.total_seconds())} s; Ctrl-C ends it.")
+
+
+@click.command("rotate", help="Exchange keys, client secrets or the private authority: old and new are valid together for a while.")
+@click.argument("part", metavar="WHAT", type=click.Choice(["api-key", "client-secret", "ca", "all"]))
+@deployed_options
+@click.option(
+    "--overlap",
+    callback=parse_length,
+    metavar="LENGTH",
+    help="How long both are valid (default: 10m; local mode 5s). Programs with a copy of the secret need this time.",
+)
+@yes_option
+@quiet_option
+@json_option
+def rotate(request: Request, *, part: str, overlap: timedelta | None, yes: bool, quiet: bool, as_json: bool) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal, end
+    from sre_agent_deploy.commands import rotate as commands
+
+    user = Terminal(yes=yes, as_json=as_json, quiet=quiet)
+    parts = tuple(each for each in commands.PARTS if part in (each, "all"))
+    end(commands.rotate(request, parts, user, overlap=overlap), user)
+
+
+@click.command("cleanup", help="Delete everything of a deployment. What you named in the configuration, and what is not ours, stays.")
+@click.option(
+    "--deployment-id",
+    help="Which deployment; needed where the state file is lost. Without a terminal it confirms the deletion, as --yes does.",
+)
+@click.option(
+    "--older-than",
+    callback=parse_length,
+    metavar="24h",
+    help="Sweep instead: every deployment that is older than this and than its deployment.ttl.",
+)
+@request_options
+@click.option("--dry-run", is_flag=True, help="Only show what would be deleted.")
+@yes_option
+@quiet_option
+@json_option
+def cleanup(
+    request: Request,
+    *,
+    deployment_id: str | None,
+    older_than: timedelta | None = None,
+    dry_run: bool,
+    yes: bool,
+    quiet: bool = False,
+    as_json: bool,
+) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal, end
+    from sre_agent_deploy.commands import cleanup as cleaning
+    from sre_agent_deploy.commands import sweep as sweeping
+
+    if older_than and deployment_id:
+        raise click.UsageError("give --deployment-id to delete one deployment, or --older-than to sweep the old temporary ones; not both.")
+    user = Terminal(yes=yes, as_json=as_json, quiet=quiet)
+    if older_than:
+        end(sweeping.sweep(request, older_than, user, dry_run=dry_run), user)
+    end(cleaning.cleanup(request, user, deployment_id=deployment_id or "", dry_run=dry_run), user)

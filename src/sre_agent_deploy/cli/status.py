@@ -1,4 +1,4 @@
-"""`status`, `history`, `audit` and `unlock`: what the state file and the security events say of a deployment."""
+"""The commands that say how a deployment is: `status`, `history`, `audit`, `unlock`, `alarms`, `certs`, `readiness`, `maintenance`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.options import deployed_options, json_option, parse_length, yes_option
+from sre_agent_deploy.cli.options import deployed_options, json_option, parse_length, request_options, yes_option
 from sre_agent_deploy.commands import Request
 from sre_core import clock, exit_codes
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from sre_agent_deploy.commands.status import Status
     from sre_agent_deploy.journal.state import Record, Run
+
 
 # The state file keeps shorter words.
 _PHASES = {"born": "created", "dying": "deleting"}
@@ -131,3 +132,112 @@ def unlock(request: Request, *, yes: bool) -> None:
     from sre_agent_deploy.commands import status as commands
 
     click.echo(commands.unlock(request, Terminal(yes=yes)))
+
+
+@click.group("alarms", help="List the alarms of a deployment, what they mean and what to do first.", invoke_without_command=True)
+@request_options
+@json_option
+def alarms(request: Request, *, as_json: bool) -> None:
+    if click.get_current_context().invoked_subcommand:
+        if as_json or request != Request():
+            raise click.UsageError("put the options after `test`; before it they would be ignored.")
+        return
+    from sre_agent_deploy.cli.terminal import Terminal
+    from sre_agent_deploy.commands import alarms as commands
+
+    found = commands.alarms(request, Terminal(as_json=as_json))
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+        return
+    for alarm in found.alarms:
+        click.echo(f"{alarm.state:18} {alarm.name}")
+        if alarm.state == "ALARM" and alarm.problem:
+            click.echo(f"  {alarm.problem.what} {alarm.problem.why}\n  First: {alarm.problem.do[0]}\n  {alarm.reason}")
+    for recipient in found.unconfirmed:
+        click.echo(f"OPEN: {recipient} has not confirmed, and gets no alarms.")
+
+
+@alarms.command("test", help="Raise an alarm for a moment, and prove that its message arrives at the topic.")
+@request_options
+@json_option
+def prove(request: Request, *, as_json: bool) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal, end
+    from sre_agent_deploy.commands import alarms as commands
+
+    user = Terminal(as_json=as_json)
+    end(commands.prove_alarms(request, user), user)
+
+
+_BAD = {"TLS-EXPIRED", "TLS-NOT-YET-VALID", "TLS-NAME-MISSING", "TLS-NOT-TRUSTED", "TLS-TOO-WEAK"}
+
+
+@click.command("certs", help="Show the certificate that a deployment serves: issuer, days left, source and next renewal.")
+@request_options
+@json_option
+def certs(request: Request, *, as_json: bool) -> None:
+    from sre_agent_deploy.cli.render import show_problems
+    from sre_agent_deploy.commands import certs as commands
+
+    found = commands.read_certificate(request)
+    facts = found.to_json()
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        shown = facts | {"names": ", ".join(facts["names"]), "trusted": "yes" if facts["trusted"] else f"no: {found.presented.distrust}"}
+        for name in ("url", "names", "issuer", "trusted", "not_before", "not_after", "days_left", "source", "renewal"):
+            click.echo(f"{name:12} {shown[name]}")
+        show_problems(found.problems, as_json=False)
+    if _BAD & {problem.code for problem in found.problems}:
+        raise click.exceptions.Exit(exit_codes.FAILED)
+
+
+@click.command("readiness", help="Ask the real deployment whether it is ready for production: evidence, and what is open.")
+@click.option("--markdown", is_flag=True, help="Print the checklist as Markdown.")
+@click.option("--html", "as_page", is_flag=True, help="Print the checklist as one self-contained page.")
+@deployed_options
+@json_option
+def readiness(request: Request, *, markdown: bool, as_page: bool, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from sre_agent_deploy.cli.terminal import Terminal
+    from sre_agent_deploy.commands import readiness as commands
+    from sre_agent_deploy.report import readiness as render
+
+    if markdown + as_page + as_json > 1:
+        raise click.UsageError("--json, --markdown and --html are different outputs; give one.")
+    facts = commands.read_facts(request, Terminal(as_json=as_json, json_events=False))
+    items, deployment = commands.judge(facts), facts.state.deployment
+    if as_json:
+        click.echo(json.dumps({"deployment": deployment, "items": [asdict(item) for item in items]}))
+    elif markdown:
+        click.echo(render.render_markdown(deployment, items), nl=False)
+    elif as_page:
+        click.echo(render.render_html(deployment, items, clock.stamp(facts.now)))
+    else:
+        click.echo(f"Deployment {deployment}:\n{render.render_text(items)}")
+    if any(item.status != "done" for item in items):
+        raise SystemExit(exit_codes.FAILED)
+
+
+@click.command("maintenance", help="Show what is due when, derived from what is deployed.")
+@click.option("--ics", is_flag=True, help="Print the calendar for a calendar program (iCalendar).")
+@deployed_options
+@json_option
+def maintenance(request: Request, *, ics: bool, as_json: bool) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal
+    from sre_agent_deploy.commands.maintenance import plan_maintenance
+    from sre_agent_deploy.commands.readiness import read_facts
+    from sre_agent_deploy.report import readiness as render
+
+    if ics and as_json:
+        raise click.UsageError("--json and --ics are different outputs; give one.")
+    facts = read_facts(request, Terminal(as_json=as_json, json_events=False))
+    tasks, deployment = plan_maintenance(facts), facts.state.deployment
+    if ics:
+        click.echo(render.render_calendar(deployment, tasks, facts.now), nl=False)
+    elif as_json:
+        click.echo(json.dumps({"deployment": deployment, "tasks": [task.to_json() for task in tasks]}))
+    else:
+        click.echo(f"Deployment {deployment}, next first:")
+        for task in tasks:
+            click.echo(f"  {task.due:%Y-%m-%d}  {task.title}: {task.do}")

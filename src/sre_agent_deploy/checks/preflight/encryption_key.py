@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.preflight.context import Context, ask
-from sre_agent_deploy.checks.preflight.roles import matches
+from sre_agent_deploy.checks.preflight.roles import covers
 from sre_agent_deploy.config.models import Config
 from sre_core.problem import Problem
 
@@ -129,11 +129,6 @@ def _names(principal: Any, wanted: str) -> bool:
         return any(each in (wanted, "*") for each in named)
     # Who is allowed by name is not looked up: it may be the identity that deploys.
     return any(each == "*" or each == wanted.split(":")[4] or each.split(":")[4:5] == wanted.split(":")[4:5] for each in named)
-
-
-def covers(actions: Any, action: str) -> bool:
-    """Say if the Action of a statement, one pattern or several, names an action (pure)."""
-    return any(matches(each, action) for each in ([actions] if isinstance(actions, str) else actions))
 
 
 def _unusable(facts: KeyFacts, what: str) -> Problem:

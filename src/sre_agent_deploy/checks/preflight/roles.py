@@ -14,7 +14,6 @@ from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.blueprint import instance_statements
 from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.preflight.context import Context, ask
-from sre_agent_deploy.checks.preflight.encryption_key import covers
 from sre_agent_deploy.later import Ref
 from sre_agent_deploy.names import gateway_name
 from sre_agent_deploy.policies import SESSION_ACTIONS, gateway_role_statements, gateway_trust
@@ -138,6 +137,11 @@ def matches(pattern: str, text: str) -> bool:
     """Say if a text is what a pattern of a policy names, with `*` and `?` as wildcards (pure)."""
     regex = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
     return re.fullmatch(regex, text, re.IGNORECASE) is not None
+
+
+def covers(actions: Any, action: str) -> bool:
+    """Say if the Action of a statement, one pattern or several, names an action (pure)."""
+    return any(matches(each, action) for each in ([actions] if isinstance(actions, str) else actions))
 
 
 def _as_list(value: Any) -> list[Any]:
