@@ -264,7 +264,7 @@ def _store(order: Mapping[str, str], place: Account) -> Store:
 
 
 def _deployed(place: Account, config: Config, wanted: Blueprint, store: Store, state: State | None) -> tuple[Any, ...]:
-    from sre_agent_deploy.commands.deploy import open_journal
+    from sre_agent_deploy.commands.locks import open_journal
     from sre_agent_deploy.commands.plan import plan_deployment
     from sre_agent_deploy.commands.switch import apply_plan
 

@@ -19,7 +19,7 @@ from sre_agent_deploy.checks.check import run_checks as checked
 from sre_agent_deploy.checks.preflight.suite import run_preflight
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.suite import verification_checks
-from sre_agent_deploy.commands.deploy import open_journal
+from sre_agent_deploy.commands.locks import open_journal
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.switch import apply_plan
 from sre_agent_deploy.commands.verify import find_endpoints

@@ -71,7 +71,7 @@ def deploy(
 @json_option
 def rollback(request: Request, *, yes: bool, quiet: bool, as_json: bool) -> None:
     from sre_agent_deploy.cli.terminal import Terminal, end
-    from sre_agent_deploy.commands import previous as commands
+    from sre_agent_deploy.commands import rollback as commands
 
     user = Terminal(yes=yes, as_json=as_json, quiet=quiet)
     end(commands.rollback(request, user), user)

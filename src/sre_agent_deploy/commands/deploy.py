@@ -20,8 +20,8 @@ from sre_agent_deploy.commands.alarms import warn_of_unconfirmed
 from sre_agent_deploy.commands.certificate_order import find_order, place_order
 from sre_agent_deploy.commands.certs import wait_until_served
 from sre_agent_deploy.commands.claims import delete_claim, record_claim, state_not_found
-from sre_agent_deploy.commands.locks import hold_deployment, hold_state
-from sre_agent_deploy.commands.plan import limit_blueprint, look_up_facts, plan_deployment, require_own_state
+from sre_agent_deploy.commands.locks import hold_deployment, hold_state, open_journal
+from sre_agent_deploy.commands.plan import limit_blueprint, look_up_facts, plan_deployment
 from sre_agent_deploy.commands.rollback import RolledBack, return_to_previous, roll_back, took_over
 from sre_agent_deploy.commands.saved_plan import SavedPlan, describe_plan, load_plan, require_unmoved
 from sre_agent_deploy.commands.switch import Switch, retire, switch_over
@@ -29,12 +29,10 @@ from sre_agent_deploy.commands.takeover import confirm_takeover
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.verify import fill_in_ids, find_endpoints, keep_report, prove, wait_until_started
 from sre_agent_deploy.commands.workspace import Located, Workspace, find_state, open_workspace, watch
-from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.engine.steps import by_hand, leave_out
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Result, State
-from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.progress.interrupt import was_interrupted
 from sre_agent_deploy.resources.budgets_budget import Budget
@@ -196,13 +194,6 @@ def _record_whose(here: Workspace, facts: AccountFacts, deployment: str) -> None
 
 def _recorded_file(state: State | None) -> Path:
     return Path(state.config_file if state and state.config_file else CONFIG)
-
-
-def open_journal(deployment: str, *, config: Config, config_file: Path, account: Account, store: Store, state: State | None) -> Journal:
-    """Open the journal of this deployment, or begin one. Raises Refused if the state is another deployment's."""
-    require_own_state(deployment, state, store.location)
-    fresh = State(deployment, account.aws.account_id, account.aws.region, config.mode, str(config_file.absolute()), account.origin())
-    return Journal(store, state if state and state.deployment == deployment else fresh)
 
 
 def confirm_losses(plan: Plan, where: str, user: User) -> None:

@@ -14,8 +14,8 @@ from sre_agent_deploy.account.account import describe_account
 from sre_agent_deploy.apply import apply
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.deploy import confirm_losses, open_journal
-from sre_agent_deploy.commands.locks import hold_deployment, hold_state
+from sre_agent_deploy.commands.deploy import confirm_losses
+from sre_agent_deploy.commands.locks import hold_deployment, hold_state, open_journal
 from sre_agent_deploy.commands.plan import draw_blueprint, limit_blueprint
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
 from sre_agent_deploy.commands.workspace import Workspace, find_state, load_config, open_workspace, watch

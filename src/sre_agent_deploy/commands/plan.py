@@ -12,6 +12,7 @@ from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.preflight.suite import run_preflight
 from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.locks import require_own_state
 from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.saved_plan import describe_plan, require_replaceable, save_plan
 from sre_agent_deploy.commands.user import UNATTENDED, User
@@ -46,24 +47,6 @@ def plan(request: Request, user: User = UNATTENDED, *, targets: tuple[str, ...] 
         if out and not (found.problems or found.extras):
             save_plan(out, describe_plan(here, facts, found, targets))
         return found
-
-
-def require_own_state(deployment: str, state: State | None, location: str) -> None:
-    """Raise Refused if the state records resources of another deployment."""
-    if state and state.deployment != deployment and state.alive():
-        raise Refused(_other_deployment(state, deployment, location))
-
-
-def _other_deployment(state: State, deployment: str, path: str) -> Problem:
-    return Problem(
-        code="STATE-OTHER-DEPLOYMENT",
-        what=f"{path} is the state of deployment {state.deployment}; this configuration is deployment {deployment}.",
-        why="A deployment's id derives from account, region and name; one of them has changed.",
-        do=(
-            "Use another state file for this one: --state-file .deployment_state.other",
-            f"Or delete the old one first: `sre-agent-deploy cleanup --deployment-id {state.deployment} --state-file {path}`.",
-        ),
-    )
 
 
 def limit_blueprint(wanted: Blueprint, targets: tuple[str, ...]) -> Blueprint:

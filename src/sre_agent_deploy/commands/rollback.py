@@ -1,4 +1,4 @@
-"""`rollback` and `--on-failure rollback`: go back to what served before.
+"""`rollback` and `--on-failure rollback`: return to what served before the last update: a machine that is kept, or a runtime's version.
 
 A first deployment that failed is deleted. After an update, the machine before takes over again, if it was kept.
 """
@@ -6,14 +6,19 @@ A first deployment that failed is deleted. After an update, the machine before t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from sre_agent_deploy.apply import list_unwanted
 from sre_agent_deploy.assistant_runtime import ENDPOINT
 from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.blueprint import blueprint
+from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.locks import hold_deployment, hold_state, open_journal
+from sre_agent_deploy.commands.plan import look_up_facts
 from sre_agent_deploy.commands.switch import retire, switch_over
-from sre_agent_deploy.commands.user import User
-from sre_agent_deploy.commands.workspace import Workspace
+from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
+from sre_agent_deploy.commands.workspace import Workspace, find_state, open_workspace
 from sre_agent_deploy.engine.configure import configure_resource, wait_until_ready
 from sre_agent_deploy.engine.delete import clean_up, delete_resource
 from sre_agent_deploy.engine.planning import plan_changes
@@ -30,7 +35,7 @@ from sre_agent_deploy.resources.agentcore_runtime_endpoint import RuntimeEndpoin
 from sre_agent_deploy.resources.cloudwatch_alarm import Alarm
 from sre_agent_deploy.resources.cloudwatch_dashboard import Dashboard
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
-from sre_core.problem import Problem
+from sre_core.problem import Problem, Refused
 
 
 @dataclass(frozen=True)
@@ -187,4 +192,65 @@ def _partial(changed: tuple[str, ...]) -> Problem:
             "Restore the earlier configuration and deploy it: only these are updated again.",
             "Or fix what failed and run the same command again; it continues.",
         ),
+    )
+
+
+def rollback(request: Request, user: User = UNATTENDED) -> CommandResult:
+    """Let the machine before the last update serve again, and delete the one that replaced it."""
+    with open_workspace(find_state(request).of_deployed(), user, start=False) as opened, ExitStack() as locks:
+        locks.enter_context(hold_state(opened.store, opened.account, "rollback"))
+        here = opened.reload_state()
+        facts = look_up_facts(here.config, here.account, here.state, here.store.location)
+        wanted = blueprint(here.config, facts)
+        locks.enter_context(hold_deployment(wanted.deployment, here.account, "rollback"))
+        returning = plan_return(here.account.aws, wanted, here.state, versions=True) if here.state else None
+        if returning is None:
+            raise Refused(_nothing_before(wanted.deployment))
+        if returning[1].problems:
+            raise Refused(*returning[1].problems)
+        user.show_plan(returning[1])
+        user.confirm(
+            Question(
+                "Let what served before the last update serve again, and delete the newer machine, if there is one?",
+                _rollback_not_confirmed(),
+            )
+        )
+        journal = open_journal(
+            wanted.deployment, config=here.config, config_file=here.config_file, account=here.account, store=here.store, state=here.state
+        )
+        journal.begin_run("rollback")
+        returned = return_to_previous(here, wanted, journal, user, versions=True)
+        user.show_problems(returned.problems)
+        if returned.problems:
+            message = "\nThe rollback did not finish; run it again."
+            return CommandResult(
+                success=False, component="deployment", message=message, problems=returned.problems, interrupted=returned.stopped
+            )
+    return CommandResult(
+        success=True,
+        component="deployment",
+        message="What served before serves again. Install the release before it deploys again, or the next deploy repeats the update.",
+        details={"deployed": wanted.deployment},
+        next_steps=("sre-agent-deploy verify", "sre-agent-deploy plan   (shows what the configuration would change)"),
+    )
+
+
+def _nothing_before(deployment: str) -> Problem:
+    return Problem(
+        code="ROLLBACK-NOTHING-KEPT",
+        what=f"Deployment {deployment} has no machine before the one that serves. Nothing was changed.",
+        why="Without deployment.keep_previous an update deletes the machine before at its end, and afterwards when that time is over.",
+        do=(
+            "Install the release before (`pip install sre-agent==VERSION`), restore its configuration, and run `sre-agent-deploy deploy`.",
+            "For the next update, set for example deployment.keep_previous: 1h.",
+        ),
+    )
+
+
+def _rollback_not_confirmed() -> Problem:
+    return Problem(
+        code="ROLLBACK-NOT-CONFIRMED",
+        what="Nothing was rolled back.",
+        why="A rollback deletes the newer machine, and there is no terminal to ask for a confirmation.",
+        do=("See what would change: `sre-agent-deploy plan`.", "To confirm it: `sre-agent-deploy rollback --yes`."),
     )

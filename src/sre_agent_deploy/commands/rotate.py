@@ -21,8 +21,8 @@ from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.tokens import request_token
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import state_not_found
-from sre_agent_deploy.commands.deploy import deploy, open_journal
-from sre_agent_deploy.commands.locks import hold_deployment, hold_state
+from sre_agent_deploy.commands.deploy import deploy
+from sre_agent_deploy.commands.locks import hold_deployment, hold_state, open_journal
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
 from sre_agent_deploy.commands.verify import find_endpoints, plan_complete
 from sre_agent_deploy.commands.workspace import Located, find_state, open_workspace, watch
