@@ -20,7 +20,7 @@ class LoopbackAddresses:
         self._own: set[str] = set()
         self._many = _can_bind(str(_POOL.network_address + 1))
         self.https_port = 443 if _can_bind(str(_POOL.network_address + 1) if self._many else _ONLY_ONE, 443) else _find_free_port()
-        """The port that stands for 443 at every address of the pool, as far as it is free there."""
+        """The port that is used for 443 at every address of the pool, as far as it is free there."""
 
     def take(self) -> str:
         """Return an unused address; it is random, because another local AWS may run on the same machine."""

@@ -94,7 +94,7 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class LogLine:
-    """A line, or a template that stands for `count` lines."""
+    """A line, or a template of `count` lines."""
 
     at: datetime | None
     service: str

@@ -80,14 +80,14 @@ def kind_of_answer(view: View, request: Request) -> str:
 
 
 def _may_name(view: View) -> bool:
-    """True when the question has a word that may be a name. Nonsense of many words is not searched for names."""
+    """Return True when the question has a word that may be a name. Nonsense of many words is not searched for names."""
     if view.intent.kind == CAPABILITIES and len(split_words(view.words)) > FEW_WORDS:
         return False
     return bool(view.intent.mentions) or any(word not in COMMON and not word[0].isdigit() for word in split_words(view.words))
 
 
 def _is_alert(view: View) -> bool:
-    """True for the words of an alert without a name in them: the reasoner finds the service among all that it sees."""
+    """Return True for the words of an alert without a name in them: the reasoner finds the service among all that it sees."""
     named = any(mention.explicit or _ends_in(view, mention) for mention in view.intent.mentions)
     return view.intent.kind == "diagnosis" and not named and not _QUESTION.match(view.words)
 

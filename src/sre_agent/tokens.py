@@ -46,7 +46,7 @@ class TokenSource:
     """Provides a valid access token of one client; concurrent callers share one request to the issuer."""
 
     def __init__(self, http: httpx2.AsyncClient, discovery: Discovery, client: Client, prefix_endpoint: str = "") -> None:
-        """`prefix_endpoint` is used while the endpoint of the discovery document can't be reached: its DNS record may be missing still."""
+        """Use `prefix_endpoint` while the endpoint of the discovery document can't be reached: its DNS record may be missing still."""
         self._http = http
         self._discovery = discovery
         self._client = client

@@ -70,7 +70,7 @@ def _list_causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def is_certificate_error(error: BaseException | None) -> bool:
-    """True when a connection failed because the certificate was not trusted."""
+    """Return True when a connection failed because the certificate was not trusted."""
     return any(isinstance(each, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(each) for each in _list_causes(error))
 
 

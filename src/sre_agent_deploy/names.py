@@ -77,7 +77,7 @@ def base_url(config: Config, https_suffix: str) -> LaterText:
 
 
 def authority(config: Config, https_suffix: str) -> LaterText:
-    """Host, and a port only where AWS's answer says that 443 is another one."""
+    """Return the host, and a port only where AWS's answer says that 443 is another one."""
     domain = config.deployment.domain_name
     if moves_by_name(config):
         # An address that changes with its machine must not change the documents of the gateway's targets.

@@ -20,7 +20,7 @@ def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def state_folder_path(environ: Mapping[str, str] = os.environ) -> Path:
-    """`$SRE_AGENT_STATE_DIR`, else `sre-agent` under `$XDG_STATE_HOME` or `~/.local/state`."""
+    """Return `$SRE_AGENT_STATE_DIR`, else `sre-agent` under `$XDG_STATE_HOME` or `~/.local/state`."""
     if chosen := environ.get("SRE_AGENT_STATE_DIR"):
         return Path(chosen)
     base = environ.get("XDG_STATE_HOME")

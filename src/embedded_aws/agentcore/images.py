@@ -47,7 +47,7 @@ def refuse_bad_image(world: World, uri: str, role_arn: str) -> None:
 
 
 def find_program() -> tuple[Path, tuple[str, ...]]:
-    """Find the folder and the command of the assistant that stands for every image. Raises StepFailed where it is not installed."""
+    """Find the folder and the command of the assistant that runs for every image. Raises StepFailed where it is not installed."""
     spec = find_spec("sre_agent")
     if spec is None or not spec.submodule_search_locations:
         raise StepFailed("The local AWS plays images by the assistant, which is not installed beside it.")

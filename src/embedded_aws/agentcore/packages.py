@@ -1,6 +1,6 @@
 """Run the packages of runtimes: each version as one process, from its first invocation until no endpoint needs it.
 
-AWS gives each session a machine of its own. Here all sessions of a version share a process, and a Unix socket stands for port 8080:
+AWS gives each session a machine of its own. Here all sessions of a version share a process, and a Unix socket replaces port 8080:
 there is no network namespace in which a package could listen on every address. So its file is started with `--socket PATH`, as the
 services of instances are.
 """
@@ -123,7 +123,7 @@ class Packages:
 
 
 def _lay_out(version: RuntimeVersion, folder: Path) -> tuple[Path, tuple[str, ...]]:
-    """Unpack a package, or find what stands for an image; return the folder of its code and the command."""
+    """Unpack a package, or find what runs for an image; return the folder of its code and the command."""
     if version.package is None:
         return find_program()
     unpack(version.package, folder / "package")

@@ -33,7 +33,7 @@ class Faults:
         self.switch(rules)
 
     def switch(self, rules: Rules) -> None:
-        """Use these rules from the next call on; counts and random numbers begin anew."""
+        """Use these rules from the next call on; counts and random numbers start again."""
         self._rules = rules.rules
         self._counts = [0] * len(rules.rules)
         self._chances = [random.Random(f"{rules.seed}:{number}") for number in range(len(rules.rules))]  # noqa: S311  # repeatable

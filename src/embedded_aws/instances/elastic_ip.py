@@ -23,7 +23,7 @@ class ElasticIp:
         self._forwarders: list[Forwarder] = []
 
     async def open(self) -> int:
-        """Listen, and return the real port that stands for 443. Raises OSError for an address that this computer lacks."""
+        """Listen, and return the real port that is used for 443. Raises OSError for an address that this computer lacks."""
         https = listen_at(self._address, self._https_port)
         await self._forward(https, 443)
         try:

@@ -50,7 +50,7 @@ def _connect_default_vpcs() -> None:
 
 
 def _show_https_port(port: int) -> None:
-    """Show on every VPC, as a tag of the local AWS, which port stands for 443 at its addresses."""
+    """Show on every VPC, as a tag of the local AWS, which port is used for 443 at its addresses."""
     from moto.ec2.models import EC2Backend
 
     @patch(EC2Backend, "describe_vpcs")

@@ -59,7 +59,7 @@ def require_existing_roles() -> None:
 def require_trusting_roles() -> None:
     """Refuse to give a caller the session of a role that does not trust it.
 
-    The account root may assume each role: here it stands for the person who tries things out. Services assume theirs in other ways.
+    The account root may assume each role: here it is the person who tries things out. Services assume theirs in other ways.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
     """
     from moto.sts.exceptions import STSClientError

@@ -20,7 +20,7 @@ HELP = """Ask in English. A question may leave out what the one before named: "a
 /agents    what can be looked at
 /history   the questions of this session
 /save      keep the last report, and say where
-/clear     begin anew: the next question continues nothing
+/clear     start again: the next question continues nothing
 /exit      end (or Ctrl-D)"""
 AGENTS = """Kubernetes: pods, workloads, services, nodes, events, changes
 Logs: lines, errors, patterns

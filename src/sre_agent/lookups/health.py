@@ -62,7 +62,7 @@ def _of_all(view: View, signs: list[_Sign]) -> Said:
     if not signs:
         return Said(headline="Nothing could be seen of the health of the services", verdict="not_enough_evidence")
     if not ill:
-        # The tools list the worst first, so the first sign of each stands for all of its kind.
+        # The tools list the worst first, so the first sign of each is enough of its kind.
         worst = {id(sign.source[0]): sign for sign in reversed(signs)}
         lines = [Claim(what=f"worst: {sign.service}, {sign.text}", evidence=view.cite(*sign.source)) for sign in reversed(worst.values())]
         return Said(headline=f"All {len(services)} services are healthy", lines=lines)

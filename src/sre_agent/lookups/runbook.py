@@ -96,7 +96,7 @@ def _describe(step: Json) -> str:
 
 
 def is_specific(words: str) -> bool:
-    """True when a question says more than common words about its incident."""
+    """Return True when a question says more than common words about its incident."""
     return any(word not in COMMON for word in split_words(incident_words(words)))
 
 

@@ -80,7 +80,7 @@ def nearest_names(name: str, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _is_common(word: str) -> bool:
-    """True for a common word, also one that is put together of common words (`out-of-memory`), a number or a time."""
+    """Return True for a common word, also one that is put together of common words (`out-of-memory`), a number or a time."""
     parts = [part for part in re.split(r"[-_.:/]", word) if part]
     return all(part in COMMON or _singular(part) in COMMON or part[0].isdigit() or _INFLECTED.fullmatch(part) for part in parts)
 
@@ -106,7 +106,7 @@ def _stem(spelling: str, name: str) -> bool:
 
 
 def _variant(spelling: str, name: str) -> bool:
-    """True where a name differs by a plural, or begins with the only word that the text says of it."""
+    """Return True where a name differs by a plural, or begins with the only word that the text says of it."""
     stem = _SUFFIX.sub("", name)
     if len(stem) < 3 or spelling in COMMON:
         return False

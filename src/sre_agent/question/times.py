@@ -42,7 +42,7 @@ class Period:
 
 
 def names_moment(text: str) -> bool:
-    """True when the text names a time of a clock or a calendar, which only a clock can place."""
+    """Return True when the text names a time of a clock or a calendar, which only a clock can place."""
     return bool(_CLOCK.search(text) or _DAY.search(text) or _INSTANT.search(text))
 
 

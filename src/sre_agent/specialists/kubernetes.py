@@ -42,7 +42,7 @@ def plan_further(scope: Scope, answers: Answers) -> Iterator[ToolCall]:
 
 
 def _is_lacking(answers: Answers) -> bool:
-    """True where pods are missing or wait, or something that a workload names does not exist; also where that could not be seen."""
+    """Return True where pods are missing or wait, or something that a workload names does not exist; also where that could not be seen."""
     workloads, pods, events = (answers[name] for name in ("get_workload_status", "get_pod_status", "get_cluster_events"))
     if workloads.failure or pods.failure:
         return True

@@ -38,7 +38,7 @@ def parse(answers: Answers) -> Observations:
 
 
 def sees_all_errors(answers: Iterable[Answer]) -> bool:
-    """True where the list of all errors was read whole: then a service's own has nothing more."""
+    """Return True where the list of all errors was read whole: then a service's own has nothing more."""
     return any(answer.tool.endswith("get_error_logs") and not answer.failure and not answer.truncated for answer in answers)
 
 

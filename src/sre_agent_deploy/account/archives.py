@@ -86,7 +86,7 @@ def _not_for_arm64(folder: str, foreign: tuple[str, ...]) -> Problem:
         code="RUNTIME-LIBRARIES-NOT-ARM64",
         what=f"The package for AgentCore Runtime was not built: {len(foreign)} binaries in {folder} are not for arm64.",
         why=f"AgentCore Runtime has arm64 processors and could not load {', '.join(foreign[:3])}{' …' if len(foreign) > 3 else ''}.",
-        do=(f"Delete the folder and fill it anew: {_fill(folder)}", "Then run the same command again."),
+        do=(f"Delete the folder and fill it again: {_fill(folder)}", "Then run the same command again."),
         aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-code-deploy.html",
     )
 

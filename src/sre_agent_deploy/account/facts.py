@@ -55,7 +55,7 @@ class AccountFacts:
     source_secrets: Mapping[tuple[str, str], Secret] = field(default_factory=dict)
     """The secrets of the systems from which the services answer, by service and key."""
     https_suffix: str = ""
-    """`:` and the port that stands for 443 in the local AWS, where that is another one; empty in Amazon's."""
+    """`:` and the port that is used for 443 in the local AWS, where that is another one; empty in Amazon's."""
     package: bytes = b""
     """The assistant's package for AgentCore Runtime; empty where it runs on the instance, or as an image."""
     package_sha256: str = ""

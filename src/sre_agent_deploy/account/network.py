@@ -52,7 +52,7 @@ class Network:
     subnets: tuple[Subnet, ...] = ()
     """Those that give public addresses first, by their Availability Zone."""
     https_port: str = "443"
-    """The port that stands for 443 in the local AWS."""
+    """The port that is used for 443 in the local AWS."""
 
     @property
     def subnet_id(self) -> str:

@@ -153,13 +153,13 @@ def _refusal(code: str) -> Kind:
 
 
 def code_of(error: Any) -> str:
-    """AWS's error code of a ClientError: `BucketAlreadyExists`, or `404` for an answer without a body."""
+    """Return AWS's error code of a ClientError: `BucketAlreadyExists`, or `404` for an answer without a body."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     return "InvalidChangeBatch" if not code and _messages(error) else code
 
 
 def message_of(error: Any) -> str:
-    """AWS's message for a person. Nothing is decided by it."""
+    """Return AWS's message for a person. Nothing is decided by it."""
     return str(error.response.get("Error", {}).get("Message", "")) or _messages(error)
 
 

@@ -216,7 +216,7 @@ def unanswered(error: Exception) -> Problem:
 
 
 def no_credentials(detail: str) -> Problem:
-    """AWS does not accept the credentials, or there are none."""
+    """Explain that AWS does not accept the credentials, or that there are none."""
     return Problem(
         code="AWS-CREDENTIALS",
         what=f"There are no valid AWS credentials. {detail}",

@@ -221,5 +221,5 @@ def _nothing(target: Path) -> Problem:
         code="MIGRATE-NOTHING",
         what="There is nothing to migrate.",
         why=f"There is no {target} here, and none of the sample's files (gateway/config.yaml, gateway/.env and so on).",
-        do=("Name the files or their folder: `sre-agent-deploy migrate PATH`.", "Or begin anew: `sre-agent-deploy init`."),
+        do=("Name the files or their folder: `sre-agent-deploy migrate PATH`.", "Or start again: `sre-agent-deploy init`."),
     )

@@ -54,7 +54,7 @@ def deployed_options(command: Callable[..., None]) -> Callable[..., None]:
         *, config_file: Path | None = None, mode: Mode | None = None, state_file: Path | None, deployment: str = "", **own: object
     ) -> None:
         if deployment and (config_file or mode or state_file):
-            raise click.UsageError("--deployment stands for the files of that deployment; leave --config, --mode and --state-file out.")
+            raise click.UsageError("--deployment names the files of that deployment; leave --config, --mode and --state-file out.")
         command(Request(config_file, mode, state_file, deployment), **own)
 
     return state_option(deployment_option(run))

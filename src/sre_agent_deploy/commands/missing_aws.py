@@ -49,7 +49,7 @@ def _aws_elsewhere(state: State, registry_file: Path, known: str) -> Problem:
 
 
 def _local_aws_gone(state: State | None) -> Problem:
-    """No local AWS runs. Only a state that says where its AWS was started proves that nothing is left."""
+    """Explain that no local AWS runs. Only a state that says where its AWS was started proves that nothing is left."""
     name = f"Deployment {state.deployment}" if state else "A local deployment"
     file = state.config_file if state and state.config_file else "examples/local.yaml"
     deploy = f"Deploy again: `sre-agent-deploy deploy --config {file} --mode local`."

@@ -201,7 +201,7 @@ def _deploy_step(request: Request, user: User, what: str) -> None:
 
 
 def _pause(user: User, length: timedelta) -> None:
-    user.note(f"Both authorities are trusted for {duration.format_roughly(length)}, so that clients can read the connection file anew.")
+    user.note(f"Both authorities are trusted for {duration.format_roughly(length)}, so that clients can read the connection file again.")
     with user.stoppable() as stop:
         if stop.pause(length.total_seconds()):
             raise Refused(run_interrupted())

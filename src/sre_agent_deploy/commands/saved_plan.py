@@ -173,7 +173,7 @@ def find_moves(saved: SavedPlan, now: SavedPlan) -> Iterator[str]:
         yield f"it was for deployment {saved.deployment} in account {saved.account}, {saved.region}; this is {_describe_place(now)}"
     if (saved.lineage, saved.serial) != (now.lineage, now.serial):
         yield f"the state {now.state_file} was {_describe_state(saved)} and is {_describe_state(now)}"
-    # A local AWS that was started anew has other ids, and nothing in it that could have moved.
+    # A local AWS that was started again has other ids, and nothing in it that could have moved.
     elif saved.aws == now.aws:
         differing = [(name, value, now.facts.get(name)) for name, value in saved.facts.items() if value != now.facts.get(name)]
         yield from (f"the account answers another {name}: {before} before, {after} now" for name, before, after in differing)

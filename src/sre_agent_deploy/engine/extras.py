@@ -76,7 +76,7 @@ def describe_age(entry: Entry) -> str:
 
 
 def extra_problem(entry: Entry) -> Problem:
-    """A resource that carries the deployment's tag is not in its state."""
+    """Report a resource that carries the deployment's tag and is not in its state."""
     name = f"tagged as {entry.name}" if entry.name else "without a name tag"
     adopt = f"`sre-agent-deploy state adopt {entry.name or 'NAME'} {entry.id}`"
     return Problem(

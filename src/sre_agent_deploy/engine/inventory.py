@@ -171,7 +171,7 @@ def _list_ids(listing: Listing, aws: Aws) -> frozenset[str]:
 
 
 def _tagged(aws: Aws) -> Iterable[str]:
-    """Secrets, buckets, instances, volumes, security groups."""
+    """List secrets, buckets, instances, volumes, security groups."""
     pages = aws.client("resourcegroupstaggingapi").get_paginator("get_resources").paginate(TagFilters=[{"Key": DEPLOYMENT_TAG}])
     return (tags_of(found["Tags"]).get(DEPLOYMENT_TAG, "") for page in pages for found in page["ResourceTagMappingList"])
 

@@ -100,12 +100,12 @@ def _longest_ttl(tags: Iterable[str]) -> str:
 
 
 def _last_created(parts: Iterable[Entry]) -> datetime | None:
-    """When the newest part was created, among those of which AWS shows it."""
+    """Find when the newest part was created, among those of which AWS shows it."""
     return max((part.created for part in parts if part.created), default=None)
 
 
 def _why_unclear(seen: Seen) -> str:
-    """Why it can't be decided from here that a deployment is no longer needed; empty if it can."""
+    """Explain why it can't be decided from here that a deployment is no longer needed; empty if it can."""
     names = {part.kind.KIND for part in seen.parts}
     if seen.worker:
         return f"a process works on it now: {seen.worker}"

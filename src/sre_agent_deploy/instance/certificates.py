@@ -123,7 +123,7 @@ def _write_pair(pair: tuple[str, ...], layout: Layout) -> None:
 
 
 def reload_nginx() -> None:
-    """Let nginx serve its files anew; open connections end in their own time. Raises StepFailed if it refuses them."""
+    """Let nginx load its files again; open connections end in their own time. Raises StepFailed if it refuses them."""
     run("nginx", "-t")
     # Where nginx has ended, because it was started with half a pair, it starts.
     run("systemctl", "reload-or-restart", "nginx")

@@ -112,7 +112,7 @@ class Discovery:
 
 
 def _try_once[T](call: Callable[[], T]) -> T | None:
-    """Call AWS once. None stands for any failure: a missing proposal is no error of the user."""
+    """Call AWS once. It returns None for any failure: a missing proposal is no error of the user."""
     answer = attempt(call, progress=ONCE)
     return None if isinstance(answer, Problem | Lost) else answer
 

@@ -17,7 +17,7 @@ FIRST: Mapping[Mode, tuple[str, ...]] = {
     ),
     "local": ("mode", "name", "services.recording"),
 }  # fmt: skip
-# Questions that apply only after this answer to another one; "" stands for any answer that is not empty.
+# Questions that apply only after this answer to another one; "" means any answer that is not empty.
 ONLY_AFTER = {
     "aws.subnet_id": ("aws.vpc_id", ""),
     "credentials.client_id": ("credentials.user_pool_id", ""),

@@ -201,7 +201,7 @@ def user_name() -> str:
 
 
 def locked_problem(owner: Owner, location: str) -> Problem:
-    """Another process holds the lock of this state."""
+    """Report that another process holds the lock of this state."""
     if owner.is_stopped():
         last = (
             f"That process is stopped. Continue it: `kill -CONT {owner.pid}`; or take its lock away: "
@@ -261,7 +261,7 @@ def describe_run(run: Run | None) -> str:
 
 
 def lock_lost(location: str, taker: str) -> Problem:
-    """Another run took the lock of this one over. `taker` says which; it is empty where none has begun yet."""
+    """Report that another run took the lock of this one over. `taker` says which; it is empty where none has begun yet."""
     cause = f"taken over while this run slept or was cut off: {taker}" if taker else "taken away, and no other run has begun since"
     return Problem(
         code="LOCK-LOST",

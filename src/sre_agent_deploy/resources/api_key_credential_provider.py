@@ -181,7 +181,7 @@ def _read_tags(aws: Aws, arn: str) -> dict[str, str]:
 
 
 def read_key_again(aws: Aws, name: str) -> None:
-    """Give a provider the reference that it has: whatever AgentCore keeps of the secret is read anew."""
+    """Give a provider the reference that it has: AgentCore then reads the secret again."""
     seen = aws.client("bedrock-agentcore-control").get_api_key_credential_provider(name=name)
     reference = {"secretId": seen["apiKeySecretArn"]["secretArn"], "jsonKey": seen["apiKeySecretJsonKey"]}
     settings: Any = {"apiKeySecretSource": "EXTERNAL", "apiKeySecretConfig": reference}

@@ -84,7 +84,7 @@ class Certificate(InSecretsManager):
         fresh = chain is not None and not expiry.needs_renewal(chain.leaf.not_valid_before_utc, chain.not_after, clock.now())
         source = _Stored(chain.identity if chain else "", fresh)
         if chain and (settings := acme.read_settings(parts)):
-            # The machine orders it anew in time.
+            # The machine orders it again in time.
             source = _Stored(settings.identity, renews=True)
         seen = cls(name=name, secret_name=found["Name"], source=source, hosts=_find_hosts(parts, chain), **read_access(aws, id, found))
         outputs = {"secret_arn": found["ARN"]} | (

@@ -27,7 +27,7 @@ IMAGE_PARAMETERS = {
 
 
 def tag_specification(resource_type: str, mark: Mark) -> list[Any]:
-    """EC2's `TagSpecifications` for a create call."""
+    """Build EC2's `TagSpecifications` for a create call."""
     return [{"ResourceType": resource_type, "Tags": mark.tag_list()}]
 
 
@@ -45,7 +45,7 @@ def set_tag(aws: Aws, id: str, key: str, value: str) -> None:
 
 
 def of_deployment(deployment: str) -> list[Any]:
-    """EC2's `Filters` for what carries this deployment's tag."""
+    """Build EC2's `Filters` for what carries this deployment's tag."""
     return [{"Name": f"tag:{DEPLOYMENT_TAG}", "Values": [deployment]}]
 
 

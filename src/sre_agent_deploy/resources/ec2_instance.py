@@ -364,7 +364,7 @@ def _why_broken(aws: Aws, instance: Any, report: ec2_boot.Status | None, *, repo
 
 
 def _profile_name(profile_arn: LaterText) -> LaterText:
-    """CloudFormation takes the profile's name where the API takes its ARN."""
+    """Return the name of a profile, which CloudFormation takes where the API takes its ARN."""
     if isinstance(profile_arn, Ref):
         return Ref(profile_arn.of, "profile_name")
     return profile_arn.rpartition("/")[2] if isinstance(profile_arn, str) else profile_arn

@@ -235,4 +235,4 @@ def _find_flaw(aws: Aws, entry: Mapping[str, Any]) -> str:
     role_name = entry["principalArn"].rpartition("/")[2]
     answer: Any = or_none(lambda: aws.client("iam").get_role(RoleName=role_name), ("NoSuchEntity",))
     later = answer is not None and answer["Role"]["CreateDate"].replace(microsecond=0) > entry["createdAt"]
-    return "its role was created anew, and EKS lets only the one before in" if later else ""
+    return "its role was created again, and EKS lets only the one before in" if later else ""

@@ -42,7 +42,7 @@ def permissions_policy(statements: tuple[Statement, ...]) -> dict[str, Any]:
 
 
 def open_policy(statements: tuple[Statement, ...]) -> dict[str, Any]:
-    """Build the policy of an endpoint: it allows these statements to whoever fulfils their conditions."""
+    """Build the policy of an endpoint: it allows these statements to every caller that meets their conditions."""
     return {"Version": VERSION, "Statement": [_allow_statement(statement) | _ANYBODY for statement in statements]}
 
 

@@ -89,7 +89,7 @@ class AcmeSource:
         return Issued(private_ca.pem(leaf) + private_ca.pem(authority), Secret(private_ca.key_pem(key)))
 
     def parts(self, stored: Mapping[str, Secret]) -> dict[str, Secret]:
-        """Return the settings, and keep what the machine has stored. An order must be asked for anew."""
+        """Return the settings, and keep what the machine has stored. Each order must be asked for."""
         kept = {key: stored[key] for key in (ACCOUNT_KEY, ORDERED_FROM) if key in stored}
         return {**kept, SETTINGS: Secret(self.settings.text())}
 

@@ -95,7 +95,7 @@ def parse_source(text: str) -> Source | None:
 
 
 def renewal_steps(source: Source | None) -> tuple[str, ...]:
-    """Tell how a certificate of this source is renewed; where the source is unknown, of any."""
+    """Say how a certificate of this source is renewed; where the source is unknown, of any."""
     return _STEPS[source] if source else (f"Of your own files: {_STEPS['files'][0]}", *_STEPS["files"][1:])
 
 

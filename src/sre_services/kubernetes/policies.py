@@ -132,7 +132,7 @@ def _isolating(policies: Sequence[Json], party: Party, side: str) -> list[Json]:
 
 
 def _fits_peers(peers: Sequence[Json] | None, other: Party, namespace: str, network: Network) -> bool:
-    """True where a rule's peers hold the other side; no peers are all of them, and addresses may be its own."""
+    """Return True where a rule's peers hold the other side; no peers are all of them, and addresses may be its own."""
     return not peers or any("ipBlock" in peer or _fits_peer(peer, other, namespace, network) for peer in peers)
 
 
@@ -154,7 +154,7 @@ def _fits_port(port: Json, attempt: Attempt) -> bool:
 
 
 def _allows_dns(rule: Json) -> bool:
-    """True where a rule lets port 53 out to another namespace, or to addresses."""
+    """Return True where a rule lets port 53 out to another namespace, or to addresses."""
     peers, ports = rule.get("to"), rule.get("ports")
     by_port = not ports or any(
         port.get("protocol", "TCP") == "UDP" and _covers(port, _DNS_PORT) for port in ports

@@ -27,7 +27,7 @@ class Known:
     config_maps: Mapping[Key, Mapping[str, str]] = field(default_factory=dict)
 
     def lacks(self, kind: str, namespace: str, name: str) -> bool:
-        """True when objects of the kind are known in the namespace, and none has this name."""
+        """Return True when objects of the kind are known in the namespace, and none has this name."""
         known = self.names.get(kind, frozenset())
         return any(key[0] == namespace for key in known) and (namespace, name) not in known
 

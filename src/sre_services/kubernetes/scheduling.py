@@ -104,7 +104,7 @@ def _conflict(pod: Json, node: Json, nodes: Sequence[Json], pods: Sequence[Json]
 
 
 def matches_selector(selector: Json, labels: Mapping[str, str]) -> bool:
-    """True where labels match a LabelSelector: its matchLabels and its matchExpressions."""
+    """Return True where labels match a LabelSelector: its matchLabels and its matchExpressions."""
     expressions = selector.get("matchExpressions") or ()
     return _matches(selector.get("matchLabels") or {}, labels) and all(_matches_expression(found, labels) for found in expressions)
 
@@ -137,7 +137,7 @@ def _matches_expression(expression: Json, labels: Mapping[str, str]) -> bool:
 
 
 def _is_tolerated(taint: Json, tolerations: Sequence[Json]) -> bool:
-    """True for a taint that does not keep the pod out; a cordon's own taint counts as the cordon."""
+    """Return True for a taint that does not keep the pod out; a cordon's own taint counts as the cordon."""
     if taint.get("effect") == "PreferNoSchedule" or taint.get("key") == "node.kubernetes.io/unschedulable":
         return True
     return any(_tolerates(toleration, taint) for toleration in tolerations)

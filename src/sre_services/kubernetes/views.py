@@ -69,7 +69,7 @@ def changed_at(item: Deployment) -> datetime:
 
 
 def changed_recently(item: Deployment, as_of: datetime) -> bool:
-    """True for a change within the last day; a first rollout counts."""
+    """Return True for a change within the last day; a first rollout counts."""
     return as_of - changed_at(item) <= RECENT
 
 
@@ -94,7 +94,7 @@ def shorten_service(service: Service) -> Service:
 
 
 def is_troubled(workload: Workload) -> bool:
-    """True for a workload that lacks pods, has pods in trouble, or refers to what does not match."""
+    """Return True for a workload that lacks pods, has pods in trouble, or refers to what does not match."""
     return bool(workload.mismatches or workload.troubled_pods) or workload.ready < workload.desired
 
 
@@ -109,7 +109,7 @@ def shorten_workload(workload: Workload) -> Workload:
 
 
 def is_troubled_job(item: Job | CronJob) -> bool:
-    """True for a Job that failed or whose pods fail, and for a CronJob that missed its schedule."""
+    """Return True for a Job that failed or whose pods fail, and for a CronJob that missed its schedule."""
     if isinstance(item, Job):
         return item.state == "Failed" or (item.state == "Running" and item.failed > 0)
     return bool(item.missed or item.failed_jobs or item.mismatches)

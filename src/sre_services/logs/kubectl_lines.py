@@ -48,7 +48,7 @@ def parse_records(text: str, service: str, shift_time: Callable[[str], datetime]
 
 
 def _continues(last: LogRecord, message: str) -> bool:
-    """True for a line that belongs to the record above it. Spring writes the exception itself after an empty line."""
+    """Return True for a line that belongs to the record above it. Spring writes the exception itself after an empty line."""
     if _CONTINUATION.match(message):
         return True
     announced = last.message.endswith("\n") or (last.level in {"ERROR", "FATAL"} and "\n" not in last.message)

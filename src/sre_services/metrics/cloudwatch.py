@@ -48,7 +48,7 @@ class Metric:
         return value.split("/")[1] if value.startswith("targetgroup/") and value.count("/") == 2 else value
 
     def is_per_second(self) -> bool:
-        """True where the sum of a period is divided by its length."""
+        """Return True where the sum of a period is divided by its length."""
         return self.stat == _PER_SECOND
 
 

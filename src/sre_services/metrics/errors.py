@@ -81,7 +81,7 @@ def error_percent_series(series: Sequence[Series], service: str) -> Series | Non
 
 
 def is_error(series: Series) -> bool:
-    """True for answers with status 5xx; 4xx are errors of the caller."""
+    """Return True for answers with status 5xx; 4xx are errors of the caller."""
     return series.labels.get("code", "").startswith("5")
 
 

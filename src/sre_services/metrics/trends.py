@@ -223,7 +223,7 @@ def _same(difference: float, level: float, floor: float) -> bool:
 
 
 def _repeated(far: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """True where a point and its neighbour are both far."""
+    """Return True where a point and its neighbour are both far."""
     beside = np.convolve(far.astype(int), np.ones(2 * _IN_A_ROW - 1, dtype=int), mode="same")
     return np.asarray(beside >= _IN_A_ROW)
 

@@ -75,7 +75,7 @@ def _out_of_memory(pod: PodRun) -> Iterator[tuple[float, Json]]:
 
 
 def _noise(story: Story) -> Iterator[tuple[float, Json]]:
-    """Events of every day."""
+    """Make the events of every day."""
     limits = "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 10.100.0.10 10.0.0.2"
     shipper = f"Pod/log-shipper-{generate_suffix(NODES[1], 5)}"
     yield _event(-190, "Warning", "DNSConfigForming", shipper, limits, "kubelet", 1432, -30 * 86_400, "monitoring")

@@ -163,7 +163,7 @@ class MemoryLeak(Story):
         return max((share * catalog.memory_mib / catalog.memory_limit_mib for share in shares), default=0.0)
 
     def gap(self, t: float) -> bool:
-        """True shortly after a kill, while one pod is not ready."""
+        """Return True shortly after a kill, while one pod is not ready."""
         ends = [run.ended for pod in self.pods if pod.service.name == "catalog-service" for run in pod.runs if run.ended]
         return any(end <= t < end + 75 for end in ends)
 

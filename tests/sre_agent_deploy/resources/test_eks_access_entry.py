@@ -94,7 +94,7 @@ def test_a_role_that_was_created_anew(aws: Aws, marked: Marked, deployment: str,
     aws.client("iam").delete_role(RoleName=f"{deployment}-instance")
     time.sleep(1.1)  # both times have whole seconds
     create_role(aws, deployment)
-    assert "created anew" in read(aws, entry, id).broken
+    assert "created again" in read(aws, entry, id).broken
     dies(aws, entry, id, deployment)
 
 

@@ -1,4 +1,4 @@
-"""The confidence that a score stands for: how often conclusions with such a score named the right object.
+"""The confidence that a score means: how often conclusions with such a score named the right object.
 
 Fitted on 2026-11-30 by `python -m evals calibrate FOLDER` over 227 labelled cases, each asked about twice: by all rules, and by rules that
 do not know its cause, because unforeseen kinds of faults happen as well. docs/concepts/diagnosis.md has the figures. Ranking and

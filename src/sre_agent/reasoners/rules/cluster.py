@@ -80,7 +80,7 @@ def detect_events(events: tuple[Event, ...], pods: tuple[Pod, ...], since: datet
 
 
 def _is_well(service: str, pods: tuple[Pod, ...]) -> bool:
-    """True where all pods of a service are ready: a refusal that came before is over."""
+    """Return True where all pods of a service are ready: a refusal that came before is over."""
     own = [pod for pod in pods if pod.service == service]
     return bool(own) and all(pod.ready for pod in own)
 

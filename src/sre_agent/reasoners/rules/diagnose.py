@@ -148,7 +148,7 @@ def _rank_candidates(index: ObservationIndex, scope: Scope, without: frozenset[s
 
 
 def _says_less(candidate: Candidate, specific: Sequence[Candidate]) -> bool:
-    """True for a general candidate at a place where a detector found the cause, unless a change brought what it names."""
+    """Return True for a general candidate at a place where a detector found the cause, unless a change brought what it names."""
     if candidate.kind == "scaled_to_zero":
         return True
     changed = any(signal.kind is Kind.CHANGED for signal in candidate.signals)
@@ -215,7 +215,7 @@ def _find_second(cause: Candidate, ranked: Sequence[Candidate], graph: ServiceGr
 
 
 def _stands_alone(candidate: Candidate) -> bool:
-    """True for a fault of its own, such as a selector that matches nothing: no other service's failure brings it about."""
+    """Return True for a fault of its own, such as a selector that matches nothing: no other service's failure brings it about."""
     return candidate.specific and not candidate.vague and CAUSES[candidate.kind].area != "performance"
 
 

@@ -115,7 +115,7 @@ def bad_configuration(signs: ServiceSignals) -> Candidate | None:
 
 
 def memory_leak(signs: ServiceSignals) -> Candidate | None:
-    """Memory that only grows until the kernel ends the container."""
+    """Suppose memory that only grows until the kernel ends the container."""
     rising, killed, logged = signs.of(Kind.MEMORY_RISING), signs.of(Kind.OOM_KILL), signs.of(Kind.MEMORY_ERROR)
     if not rising and not killed:
         return None
@@ -148,7 +148,7 @@ def image_pull(signs: ServiceSignals) -> Candidate | None:
 
 
 def unschedulable(signs: ServiceSignals) -> Candidate | None:
-    """Pods that no node can take: none has room, or none is allowed."""
+    """Suppose pods that no node can take: none has room, or none is allowed."""
     return _direct(signs, Kind.UNSCHEDULABLE, "unschedulable", "has pods that no node can take", "pod pending unschedulable")
 
 

@@ -57,7 +57,7 @@ class ObservationIndex:
         return found.ref if found else Ref(kind="Deployment", namespace=pods[0].namespace if pods else "", name=service)
 
     def is_lacking(self, service: str) -> bool:
-        """True for a service of which a pod is not ready, or not there."""
+        """Return True for a service of which a pod is not ready, or not there."""
         found = self.requirements.get(service)
         return bool(found and found.lacks_pods) or any(not pod.ready for pod in self.pods.get(service, ()))
 

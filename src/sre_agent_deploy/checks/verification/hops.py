@@ -97,7 +97,7 @@ _ON_RUNTIME: Mapping[str, str] = {
     "http": "See if a proxy or firewall between the runtime's subnets and AWS closes the connections.",
 }
 _ANYWHERE: Mapping[str, str] = {
-    "token": "Run `sre-agent-deploy deploy`: it stores the secret of the gateway client anew, and the assistant reads it again.",
+    "token": "Run `sre-agent-deploy deploy`: it stores the secret of the gateway client again, and the assistant reads it again.",
     "gateway": "Run `sre-agent-deploy plan`: it shows if gateway, its allowed clients, or the assistant's settings differ.",
     "target": "Run `sre-agent-deploy deploy`: it repairs the targets. If it changes nothing, see their status reasons in the Console.",
     "backend": "See if the target's service is healthy (`sre-agent-deploy verify` names it), and if its API key is that of the provider.",

@@ -35,7 +35,7 @@ def detect(index: ObservationIndex) -> Iterator[Candidate]:
 
 
 def _refused_pods(index: ObservationIndex) -> Iterator[Candidate]:
-    """Pods that a quota refused, of workloads that lack pods now."""
+    """Find pods that a quota refused, of workloads that lack pods now."""
     for event in index.observations.events:
         found = _REFUSED.search(event.message) if event.reason == "FailedCreate" else None
         if not found or not index.is_lacking(event.service):
@@ -57,7 +57,7 @@ def _refused_pods(index: ObservationIndex) -> Iterator[Candidate]:
 
 
 def _limited_pods(index: ObservationIndex) -> Iterator[Candidate]:
-    """Pods that a LimitRange refused, of workloads that lack pods now."""
+    """Find pods that a LimitRange refused, of workloads that lack pods now."""
     for event in index.observations.events:
         found = _LIMIT.search(event.message) if event.reason == "FailedCreate" else None
         if not found or not index.is_lacking(event.service):
@@ -79,7 +79,7 @@ def _limited_pods(index: ObservationIndex) -> Iterator[Candidate]:
 
 
 def _missing_service(index: ObservationIndex, quota: Quota) -> Iterator[Candidate]:
-    """A Service that workloads name, whose workload is there, and that a full quota did not let in."""
+    """Find a Service that workloads name, whose workload is there, and that a full quota did not let in."""
     if not any(name.endswith("services") for name in quota.exhausted):
         return
     missing = [ref for ref in quota.missing_objects if ref.kind == "Service" and ref.name in index.requirements]
@@ -97,7 +97,7 @@ def _missing_service(index: ObservationIndex, quota: Quota) -> Iterator[Candidat
 
 
 def _missing_claim(index: ObservationIndex, quota: Quota) -> Iterator[Candidate]:
-    """A claim that a pod mounts and that does not exist, where a quota limits storage."""
+    """Find a claim that a pod mounts and that does not exist, where a quota limits storage."""
     if not any("storage" in name or "persistentvolumeclaims" in name for name in quota.limited):
         return
     for pod in index.observations.pods:
@@ -116,7 +116,7 @@ def _missing_claim(index: ObservationIndex, quota: Quota) -> Iterator[Candidate]
 
 
 def _missing_accounts(index: ObservationIndex) -> Iterator[Candidate]:
-    """A workload that lacks pods because its account does not exist."""
+    """Find a workload that lacks pods because its account does not exist."""
     for service, required in index.requirements.items():
         refused = [event for event in index.observations.events if event.service == service and event.reason == "FailedCreate"]
         latest = max((event.at for event in refused if event.at), default=None)
@@ -140,7 +140,7 @@ def _missing_accounts(index: ObservationIndex) -> Iterator[Candidate]:
 
 
 def _was_created(index: ObservationIndex, service: str) -> bool:
-    """True where pods exist: accounts that come a moment late are normal in a rollout."""
+    """Return True where pods exist: accounts that come a moment late are normal in a rollout."""
     return bool(index.pods.get(service))
 
 

@@ -22,7 +22,7 @@ def detect(index: ObservationIndex) -> Iterator[Candidate]:
 
 
 def _matters(index: ObservationIndex, job: Job) -> bool:
-    """True for a Job that failed lately, and whose CronJob has not succeeded since."""
+    """Return True for a Job that failed lately, and whose CronJob has not succeeded since."""
     if not job.failed or (job.ended and job.ended < index.since):
         return False
     runs = (found for found in index.observations.schedules if found.ref.name == job.owner)
@@ -64,7 +64,7 @@ def _missed(index: ObservationIndex) -> Iterator[Candidate]:
 
 
 def _autoscaler(index: ObservationIndex, autoscaler: Autoscaler) -> Iterator[Candidate]:
-    """An autoscaler is a cause only where its workload suffers."""
+    """Blame an autoscaler only where its workload suffers."""
     service = autoscaler.target.name
     suffering = tuple(signal for signal in index.signals if signal.service == service and signal.kind in _SUFFERING)
     if not suffering or not (autoscaler.limited or autoscaler.unknown_metrics):

@@ -57,7 +57,7 @@ def find_database(index: ObservationIndex, service: str) -> str:
 
 
 def _wrong_port(index: ObservationIndex, service: str, lines: list[LogLine]) -> Iterator[Candidate]:
-    """A link that fails although its database is well: the address is then the service's own mistake."""
+    """Find a link that fails although its database is well: the address is then the service's own mistake."""
     database = find_database(index, service)
     if not database or index.is_lacking(database) or _complainers(index, database) > 1:
         return

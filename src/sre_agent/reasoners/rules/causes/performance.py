@@ -84,7 +84,7 @@ def detect(index: ObservationIndex) -> Iterator[Candidate]:
 
 
 def _is_explained(index: ObservationIndex, slow: Slowness) -> bool:
-    """True where something else explains all slowness: a node that fails, or what is at its limit or was changed, and calls it.
+    """Return True where something else explains all slowness: a node that fails, or what is at its limit or was changed, and calls it.
 
     What happens at one service says nothing of services that do not call it, and a change nothing of what began before it.
     """
@@ -95,7 +95,7 @@ def _is_explained(index: ObservationIndex, slow: Slowness) -> bool:
 
 
 def _slows(signal: Signal, slow: Slowness) -> bool:
-    """True for a signal that is a reason why its own service became slow."""
+    """Return True for a signal that is a reason why its own service became slow."""
     if signal.kind is Kind.CHANGED:
         began = slow.of(signal.service).began
         return signal.at is None or began is None or signal.at <= began
@@ -136,7 +136,7 @@ def _find_slow(index: ObservationIndex) -> Slowness:
 
 
 def _overloaded(index: ObservationIndex, slow: Slowness) -> Iterator[Candidate]:
-    """A service whose CPU rose without more requests, and that is throttled or slower because of it."""
+    """Find a service whose CPU rose without more requests, and that is throttled or slower because of it."""
     throttled = {rise.trend.service: rise for rise in _rises(index, "cpu_throttled", _BUSIER, _FEWEST_MILLICORES)}
     requested = {rise.trend.service: rise.factor for rise in _rises(index, "throughput", 1.5, 1.0)}
     for rise in _rises(index, "cpu", _BUSIER, _FEWEST_MILLICORES):
@@ -158,7 +158,7 @@ def _overloaded(index: ObservationIndex, slow: Slowness) -> Iterator[Candidate]:
 
 
 def _lossy_nodes(index: ObservationIndex, slow: Slowness) -> Iterator[Candidate]:
-    """The node with pods on it where far more packets are sent again than on any other."""
+    """Find the node with pods on it where far more packets are sent again than on any other."""
     hosts = {pod.node for pod in index.observations.pods}
     rises = [rise for rise in _rises(index, "retransmissions", _SLOWER, _LOSSY) if rise.trend.service in hosts]
     rises.sort(key=lambda rise: -rise.level)
@@ -176,7 +176,7 @@ def _lossy_nodes(index: ObservationIndex, slow: Slowness) -> Iterator[Candidate]
 
 
 def _delayed(index: ObservationIndex, slow: Slowness) -> Iterator[Candidate]:
-    """The service at the end of the slow calls; the node where several such services run."""
+    """Find the service at the end of the slow calls; the node where several such services run."""
     heads = _deepest(index, frozenset(slow.middle)) or _deepest(index, frozenset(slow.tail))
     nodes = _find_places(index)
     places = {nodes.get(service, "") for service in heads}

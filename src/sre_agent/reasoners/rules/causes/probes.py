@@ -36,7 +36,7 @@ def detect(index: ObservationIndex) -> Iterator[Candidate]:
 
 
 def _matters(pod: Pod, event: Event, since: datetime) -> bool:
-    """True for a failing probe that has consequences now: restarts since `since` by the liveness probe, an unready pod by the other."""
+    """Return True for a failing probe that has consequences now: restarts since then by the liveness probe, an unready pod by the other."""
     found, port = _FAILED.match(event.message), _PORT.search(event.message)
     if not found or (port and port["port"] in _MESH_PORTS):
         return False
@@ -45,7 +45,7 @@ def _matters(pod: Pod, event: Event, since: datetime) -> bool:
 
 
 def _restarts_since(container: Container, since: datetime) -> bool:
-    """True for a container that restarted, unless its last end is older: another failure brought that one about."""
+    """Return True for a container that restarted, unless its last end is older: another failure brought that one about."""
     return bool(container.restarts) and (container.last_finished is None or container.last_finished >= since)
 
 

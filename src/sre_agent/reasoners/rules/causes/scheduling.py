@@ -62,7 +62,7 @@ def _constraint(required: Requirements, waiting: list[Pod]) -> Iterator[Candidat
 
 
 def _claim(index: ObservationIndex, claim: Claim) -> Iterator[Candidate]:
-    """A claim that is not bound, at the workload whose pods wait for it."""
+    """Find a claim that is not bound, at the workload whose pods wait for it."""
     users = {ref.name for ref in claim.used_by}
     waiting = [pod for pod in index.observations.pods if pod.name in users and not pod.ready]
     related = [found for found in claim.mismatches if found.relation in _CLAIMS]

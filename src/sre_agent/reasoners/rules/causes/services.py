@@ -52,13 +52,13 @@ def _service(index: ObservationIndex, exposure: Exposure) -> Iterator[Candidate]
 
 
 def _has_no_pods(index: ObservationIndex, name: str, found: Mismatch) -> bool:
-    """True where the pods are missing that a Service is for: then the selector is not what is wrong."""
+    """Return True where the pods are missing that a Service is for: then the selector is not what is wrong."""
     missing = {service for service in index.requirements if not index.pods.get(service)}
     return name in missing or (found.object is None and bool(missing))
 
 
 def _port_that_nobody_calls(index: ObservationIndex, exposure: Exposure) -> Iterator[Candidate]:
-    """A Service with another port than all of its callers are configured with."""
+    """Find a Service with another port than all of its callers are configured with."""
     name, wrong = exposure.ref.name, []
     for required in index.requirements.values():
         wrong += [(required, found) for found in _env_ports(required) if found.object and found.object.name == name]
@@ -78,7 +78,7 @@ def _env_ports(required: Requirements) -> list[Mismatch]:
 
 
 def _is_service_at_fault(index: ObservationIndex, exposure: Exposure, wrong: list[tuple[Requirements, Mismatch]]) -> bool:
-    """Several callers agree against the Service, or the port that one names is what the containers declare."""
+    """Return True if several callers agree against the Service, or if the port that one names is what the containers declare."""
     named = {found["named"] for _, mismatch in wrong if (found := _PORT_MESSAGE.search(mismatch.message))}
     callers = {required.ref.name for required, _ in wrong}
     declared = (
@@ -91,7 +91,7 @@ def _is_service_at_fault(index: ObservationIndex, exposure: Exposure, wrong: lis
 
 
 def _environment(index: ObservationIndex, service: str, required: Requirements) -> Iterator[Candidate]:
-    """An address in the environment that no Service has, and that its log complains of."""
+    """Find an address in the environment that no Service has, and that its log complains of."""
     for found in (mismatch for mismatch in required.mismatches if mismatch.relation in {"envHost", "envPort"}):
         target = found.object
         exposure = next((known for known in index.observations.exposures if target and known.ref == target), None)
@@ -130,7 +130,7 @@ def _complains(line: LogLine, target: Ref, port: str) -> bool:
 
 
 def _shared_port(index: ObservationIndex, service: str, required: Requirements) -> Iterator[Candidate]:
-    """Two containers of a pod that want one port: declared so, or said by the one that came second."""
+    """Find two containers of a pod that want one port: declared so, or said by the one that came second."""
     shared = tuple(fact(service, found.message, required.source) for found in required.mismatches if found.relation == "sharedPort")
     lines = [line for line in index.logs.get(service, ()) if _ALREADY.search(line.message)]
     cited = tuple(fact(service, f"{service} logged: {line.message[:250]}", line.source, at=line.at) for line in lines[:2])
@@ -146,7 +146,7 @@ def _shared_port(index: ObservationIndex, service: str, required: Requirements) 
 
 
 def _zero_replicas(index: ObservationIndex) -> Iterator[Candidate]:
-    """A workload without replicas that others miss; one that nobody calls is only idle."""
+    """Find a workload without replicas that others miss; one that nobody calls is only idle."""
     idle = {required.ref.name: required.source for required in index.requirements.values() if _is_idle(required)}
     idle |= {workload.service: workload.source for workload in index.observations.workloads if workload.desired == 0}
     for service, source in idle.items():
@@ -170,7 +170,7 @@ def _is_idle(required: Requirements) -> bool:
 
 
 def _names(index: ObservationIndex) -> Iterator[Candidate]:
-    """Names of Services that are there and can't be resolved: at the one that complains, or at the one of whom several do."""
+    """Find names of Services that are there and can't be resolved: at the one that complains, or at the one of whom several do."""
     known = {found.ref.name for found in index.observations.exposures}
     failing: dict[tuple[str, str], list[LogLine]] = {}
     for service, lines in index.logs.items():

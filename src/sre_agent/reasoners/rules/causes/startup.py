@@ -84,7 +84,7 @@ def _secrets(index: ObservationIndex, service: str, pods: list[Pod]) -> Iterator
 
 
 def _mounts(index: ObservationIndex, service: str, pods: list[Pod]) -> Iterator[Candidate]:
-    """A container that ends because a path may not be read or written; a refused user is no refused path."""
+    """Find a container that ends because a path may not be read or written; a refused user is no refused path."""
     failing = [pod for pod in pods if any(_ended_badly(container) for container in pod.containers)]
     lines = [line for line in index.logs.get(service, ()) if _DENIED.search(line.message) and _PATH.search(line.message)]
     lines = [line for line in lines if not re.search(r"for user|for role|publickey", line.message, re.IGNORECASE)]
@@ -105,7 +105,7 @@ def _mounts(index: ObservationIndex, service: str, pods: list[Pod]) -> Iterator[
 
 
 def _memory(index: ObservationIndex, service: str, pods: list[Pod]) -> Iterator[Candidate]:
-    """A container that its memory limit does not let live. One that only grows is a leak, and has a detector of its own."""
+    """Find a container that its memory limit does not let live. One that only grows is a leak, and has a detector of its own."""
     if any(signal.kind is Kind.MEMORY_RISING and signal.service == service for signal in index.signals):
         return
     for pod in pods:

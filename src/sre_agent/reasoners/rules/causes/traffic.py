@@ -24,7 +24,7 @@ def detect(index: ObservationIndex) -> Iterator[Candidate]:
 
 
 def _denied(index: ObservationIndex, denial: Denial) -> Iterator[Candidate]:
-    """A policy may deny on purpose: it is a cause only where the workload complains of this connection."""
+    """Blame a policy that denies, which may be on purpose, only where the workload complains of this connection."""
     complaints = _list_complaints(index, denial)
     if not complaints:
         return
