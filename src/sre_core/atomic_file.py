@@ -44,6 +44,7 @@ def replace(path: Path, *, mode: int | None = None, owner: tuple[int, int] | Non
             os.fsync(file.fileno())
             new.replace(path)
         except BaseException:
+            # Whatever ended the writer, Ctrl-C included: half a file is left neither at the path nor beside it.
             new.unlink(missing_ok=True)
             raise
     _sync_folder(path.parent)
@@ -87,6 +88,7 @@ def _open_locked(new: Path) -> int:
                 os.ftruncate(handle, 0)
                 return handle
         except BaseException:
+            # Ctrl-C while it waits for the lock too: an open handle would hold the lock until the process ends.
             os.close(handle)
             raise
         # The previous writer renamed or removed this file while we waited for its lock.

@@ -58,6 +58,7 @@ class Exported:
             try:
                 yield Step(span)
             except BaseException as error:
+                # A request that is cancelled failed as well.
                 span.set_status(Status(StatusCode.ERROR, type(error).__name__))
                 raise
 

@@ -1,7 +1,8 @@
 """A deployment of the version before is understood and cleaned up by this version.
 
 `version_before/` has the files that the version before the rename of the code's words (commit 116c5ee) wrote on 29 November 2026:
-its configuration, the state file of a verified deployment, and the connection file. An AWS of that day can't be kept: its ids
+its configuration, the state file of a verified deployment, and the connection file. `state_of_format_2.json` is that of the same
+deployment by the version of 30 November: with lineage, serial and checksum. An AWS of that day can't be kept: its ids
 are random, and it has no dump. So this version deploys the kept configuration, which gives the same resources under the same
 names; then the kept state takes the place of the new state file, with only those values changed that an AWS chooses anew for
 each resource (ids, outputs, endpoint). Everything else in it is as the version before wrote it.
@@ -41,7 +42,9 @@ def _graft(kept: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         assert record["name"] in CHOSEN_BY_AWS or record["id"] == now["id"], f"{key} has another name in AWS than before"
         outputs = {name: now["outputs"][name] for name in record["outputs"]}
         records[key] = {**record, "id": now["id"], "outputs": outputs}
-    return {**kept, "records": records, "aws": new["aws"], "config_file": new["config_file"]}
+    grafted = {**kept, "records": records, "aws": new["aws"], "config_file": new["config_file"]}
+    # A state that a person has edited has no checksum.
+    return {name: value for name, value in grafted.items() if name != "checksum"}
 
 
 def test_a_deployment_of_the_version_before(desk: Desk) -> None:
@@ -50,15 +53,16 @@ def test_a_deployment_of_the_version_before(desk: Desk) -> None:
     assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
     before = lister.everything(desk.client)
     assert "NOT verified" in desk.deploy("deploy").out
-    kept = _graft(json.loads((KEPT / "state.json").read_text()), json.loads(desk.state_file.read_text()))
-    desk.state_file.write_text(json.dumps(kept, indent=1))
-
-    status = desk.deploy("status")
-    assert status.code == 0, status.text
-    assert "deploy by ada on ship" in status.out
-    assert "Verified: 2026-11-29T02:39:59Z" in status.out
-    plan = desk.deploy("plan")
-    assert plan.code == 0, plan.text
+    new = json.loads(desk.state_file.read_text())
+    for file, verified in (("state.json", "2026-11-29T02:39:59Z"), ("state_of_format_2.json", "2026-11-30T05:40:12Z")):
+        kept = _graft(json.loads((KEPT / file).read_text()), new)
+        desk.state_file.write_text(json.dumps(kept, indent=1))
+        status = desk.deploy("status")
+        assert status.code == 0, status.text
+        assert "deploy by ada on ship" in status.out
+        assert f"Verified: {verified}" in status.out
+        plan = desk.deploy("plan")
+        assert plan.code == 0, plan.text
 
     # As the version before recorded a creation without an answer, and a deletion that was cut short.
     kept["records"]["address-1"] |= {"phase": "intended", "id": "", "outputs": {}}

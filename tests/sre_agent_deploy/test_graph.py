@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from graphlib import TopologicalSorter
 
 import pytest
 
-from sre_agent_deploy.engine.walk import walk_graph
+from sre_agent_deploy.engine.walk import WORKERS, walk_graph
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.later import Ref
 from sre_agent_deploy.resources.cognito_domain import UserPoolDomain
@@ -58,13 +59,17 @@ def test_what_depends_on_a_failure_is_not_visited() -> None:
 
 
 def test_a_bug_in_a_visit_is_not_swallowed() -> None:
-    """An exception ends the walk and reaches the caller."""
+    """An exception ends the walk and reaches the caller; visits that wait for a worker do not begin."""
+    visited: list[str] = []
 
     def visit(name: str) -> bool:
-        raise ZeroDivisionError(name)
+        visited.append(name)
+        time.sleep(0 if name == "0" else 0.1)
+        return bool(1 // int(name))
 
     with pytest.raises(ZeroDivisionError):
-        walk_graph(_prepared({"a": set()}), visit)
+        walk_graph(_prepared({str(number): set() for number in range(5 * WORKERS)}), visit)
+    assert len(visited) <= 2 * WORKERS
 
 
 def _prepared(graph: dict[str, set[str]]) -> TopologicalSorter[str]:

@@ -83,6 +83,28 @@ def test_a_writer_that_fails(tmp_path: Path) -> None:
         atomic_file.write(tmp_path / "absent" / "file", b"new")
 
 
+def test_a_writer_that_is_interrupted_while_it_waits(tmp_path: Path) -> None:
+    """It holds neither the lock nor a file open, so the next one can write."""
+
+    def interrupt(*_: object) -> None:
+        raise ZeroDivisionError
+
+    begun = tmp_path / f".file.{os.getpid()}.new"
+    with begun.open("wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        open_before = os.listdir("/proc/self/fd")
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        try:
+            with pytest.raises(ZeroDivisionError):
+                atomic_file.write(tmp_path / "file", b"new")
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        assert os.listdir("/proc/self/fd") == open_before
+    atomic_file.write(tmp_path / "file", b"new")
+    assert names(tmp_path) == ["file"]
+
+
 def test_a_writer_that_is_killed(tmp_path: Path) -> None:
     """The old file is intact, and the next write leaves nothing beside it."""
     path = tmp_path / "file"

@@ -57,8 +57,8 @@ class Progress:
         except NotAuthorized as denied:
             self._write(name, "failed", str(denied))
             raise StepFailed(str(denied)) from denied
-        # Every failure of a step is reported, or the deployer would wait for it in vain; then it is raised again.
         except Exception as unexpected:
+            # A fault of ours is reported too: the deployer would wait for this step in vain.
             self._write(name, "failed", f"The host could not finish this step: {type(unexpected).__name__}: {unexpected}")
             raise
         self._write(name, "ok", facts=facts.values)

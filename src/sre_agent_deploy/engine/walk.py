@@ -20,6 +20,7 @@ def walk_graph(sorter: TopologicalSorter[str], visit: Callable[[str], bool], sto
         try:
             _drive(pool, sorter, visit, stop)
         except BaseException:
+            # A second Ctrl-C too: without this the pool would begin all visits that wait before it ends.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 

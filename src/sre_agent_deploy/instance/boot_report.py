@@ -47,6 +47,7 @@ class BootReport:
             self._write(name, "failed", failed.what, failed.output)
             raise
         except Exception as unexpected:
+            # A fault of ours is reported too: the deployer would wait for this step in vain.
             what = f"The bootstrap could not finish this step: {type(unexpected).__name__}: {unexpected}"
             self._write(name, "failed", what, traceback.format_exc())
             raise

@@ -154,6 +154,7 @@ def main(
             folder = fetch_release(machine, root)
             interpreter = find_python(folder, root)
     except Exception as failed:
+        # A fault of ours is reported too: the deployer would wait in vain.
         output = getattr(failed, "output", "")
         print(failed, output, file=sys.stderr, sep="\n")
         what = str(failed) or repr(failed)

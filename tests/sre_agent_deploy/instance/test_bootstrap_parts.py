@@ -96,7 +96,13 @@ def test_progress(aws: MachineAws, s3: Any) -> None:
         facts["listeners"] = [{"port": 443}]
     with pytest.raises(StepFailed), progress.step("services"):
         raise StepFailed("It said key-of-the-backends.", "x" * 5000 + "line-of-a-key")
-    said = {step: json.loads(s3.get_object(Bucket="bucket", Key=f"status/{step}.json")["Body"].read()) for step in ("ready", "services")}
+    with pytest.raises(ZeroDivisionError), progress.step("release"):
+        raise ZeroDivisionError("key-of-the-backends")
+    steps = ("ready", "services", "release")
+    said = {step: json.loads(s3.get_object(Bucket="bucket", Key=f"status/{step}.json")["Body"].read()) for step in steps}
+    assert said["release"]["state"] == "failed", "a fault of ours is reported too"
+    assert said["release"]["what"].endswith("ZeroDivisionError: ***")
+    assert "Traceback" in said["release"]["output"]
     assert (said["ready"]["state"], said["ready"]["listeners"]) == ("ok", [{"port": 443}])
     assert (said["services"]["state"], said["services"]["what"]) == ("failed", "It said ***.")
     assert said["services"]["output"].endswith("x***")

@@ -144,6 +144,16 @@ def test_reports_while_s3_refuses(boot, s3, fresh: Path) -> None:
     assert status(s3)["state"] == "running"
 
 
+def test_a_fault_of_ours(boot, s3, fresh: Path) -> None:
+    """What nobody expected is reported as well, and keeps its traceback."""
+    (fresh / "root").mkdir()
+    (fresh / "os-release").unlink()
+    (fresh / "os-release").write_bytes(b"\xff")
+    with pytest.raises(UnicodeDecodeError):
+        boot()
+    assert (status(s3)["state"], "can't decode" in status(s3)["what"]) == ("failed", True)
+
+
 def test_a_program_that_hangs() -> None:
     """It is ended at its deadline and named."""
     with pytest.raises(first_stage.Failed, match=r"`sleep 60` did not end within 1 s"):
