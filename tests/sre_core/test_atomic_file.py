@@ -71,6 +71,10 @@ def test_a_file_of_the_user(tmp_path: Path) -> None:
     assert mode(tmp_path / "other") == 0o644
 
 
+def open_files() -> list[str]:
+    return sorted(file.name for file in Path("/proc/self/fd").iterdir())
+
+
 def test_a_writer_that_fails(tmp_path: Path) -> None:
     """The old file is intact, and nothing is left beside it."""
     path = tmp_path / "file"
@@ -92,7 +96,7 @@ def test_a_writer_that_is_interrupted_while_it_waits(tmp_path: Path) -> None:
     begun = tmp_path / f".file.{os.getpid()}.new"
     with begun.open("wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        open_before = os.listdir("/proc/self/fd")
+        open_before = open_files()
         before = signal.signal(signal.SIGALRM, interrupt)
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         try:
@@ -100,7 +104,7 @@ def test_a_writer_that_is_interrupted_while_it_waits(tmp_path: Path) -> None:
                 atomic_file.write(tmp_path / "file", b"new")
         finally:
             signal.signal(signal.SIGALRM, before)
-        assert os.listdir("/proc/self/fd") == open_before
+        assert open_files() == open_before
     atomic_file.write(tmp_path / "file", b"new")
     assert names(tmp_path) == ["file"]
 
