@@ -76,6 +76,7 @@ _ACTIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("cloudwatch", "PutMetricAlarm"): ("PutMetricAlarm", "TagResource"),
     ("cloudwatch", "PutDashboard"): ("PutDashboard", "TagResource"),
     ("cognito-idp", "CreateUserPool"): ("CreateUserPool", "TagResource"),
+    ("dynamodb", "CreateTable"): ("CreateTable", "TagResource"),
     ("eks", "CreateAccessEntry"): ("CreateAccessEntry", "TagResource"),
     ("bedrock-agentcore-control", "CreateAgentRuntime"): ("CreateAgentRuntime", "TagResource", "CreateWorkloadIdentity", "s3:GetObject"),
     ("bedrock-agentcore-control", "UpdateAgentRuntime"): ("UpdateAgentRuntime", "s3:GetObject"),

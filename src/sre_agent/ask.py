@@ -20,6 +20,9 @@ from sre_core.problem import Problem, Refused
 
 ANSWER_SECONDS = 180.0
 EVENTS = "text/event-stream"
+USER = "cli"
+SHORTEST_SESSION = 33
+"""Characters: https://docs.aws.amazon.com/bedrock-agentcore/latest/APIReference/API_InvokeAgentRuntime.html"""
 SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 
 
@@ -43,20 +46,25 @@ class Reply:
         return tuple(cited or ([str(record["id"]) for record in records] if isinstance(records, list) else []))
 
 
-def ask(connection: Connection, prompt: str, options: Mapping[str, object] | None = None, watch: Watch | None = None) -> Reply:
-    """Ask, with the options of `request` and the question before, and return the answer. Raises Refused with what failed at which hop."""
+def ask(
+    connection: Connection, prompt: str, options: Mapping[str, object] | None = None, watch: Watch | None = None, *, session: str = ""
+) -> Reply:
+    """Ask, with the options of `request` and the question before, and return the answer. Raises Refused with what failed at which hop.
+
+    A `session` is kept by the deployment, too; without one this question is in none.
+    """
     secret = aws.read_client_secret(connection.client_secret, connection.registry)
-    return asyncio.run(
-        _ask(connection, Client(connection.client_id, secret, connection.scope), {"prompt": prompt, **(options or {})}, watch)
-    )
+    question = {"prompt": prompt, **(options or {}), "session_id": session, "user_id": USER}
+    return asyncio.run(_ask(connection, Client(connection.client_id, secret, connection.scope), question, watch))
 
 
 async def _ask(connection: Connection, client: Client, question: Mapping[str, object], watch: Watch | None) -> Reply:
     proxies = not connection.is_local
     async with transport.create_client(ca_file=connection.ca_file, seconds=ANSWER_SECONDS, proxies=proxies) as http:
         tokens = TokenSource(http, Discovery(http, connection.oidc_discovery_url), client, connection.prefix_token_endpoint)
-        session = f"cli-{secrets.token_hex(16)}"
-        body = {"input": {**question, "session_id": session, "user_id": "cli"}}
+        # AgentCore Runtime wants a session for each request: it chooses the machine that answers.
+        session = str(question["session_id"]).ljust(SHORTEST_SESSION, "-") if question["session_id"] else f"cli-{secrets.token_hex(16)}"
+        body = {"input": question}
         try:
             headers = {SESSION_HEADER: session, **({"accept": EVENTS} if watch else {})}
             async with http.stream("POST", connection.invocations_url, json=body, headers=headers, auth=BearerAuth(tokens)) as response:

@@ -1,4 +1,4 @@
-"""The caller's client secret from Secrets Manager, and the client of Bedrock. This is the only module of the package that imports boto3."""
+"""The caller's client secret, and the clients of Bedrock and DynamoDB. This is the only module of the package that imports boto3."""
 
 from __future__ import annotations
 
@@ -51,18 +51,28 @@ def read_client_secret(reference: SecretReference, registry_file: str) -> Secret
 
 def open_bedrock(settings: ModelSettings, environment: Mapping[str, str]) -> Any:
     """Open a client of Bedrock Runtime, with the machine's role or what the environment names."""
+    return _open("bedrock-runtime", settings.region, environment, read_timeout=settings.budget.seconds, attempts=2)
+
+
+def open_dynamodb(region: str, environment: Mapping[str, str]) -> Any:
+    """Open a client of DynamoDB, with the machine's role or what the environment names. No answer waits long for it."""
+    return _open("dynamodb", region, environment, read_timeout=3, attempts=3)
+
+
+def _open(service: str, region: str, environment: Mapping[str, str], *, read_timeout: float, attempts: int) -> Any:
     import boto3
     from botocore.config import Config
 
-    return boto3.session.Session().client(
-        "bedrock-runtime",
-        region_name=settings.region,
-        endpoint_url=environment.get("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+    session: Any = boto3.session.Session()
+    return session.client(
+        service,
+        region_name=region,
+        endpoint_url=environment.get(f"AWS_ENDPOINT_URL_{service.replace('-', '_').upper()}"),
         verify=environment.get("AWS_CA_BUNDLE"),
         aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
         aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
         aws_session_token=environment.get("AWS_SESSION_TOKEN"),
-        config=Config(connect_timeout=5, read_timeout=settings.budget.seconds, retries={"total_max_attempts": 2, "mode": "standard"}),
+        config=Config(connect_timeout=5, read_timeout=read_timeout, retries={"total_max_attempts": attempts, "mode": "standard"}),
     )
 
 

@@ -11,6 +11,7 @@ from sre_agent.reading import text
 from sre_core import clock
 
 LONGEST_OPTION = 100
+LONGEST_BEFORE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +53,10 @@ def parse_request(given: Mapping[str, object], prompt: str) -> Request:
     """Parse the optional parts of `input`; what has another type than text counts as absent."""
     before = given.get("before")
     options = {name: text(given, name)[:LONGEST_OPTION] for name in ("since", "namespace", "service", "reasoner")}
-    return Request(prompt=prompt, before=_parse_before(before) if isinstance(before, Mapping) else None, **options)
+    return Request(prompt=prompt, before=parse_before(before) if isinstance(before, Mapping) else None, **options)
 
 
-def _parse_before(given: Mapping[str, object]) -> Before:
+def parse_before(given: Mapping[str, object]) -> Before:
+    """Parse the question before, however long its words are."""
     parts = {name: text(given, name)[:LONGEST_OPTION] for name in ("kind", "subject", "namespace")}
-    return Before(prompt=text(given, "prompt")[:1000], **parts)
+    return Before(prompt=text(given, "prompt")[:LONGEST_BEFORE], **parts)

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
@@ -20,6 +20,8 @@ from sre_agent.jwt import Denial, Verifier
 from sre_agent.pool import RETRY_SECONDS, Busy
 from sre_agent.render import render_markdown
 from sre_agent.request import Request, parse_request
+from sre_agent.sessions.conversation import Conversation
+from sre_agent.sessions.session import session_key
 from sre_agent.watching import Watch
 from sre_core import clock, log, security_event, tracing
 from sre_core.problem import Problem, Refused
@@ -44,6 +46,13 @@ class Question:
     user_id: str
     trace: str = ""
     """The step of the caller's trace, if it has one."""
+    subject: str = ""
+    """Whom the caller's token is for."""
+
+    @property
+    def session(self) -> str:
+        """Return the key of its session; empty where it belongs to none."""
+        return session_key(self.subject, self.user_id, self.session_id) if self.session_id else ""
 
     @classmethod
     def parse(cls, body: bytes, headers: Mapping[str, str]) -> Question | Problem:
@@ -64,9 +73,17 @@ class Question:
         return cls(parse_request(given, prompt), **caller, trace=headers.get(tracing.HEADER, ""))
 
 
-def build_app(assistant: Assistant, verifier: Verifier, connectivity: Connectivity) -> Starlette:
+@dataclass(frozen=True)
+class Answering:
+    """What answers a question: the assistant, and the sessions that it continues."""
+
+    assistant: Assistant
+    conversation: Conversation
+
+
+def build_app(assistant: Assistant, verifier: Verifier, connectivity: Connectivity, conversation: Conversation | None = None) -> Starlette:
     """Build the ASGI application around one assistant."""
-    limit = RefusalLimit()
+    limit, answering = RefusalLimit(), Answering(assistant, conversation or Conversation())
 
     async def invocations(request: HttpRequest) -> Response:
         try:
@@ -83,9 +100,10 @@ def build_app(assistant: Assistant, verifier: Verifier, connectivity: Connectivi
         )
         if isinstance(question, Problem):
             return _failure(400, (question,))
+        question = replace(question, subject=caller.subject)
         if "text/event-stream" in request.headers.get("accept", ""):
-            return StreamingResponse(_stream(assistant, question), media_type="text/event-stream", headers=_UNBUFFERED)
-        return await _answer(assistant, question)
+            return StreamingResponse(_stream(answering, question), media_type="text/event-stream", headers=_UNBUFFERED)
+        return await _answer(answering, question)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -133,10 +151,10 @@ def _asks_for_hops(body: bytes) -> bool:
     return given == {"check": "connectivity"}
 
 
-async def _stream(assistant: Assistant, question: Question) -> AsyncGenerator[str]:
+async def _stream(answering: Answering, question: Question) -> AsyncGenerator[str]:
     """Yield server-sent events: `looking` for each call, then `answer` or `error` with the body that a plain answer has."""
     queue: asyncio.Queue[str | None] = asyncio.Queue()
-    task = asyncio.create_task(_answer(assistant, question, queue.put_nowait))
+    task = asyncio.create_task(_answer(answering, question, queue.put_nowait))
     task.add_done_callback(lambda _: queue.put_nowait(None))
     try:
         while (operation := await queue.get()) is not None:
@@ -148,11 +166,12 @@ async def _stream(assistant: Assistant, question: Question) -> AsyncGenerator[st
         task.cancel()
 
 
-async def _answer(assistant: Assistant, question: Question, watch: Watch | None = None) -> JSONResponse:
-    events = log.get(session=question.session_id)
+async def _answer(answering: Answering, question: Question, watch: Watch | None = None) -> JSONResponse:
+    events, conversation = log.get(session=question.session_id), answering.conversation
     try:
         with tracing.span("investigation", "server", parent=question.trace) as step:
-            report = await assistant.answer(question.request, watch)
+            request, unread = await conversation.continue_session(question.session, question.request)
+            report = await answering.assistant.answer(request, watch)
             step.note("sre.investigation", report.investigation_id)
             step.note("sre.kind", report.kind)
             step.note("sre.outcome", report.verdict)
@@ -162,16 +181,19 @@ async def _answer(assistant: Assistant, question: Question, watch: Watch | None 
     except Refused as refused:
         events.warning("investigation.failed", codes=[problem.code for problem in refused.problems])
         return _failure(502, refused.problems)
+    kept, unkept = await conversation.keep(question.session, request.prompt, report)
+    report = replace(report, notes=(*report.notes, *filter(None, (unread, unkept))))
     seconds = (report.finished_at - report.started_at).total_seconds()
     events.info("investigation.finished", investigation=report.investigation_id, kind=report.kind, verdict=report.verdict, seconds=seconds)
-    output = {
+    output: dict[str, object] = {
         "message": render_brief(report),
         "markdown": render_markdown(report),
         "timestamp": clock.stamp(report.finished_at),
         "model": report.reasoner,
         "report": report.to_json(),
     }
-    return JSONResponse({"output": output})
+    session = {"session": {"id": question.session_id, "kept": kept}} if question.session_id else {}
+    return JSONResponse({"output": output | session})
 
 
 def _deny(request: HttpRequest, denial: Denial, limit: RefusalLimit) -> JSONResponse:

@@ -13,6 +13,7 @@ from sre_agent.connectivity import Connectivity, plan_way
 from sre_agent.jwt import Keys, Verifier
 from sre_agent.oidc import Discovery
 from sre_agent.reasoner import create_reasoner
+from sre_agent.sessions.conversation import open_conversation
 from sre_agent.settings import read_settings
 from sre_core import log, service_manager, tracing
 
@@ -22,12 +23,13 @@ def serve(socket: str | None, host: str = "", port: int = 0) -> None:
     settings = read_settings(os.environ)
     if problem := tracing.start("assistant", os.environ):
         log.get().warning("traces.off", **problem.to_json())
+    conversation = open_conversation(os.environ)
     issuer_http = transport.create_client()
     discovery = Discovery(issuer_http, settings.oidc_discovery_url)
     verifier = Verifier(Keys(issuer_http, discovery), discovery, client_id=settings.caller_client_id, scope=settings.caller_scope)
     assistant = assemble(settings, issuer_http, discovery, create_reasoner(settings.reasoner, os.environ))
     config = uvicorn.Config(
-        runtime.build_app(assistant, verifier, Connectivity(plan_way(settings))),
+        runtime.build_app(assistant, verifier, Connectivity(plan_way(settings)), conversation),
         host=host,
         port=port,
         log_level="warning",

@@ -15,6 +15,7 @@ from sre_agent_deploy.policies import (
     package_statements,
     runtime_role_statements,
     runtime_trust,
+    session_statements,
 )
 from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
 from sre_agent_deploy.resources.agentcore_runtime_endpoint import RuntimeEndpoint
@@ -68,6 +69,7 @@ def runtime_statements(config: Config, where: tuple[str, str, str], id: str) -> 
         *(image_statements(partition, image) if image else package_statements(Ref("runtime_package", "key"))),
         *(() if image else bucket_key_statements(region, config.gateway.kms_key_arn)),
         *model_statements(*where, config.assistant.models),
+        *(session_statements() if config.assistant.sessions == "dynamodb" else ()),
     )
 
 

@@ -23,6 +23,7 @@ from sre_agent_deploy.login import declare_client_secrets, declare_custom_domain
 from sre_agent_deploy.monitoring import declare_monitoring
 from sre_agent_deploy.names import (
     API_KEY,
+    SESSION_TABLE,
     address,
     api_key,
     authority,
@@ -41,6 +42,7 @@ from sre_agent_deploy.policies import (
     metric_statements,
     model_statements,
     order_statements,
+    session_statements,
     source_statements,
     trace_statements,
 )
@@ -50,6 +52,7 @@ from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
 from sre_agent_deploy.resources.budgets_budget import Budget, Notification
 from sre_agent_deploy.resources.certificate import Certificate
+from sre_agent_deploy.resources.dynamodb_table import DynamoDbTable
 from sre_agent_deploy.resources.ec2_address_association import AddressAssociation
 from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp, MachineAddress
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
@@ -85,6 +88,7 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
             *certificate(config, facts, id),
             *targets(config, facts, id),
             release_object(config, facts, id),
+            *session_table(config, id),
             *instance_identity(config, facts, id),
             *access_entries(config),
             *declare_network(config, facts),
@@ -240,6 +244,20 @@ def release_object(config: Config, facts: AccountFacts, id: str) -> Item:
     )
 
 
+def session_table(config: Config, id: str) -> tuple[Item, ...]:
+    """Declare the table in which the assistant keeps the questions of sessions, where the configuration chooses DynamoDB."""
+    if config.assistant.sessions != "dynamodb":
+        return ()
+    table = DynamoDbTable(
+        name=SESSION_TABLE,
+        table_name=f"{id}-sessions",
+        partition_key=("session", "S"),
+        sort_key=("turn", "N"),
+        ttl_attribute="expires",
+    )
+    return (Item(table),)
+
+
 def s3_object(config: Config, id: str, name: str, *, key: LaterText, body: LaterText | bytes, content_type: str) -> S3Object:
     return S3Object(
         name=name,
@@ -258,11 +276,16 @@ def instance_statements(config: Config, where: tuple[str, str, str], id: str) ->
         *bucket_key_statements(region, config.gateway.kms_key_arn, "kms:GenerateDataKey"),
         *metric_statements(id),
         *(_order_statements(config, partition) if config.tls.source == "letsencrypt" else ()),
-        *(() if config.assistant.on_runtime else model_statements(*where, config.assistant.models)),
+        *(() if config.assistant.on_runtime else _assistant_statements(config, where)),
         *source_statements(*where, chain.from_iterable(config.services.live().values())),
         *(log_statements() if config.is_monitored(config.mode) else ()),
         *(trace_statements() if config.monitoring.traces == XRAY else ()),
     )
+
+
+def _assistant_statements(config: Config, where: tuple[str, str, str]) -> tuple[Statement, ...]:
+    sessions = session_statements() if config.assistant.sessions == "dynamodb" else ()
+    return (*model_statements(*where, config.assistant.models), *sessions)
 
 
 def instance_identity(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:

@@ -42,6 +42,7 @@ TOKEN = 0.00225
 ALARM_MONTH, METRIC_MONTH, DASHBOARD_MONTH, LOG_GB = 0.10, 0.30, 3.00, 0.50  # https://aws.amazon.com/cloudwatch/pricing/
 HEALTH_CHECK_MONTH = 1.50  # https://aws.amazon.com/route53/pricing/: 0.50 for an AWS endpoint, 1.00 because it asks by HTTPS
 TOOL_CALLS_1000, TOOL_SEARCHES_1000 = 0.005, 0.025  # https://aws.amazon.com/bedrock/agentcore/pricing/
+TABLE_WRITES, TABLE_READS = 0.625, 0.125  # https://aws.amazon.com/dynamodb/pricing/on-demand/: for a million
 RUNTIME_CPU_HOUR, RUNTIME_GB_HOUR = 0.0895, 0.00945
 # Of the metrics without a filter: the certificate's days, memory, and disk with and without the device's dimensions.
 _METRICS_BY_THE_MACHINE = 4
@@ -136,6 +137,10 @@ def _usages(config: Config, counts: Counter[str]) -> Iterator[Usage]:
     yield Usage("Cognito tokens", f"{TOKEN} USD for each; a client that keeps its token needs one an hour (1.64 USD a month)")
     if counts["AWS::BedrockAgentCore::Runtime"]:
         yield Usage("AgentCore Runtime", f"{RUNTIME_CPU_HOUR} USD for a vCPU-hour, {RUNTIME_GB_HOUR} USD for a GB-hour, while it answers")
+    if counts["AWS::DynamoDB::Table"]:
+        yield Usage(
+            "DynamoDB", f"{TABLE_WRITES} USD for a million writes, {TABLE_READS} for a million reads; a question of a session makes 1 and 2"
+        )
     if counts["AWS::Logs::LogGroup"]:
         yield Usage("logs", f"{LOG_GB:.2f} USD for a GB; a thousand requests an hour are about 0.15 GB a month")
     if config.deployment.hosted_zone_id:

@@ -41,6 +41,7 @@ _UNSCOPED = frozenset(
         "logs:DescribeDeliverySources",
         "logs:DescribeLogGroups",
         "logs:DescribeResourcePolicies",
+        "dynamodb:ListTables",
         "sns:ListTopics",
         "sns:Unsubscribe",
         "route53:CreateHealthCheck",
@@ -114,6 +115,7 @@ class ActionScopes:
             "route53": self._route53,
             "eks": self._eks,
             "logs": self._logs,
+            "dynamodb": self._dynamodb,
         }.get(service, self._by_name)(name)
 
     def _by_name(self, name: str) -> Iterator[Scope]:
@@ -289,6 +291,9 @@ class ActionScopes:
         else:
             names = (f"{vault}/apikeycredentialprovider/{self._id}-backends", self.place.arn("bedrock-agentcore", f"gateway/{gateway}-*"))
             yield Scope("ManageGateway", (vault, *names, *(self.place.arn("bedrock-agentcore", f"runtime/{each}-*") for each in runtimes)))
+
+    def _dynamodb(self, name: str) -> Iterator[Scope]:
+        yield Scope("Tables", (self.place.arn("dynamodb", f"table/{self._id}-*"),))
 
     def _eks(self, name: str) -> Iterator[Scope]:
         entries = self.place.arn("eks", "access-entry/*")

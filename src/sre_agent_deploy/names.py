@@ -11,6 +11,8 @@ RESOURCE_SERVER = "sre-agent"
 GATEWAY_SCOPE = "gateway.invoke"
 CALLER_SCOPE = "assistant.invoke"
 API_KEY = "api_key"
+SESSION_TABLE = "session_table"
+"""The name in the blueprint of the table of the assistant's sessions."""
 
 
 def gateway_name(config: Config, id: str) -> str:

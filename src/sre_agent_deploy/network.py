@@ -9,7 +9,7 @@ from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.later import LaterText, Ref
-from sre_agent_deploy.policies import bucket_endpoint_statements, endpoint_statements
+from sre_agent_deploy.policies import bucket_endpoint_statements, endpoint_statements, table_endpoint_statements
 from sre_agent_deploy.resources.ec2_internet_gateway import InternetGateway
 from sre_agent_deploy.resources.ec2_launch import LaunchPlace
 from sre_agent_deploy.resources.ec2_route_table import RouteTable
@@ -60,16 +60,11 @@ def declare_endpoints(config: Config, facts: AccountFacts, id: str, of_role: Seq
     if not config.aws.creates_network or config.aws.endpoints == "none":
         return ()
     role, service = Ref("instance_role", "role_arn"), f"com.amazonaws.{facts.region}"
-    gateway = VpcEndpoint(
-        name="endpoint_s3",
-        vpc_id=vpc_id(config, facts),
-        service_name=f"{service}.s3",
-        endpoint_type="Gateway",
-        statements=bucket_endpoint_statements(of_role, role, facts.partition, facts.region),
-        route_table_ids=(Ref("route_table", "route_table_id"),),
-    )
+    gateway = _gateway_endpoint(config, facts, "s3", bucket_endpoint_statements(of_role, role, facts.partition, facts.region))
     if config.aws.endpoints == "s3":
         return (Item(gateway),)
+    of_tables = table_endpoint_statements(of_role, role)
+    tables = (Item(_gateway_endpoint(config, facts, "dynamodb", of_tables)),) if of_tables else ()
     machine = Ingress(443, Ref("security_group", "security_group_id"), "HTTPS from the machine")
     group = SecurityGroup(
         name="endpoints_security_group",
@@ -91,7 +86,19 @@ def declare_endpoints(config: Config, facts: AccountFacts, id: str, of_role: Seq
         )
         for name, statements in endpoint_statements(of_role, role).items()
     )
-    return (Item(gateway), Item(group), *map(Item, interfaces))
+    return (Item(gateway), *tables, Item(group), *map(Item, interfaces))
+
+
+def _gateway_endpoint(config: Config, facts: AccountFacts, service: str, statements: tuple[Statement, ...]) -> VpcEndpoint:
+    """Declare an endpoint that is a route, and costs nothing: S3 and DynamoDB have one."""
+    return VpcEndpoint(
+        name=f"endpoint_{service}",
+        vpc_id=vpc_id(config, facts),
+        service_name=f"com.amazonaws.{facts.region}.{service}",
+        endpoint_type="Gateway",
+        statements=statements,
+        route_table_ids=(Ref("route_table", "route_table_id"),),
+    )
 
 
 def vpc_id(config: Config, facts: AccountFacts) -> LaterText:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from sre_agent_deploy.config.runbook_sources import RunbookSource
 from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source
 from sre_agent_deploy.later import LaterText, Ref, text
-from sre_agent_deploy.names import log_resource
+from sre_agent_deploy.names import SESSION_TABLE, log_resource
 from sre_agent_deploy.resources.policy_document import NO_CONDITIONS, Conditions, Statement
 from sre_agent_deploy.tls.acme import challenge_record
 from sre_core import bedrock, metrics
@@ -179,6 +179,11 @@ def bucket_endpoint_statements(of_role: Iterable[Statement], role_arn: LaterText
     return (*own, Statement("ReadPackages", ("s3:GetObject",), tuple(f"arn:{partition}:s3:::{bucket}/*" for bucket in packages)))
 
 
+def table_endpoint_statements(of_role: Iterable[Statement], role_arn: LaterText) -> tuple[Statement, ...]:
+    """Allow through the endpoint of DynamoDB what the role may do there; nothing where it uses no table."""
+    return tuple(_only_role(each, role_arn) for each in of_role if each.actions[0].startswith("dynamodb:"))
+
+
 def _only_role(statement: Statement, role_arn: LaterText) -> Statement:
     return replace(statement, conditions={**statement.conditions, "ArnEquals": {"aws:PrincipalArn": role_arn}})
 
@@ -221,6 +226,11 @@ def runtime_role_statements(partition: str, region: str, account_id: str, runtim
         Statement("CreateLogGroup", ("logs:CreateLogGroup", "logs:DescribeLogStreams"), (own,)),
         Statement("WriteLog", ("logs:CreateLogStream", "logs:PutLogEvents"), (f"{own}:log-stream:*",)),
     )
+
+
+def session_statements() -> tuple[Statement, ...]:
+    """Allow the assistant to keep questions in the one table of its sessions, and to read them; none is ever changed or deleted by it."""
+    return (Statement("KeepSessions", ("dynamodb:PutItem", "dynamodb:Query"), (Ref(SESSION_TABLE, "arn"),)),)
 
 
 def package_statements(package_key: LaterText) -> tuple[Statement, ...]:

@@ -45,7 +45,8 @@ class SecretRef:
 class MachineService:
     """A program of the release, what it reads, and the path that answers 200 while it is healthy.
 
-    `uses_role` says that it calls AWS with the role of the instance; any other can't get the role's credentials.
+    `uses_role` says that it calls AWS with the role of the instance; any other can't get the role's credentials. `keeps_state` gives
+    it a folder on this machine's disk, which `$STATE_DIRECTORY` names.
     """
 
     name: str
@@ -54,6 +55,7 @@ class MachineService:
     credentials: Mapping[str, SecretRef]
     health_path: str
     uses_role: bool = False
+    keeps_state: bool = False
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -62,7 +64,9 @@ class MachineService:
             "environment": dict(self.environment),
             "credentials": {name: reference.to_json() for name, reference in self.credentials.items()},
             "health_path": self.health_path,
-        } | ({"uses_role": True} if self.uses_role else {})
+            **({"uses_role": True} if self.uses_role else {}),
+            **({"keeps_state": True} if self.keeps_state else {}),
+        }
 
     @classmethod
     def from_json(cls, parts: Mapping[str, Any]) -> MachineService:
@@ -73,6 +77,7 @@ class MachineService:
             credentials={_check_name(name): SecretRef.from_json(reference) for name, reference in parts["credentials"].items()},
             health_path=parts["health_path"],
             uses_role=parts.get("uses_role") is True,
+            keeps_state=parts.get("keeps_state") is True,
         )
 
 

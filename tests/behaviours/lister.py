@@ -19,7 +19,8 @@ def storage(client: Client) -> dict[str, list[str]]:
     buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
     objects = [f"{bucket}/{entry['Key']}" for bucket in buckets for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
     secrets = client("secretsmanager").list_secrets(IncludePlannedDeletion=True)["SecretList"]
-    return {"buckets": buckets, "objects": objects, "secrets": sorted(secret["Name"] for secret in secrets)}
+    tables = sorted(client("dynamodb").list_tables()["TableNames"])
+    return {"tables": tables, "buckets": buckets, "objects": objects, "secrets": sorted(secret["Name"] for secret in secrets)}
 
 
 def login(client: Client) -> dict[str, list[str]]:

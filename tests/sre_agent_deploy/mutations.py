@@ -415,6 +415,29 @@ def _log_group(method: str, **wanted: Any) -> tuple[str, tuple[Change, ...]]:
     return "log_security", (lambda engine: getattr(engine.client("logs"), method)(logGroupName=engine.id_of("log_security"), **wanted),)
 
 
+def _table(method: str, **wanted: Any) -> Change:
+    return lambda engine: getattr(engine.client("dynamodb"), method)(TableName=engine.id_of("session_table"), **wanted)
+
+
+def _recovery(*, on: bool) -> dict[str, Any]:
+    return {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": on}}
+
+
+def _table_arn(engine: Engine) -> str:
+    return str(engine.client("dynamodb").describe_table(TableName=engine.id_of("session_table"))["Table"]["TableArn"])
+
+
+def _let_another_account_read(engine: Engine) -> object:
+    arn = _table_arn(engine)
+    reads = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::210987654321:root"}, "Action": "dynamodb:Query", "Resource": arn}
+    document = {"Version": "2012-10-17", "Statement": [reads]}
+    return engine.client("dynamodb").put_resource_policy(ResourceArn=arn, Policy=json.dumps(document))
+
+
+def _untag_table(engine: Engine) -> object:
+    return engine.client("dynamodb").untag_resource(ResourceArn=_table_arn(engine), TagKeys=["team"])
+
+
 def _untag_log_group(engine: Engine) -> object:
     arn = f"arn:aws:logs:{engine.aws.region}:{engine.aws.account_id}:log-group:{engine.id_of('log_security')}"
     return engine.client("logs").untag_resource(resourceArn=arn, tagKeys=["team"])
@@ -510,6 +533,26 @@ MONITORING: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("DeliveryDestination", "destination_arn"): ("gateway_log_destination", (_deliver_elsewhere,)),
     ("DeliveryDestination", "tags"): _untag_delivery("gateway_log_destination", "delivery-destination"),
     ("Delivery", "tags"): _untag_delivery("gateway_log_delivery", "delivery"),
+    ("DynamoDbTable", "ttl_attribute"): (
+        "session_table",
+        (_table("update_time_to_live", TimeToLiveSpecification={"AttributeName": "expires", "Enabled": False}),),
+    ),
+    ("DynamoDbTable", "billing_mode"): (
+        "session_table",
+        (_table("update_table", BillingMode="PROVISIONED", ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}),),
+    ),
+    ("DynamoDbTable", "kms_key"): (
+        "session_table",
+        (_table("update_table", SSESpecification={"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": _KEY}),),
+    ),
+    ("DynamoDbTable", "deletion_protection"): ("session_table", (_table("update_table", DeletionProtectionEnabled=True),)),
+    ("DynamoDbTable", "point_in_time_recovery"): ("session_table", (_table("update_continuous_backups", **_recovery(on=True)),)),
+    ("DynamoDbTable", "stream"): (
+        "session_table",
+        (_table("update_table", StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}),),
+    ),
+    ("DynamoDbTable", "resource_policy"): ("session_table", (_let_another_account_read,)),
+    ("DynamoDbTable", "tags"): ("session_table", (_untag_table,)),
     ("LogGroup", "retention_days"): _log_group("put_retention_policy", retentionInDays=1),
     ("LogGroup", "kms_key"): _log_group("associate_kms_key", kmsKeyId=_KEY),
     ("LogGroup", "tags"): ("log_security", (_untag_log_group,)),
@@ -940,6 +983,9 @@ ELSEWHERE: Mapping[tuple[str, str], str] = {
 }
 LIFTS: Mapping[tuple[str, str], Change] = {
     ("UserPool", "deletion_protection"): _pool(DeletionProtection="INACTIVE"),
+    ("DynamoDbTable", "kms_key"): _table("update_table", SSESpecification={"Enabled": False}),
+    ("DynamoDbTable", "deletion_protection"): _table("update_table", DeletionProtectionEnabled=False),
+    ("DynamoDbTable", "point_in_time_recovery"): _table("update_continuous_backups", **_recovery(on=False)),
     ("IamRole", "permissions_boundary"): _role("delete_role_permissions_boundary"),
     ("Ec2Instance", "keeps_volume"): _delete_volume(with_instance=True),
     **{

@@ -56,6 +56,7 @@ def test_what_the_configuration_asks_for(estimated) -> None:  # type: ignore[no-
     # Of S3's endpoint nothing; of seven others 730 x 0.01 in the one zone.
     free, full = (month(estimated(**network, SRE_AGENT__AWS__ENDPOINTS=chosen), "interface") for chosen in ("s3", "all"))
     assert (free, full) == (0.0, 51.10)
+    assert [use.what for use in estimated(SRE_AGENT__ASSISTANT__SESSION_STORE="dynamodb").usage if use.what == "DynamoDB"] == ["DynamoDB"]
     unknown = estimated(SRE_AGENT__DEPLOYMENT__INSTANCE_TYPE="x1e.32xlarge")
     assert month(unknown, "EC2") == 0
     assert unknown.unknown == ("the price of x1e.32xlarge",)

@@ -38,6 +38,7 @@ FOR_ALL = {
     "logs:DescribeDeliveries",
     "logs:DescribeDeliveryDestinations",
     "logs:DescribeDeliverySources",
+    "dynamodb:ListTables",
     "logs:DescribeLogGroups",
     "logs:DescribeResourcePolicies",
     "route53:CreateHealthCheck",
@@ -93,6 +94,7 @@ def test_every_action_of_the_resources_is_there() -> None:
         SRE_AGENT__LIMITS__MONTHLY_USD="50",
         SRE_AGENT__ALERTS__EMAIL="a@b.example",
         SRE_AGENT__MONITORING__OUTSIDE_CHECK="true",
+        SRE_AGENT__ASSISTANT__SESSION_STORE="dynamodb",
     )
     allowed = {action for statement in statements(found) for action in statement["Action"]}
     needed = json.loads((files("sre_agent_deploy") / "actions.json").read_text(encoding="utf-8"))
@@ -148,6 +150,20 @@ def test_what_it_may_pass_attach_and_tag() -> None:
     tagging = [each["Condition"]["StringEquals"] for each in found if "ec2:CreateTags" in each["Action"]]
     assert {**ours, "ec2:CreateAction": creates} in tagging
     assert ours not in tagging
+
+
+def test_the_table_of_sessions() -> None:
+    """Only with sessions in DynamoDB a table may be created; this one by its name, and no item of it may be read."""
+    table = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/{ID}-*"
+    found = [each for each in statements(policies(SRE_AGENT__ASSISTANT__SESSION_STORE="dynamodb")) if "dynamodb:" in str(each["Action"])]
+    assert {tuple(each["Resource"]) for each in found if each["Action"] != ["dynamodb:ListTables"] and "*" not in each["Resource"]} == {
+        (table,)
+    }
+    allowed = {action for each in found for action in each["Action"] if action.startswith("dynamodb:")}
+    assert {"dynamodb:CreateTable", "dynamodb:TagResource", "dynamodb:DeleteTable", "dynamodb:UpdateTimeToLive"} <= allowed
+    assert not {"dynamodb:Query", "dynamodb:Scan", "dynamodb:GetItem", "dynamodb:PutItem"} & allowed
+    usual = {action for each in statements(policies()) for action in each["Action"] if action.startswith("dynamodb:")}
+    assert "dynamodb:CreateTable" not in usual
 
 
 def test_the_workload_identities() -> None:

@@ -69,6 +69,7 @@ def test_what_a_replacement_loses() -> None:
         "AWS::Cognito::UserPool": "data",
         "AWS::Cognito::UserPoolClient": "address",
         "AWS::Cognito::UserPoolDomain": "address",
+        "AWS::DynamoDB::Table": "data",
         "AWS::EC2::EIP": "address",
         "AWS::Logs::LogGroup": "data",
         "AWS::S3::Bucket": "data",

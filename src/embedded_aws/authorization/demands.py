@@ -210,12 +210,22 @@ def _ssm(call: Call, state: ResourceState) -> Iterator[Demand]:
     yield from demand_on(call, call.arn(f"parameter/{name.lstrip('/')}", account="" if public else None) if name else ANY)
 
 
+def _dynamodb(call: Call, state: ResourceState) -> Iterator[Demand]:
+    """Demand it on the table that the call names, by its name or ARN; a new one that gets tags demands those too."""
+    table = call.text("TableName", "ResourceArn")
+    resource = table if table.startswith("arn:") else call.arn(f"table/{table}") if table else ANY
+    yield from demand_on(call, resource)
+    if call.operation == "CreateTable":
+        yield from demand_tagging(call, "TagResource", resource)
+
+
 _LISTS: Mapping[str, Callable[[Call, ResourceState], Iterator[Demand]]] = {
     "iam": list_iam,
     "ec2": list_ec2,
     "s3": list_s3,
     "secretsmanager": _secretsmanager,
     "cognito-idp": _cognito,
+    "dynamodb": _dynamodb,
     "logs": _logs,
     "sns": _sns,
     "cloudwatch": _cloudwatch,

@@ -116,9 +116,10 @@ _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-
 
 
 def aws_environment(world: World, trusted: Path) -> dict[str, str]:
-    """Return what the AWS clients of an instance need besides credentials: the local AWS as Bedrock."""
+    """Return what the AWS clients of an instance need besides credentials: the local AWS as Bedrock and DynamoDB."""
     return {
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": world.endpoint,
+        "AWS_ENDPOINT_URL_DYNAMODB": world.endpoint,
         "AWS_CA_BUNDLE": str(trusted),
         "AWS_EC2_METADATA_DISABLED": "true",
     }
@@ -145,10 +146,14 @@ def service_environment(
     service: MachineService, *, release: Path, credentials: Path, trusted: Path, home: Path, aws: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the whole environment of one service; AWS variables, proxies and profiles of this computer are not in it."""
+    state = home / "state" / service.name
+    if service.keeps_state:
+        _private_folder(state)
     return {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
         "HOME": str(home),
+        **({"STATE_DIRECTORY": str(state)} if service.keeps_state else {}),
         **aws,
         **service.environment,
         "PYTHONPATH": str(release),

@@ -12,6 +12,7 @@ from embedded_aws.strict import (
     cognito,
     cognito_custom_domain,
     cost_explorer,
+    dynamodb,
     ec2,
     ecr,
     eks,
@@ -86,9 +87,15 @@ def _apply(addresses: LoopbackAddresses) -> None:
     budgets.add_subscriber_operations()
     budgets.add_tag_operations()
     cost_explorer.add_cost_allocation_tags()
+    _apply_tables()
     _apply_network()
     _apply_login()
     _apply_monitoring(addresses)
+
+
+def _apply_tables() -> None:
+    dynamodb.take_time_for_tables()
+    dynamodb.refuse_untimely_changes()
 
 
 def _apply_network() -> None:

@@ -74,19 +74,22 @@ def ask_once(prompt: str, options: Options) -> None:
         sys.exit(exit_codes.FAILED)
 
 
-def ask_in_session(chosen: Connection, prompt: str, options: Options, *, session: str) -> Reply:
-    """Ask a question of a session, and keep what it was about for the next one."""
+def ask_in_session(chosen: Connection, prompt: str, options: Options, *, session: str, named: bool = False) -> Reply:
+    """Ask a question of a session, and keep what it was about for the next one; of a `named` session the deployment keeps it, too."""
     from sre_agent.ask import ask
-    from sre_agent.sessions import Sessions
+    from sre_agent.sessions.session import CONTINUES_FOR, Turn
+    from sre_agent.sessions.sqlite import SqliteSessions
 
-    sessions = Sessions(state_folder())
-    before = sessions.last(session)
+    sessions = SqliteSessions(state_folder())
+    last = sessions.last(session)
+    before = last if isinstance(last, Turn) and (named or last.is_younger(CONTINUES_FOR)) else None
     if not options.quiet:
         click.echo(f"Asking {chosen.assistant_url} (deployment {chosen.deployment_id}) …", err=True)
     given = {**options.where, **({"before": before.to_json()} if before else {})}
     with show_progress(quiet=options.quiet) as watch:
-        reply = ask(chosen, prompt, given, watch)
-    sessions.add(session, prompt, reply.report)
+        reply = ask(chosen, prompt, given, watch, session=session if named else "")
+    if (problem := sessions.add(session, Turn.create(prompt, reply.report))) and not options.quiet:
+        click.echo(f"{problem.what} {problem.why}", err=True)
     return reply
 
 

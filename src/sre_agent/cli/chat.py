@@ -31,17 +31,18 @@ Runbooks: steps, escalation, commands (never executed)"""
 class Chat:
     """One session at a terminal, or with questions from a file."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, session: str = "") -> None:
         self._options = options
         require_readable(options)
         self._chosen = choose_deployment(options)
-        self._session = f"chat-{secrets.token_hex(8)}"
+        self._session = session or _new_session()
         self._last: Reply | None = None
 
     def run(self) -> None:
         """Read questions until /exit or the end of the input."""
         if not self._options.quiet:
             click.echo(f"Deployment {self._chosen.deployment_id}. /help says what can be typed, /exit ends.", err=True)
+            click.echo(f"Continue this session later, here or elsewhere: sre-agent chat --session {self._session}", err=True)
         while (line := _read_line(self._options.quiet)) is not None and line != "/exit":
             if line.startswith("/"):
                 self._command(line)
@@ -50,27 +51,31 @@ class Chat:
 
     def _ask(self, line: str) -> None:
         try:
-            self._last = ask_in_session(self._chosen, line, self._options, session=self._session)
+            self._last = ask_in_session(self._chosen, line, self._options, session=self._session, named=True)
         except Refused as refused:
             show_problems(refused.problems, as_json=False)
             return
         keep_and_print(self._last, self._options)
 
     def _command(self, line: str) -> None:
-        from sre_agent.sessions import Sessions
-
-        sessions = Sessions(state_folder())
         if line == "/history":
-            click.echo(
-                "\n".join(f"{turn.at} {turn.report} {turn.prompt}" for turn in sessions.turns(self._session)) or "Nothing was asked yet."
-            )
+            self._show_history()
         elif line == "/clear":
-            sessions.clear(self._session)
+            self._session = _new_session()
             click.echo("The next question continues nothing.")
         elif line == "/save":
             self._save()
         else:
             click.echo({"/help": HELP, "/agents": AGENTS}.get(line, f"There is no {line}.\n{HELP}"))
+
+    def _show_history(self) -> None:
+        from sre_agent.sessions.sqlite import SqliteSessions
+
+        turns = SqliteSessions(state_folder()).turns(self._session)
+        if isinstance(turns, tuple):
+            click.echo("\n".join(f"{turn.at} {turn.report} {turn.prompt}" for turn in turns) or "Nothing was asked yet.")
+        else:
+            show_problems((turns,), as_json=False)
 
     def _save(self) -> None:
         from sre_agent import archive
@@ -82,6 +87,11 @@ class Chat:
             click.echo(f"Kept in {archive.save_report(self._options.reports, self._last)}")
         except Refused as refused:
             show_problems(refused.problems, as_json=False)
+
+
+def _new_session() -> str:
+    # Who knows it can continue the session.
+    return f"chat-{secrets.token_hex(16)}"
 
 
 def _read_line(quiet: bool) -> str | None:

@@ -94,14 +94,15 @@ def command(context: click.Context, /, prompt: str | None, interactive: bool, **
 
 @command.command()
 @click.option("-q", "--quiet", is_flag=True, help="Print the answers only.")
+@click.option("--session", default="", metavar="ID", help="Continue this session, here or from another computer.")
 @click.pass_obj
-def chat(options: Options, quiet: bool) -> None:
+def chat(options: Options, quiet: bool, session: str) -> None:
     """Ask one question after the other; each may continue the one before."""
     options = replace(options, quiet=options.quiet or quiet)
     with report_problems(as_json=False):
         from sre_agent.cli.chat import Chat
 
-        Chat(options).run()
+        Chat(options, session).run()
 
 
 @command.command()

@@ -61,7 +61,7 @@ class AWSConfig(Section):
     endpoints: Literal["none", "s3", "all"] = setting(
         "none",
         "Of create: VPC endpoints for what the machine calls of AWS. s3: for S3, free of charge. "
-        "all: also for Secrets Manager, Systems Manager, CloudWatch and Bedrock, which cost by the hour.",
+        "all: also for Secrets Manager, Systems Manager, CloudWatch, Bedrock and DynamoDB; all but DynamoDB's cost by the hour.",
         example="s3",
     )
 

@@ -21,7 +21,7 @@ from sre_agent_deploy.config.consistency import (
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
 from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
-from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, ECR_IMAGE, RECORDING, SECURITY_GROUP_ID, SOURCE_URL, SUBNET_ID
+from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, DURATION, ECR_IMAGE, RECORDING, SECURITY_GROUP_ID, SOURCE_URL, SUBNET_ID
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig, RetriesConfig, StateConfig, UpdatesConfig
 from sre_agent_deploy.config.runbook_sources import RunbookSource
@@ -109,6 +109,17 @@ def _too_many(field: str) -> Fault:
     )
 
 
+def _no_machine_of_its_own() -> Fault:
+    return Fault(
+        code="CONFIG-MISMATCH",
+        path=("session_store",),
+        what="session_store sqlite does not fit runtime agentcore.",
+        why="AgentCore Runtime gives each session a machine of its own, whose files end with it.",
+        do=("Set session_store: dynamodb, or none to keep nothing.",),
+        correction="dynamodb",
+    )
+
+
 class AssistantConfig(Section):
     """Where the assistant runs, and the engine that it reasons with."""
 
@@ -140,6 +151,13 @@ class AssistantConfig(Section):
         example='["sg-0a1b2c3d4e5f60718"]',
         console="EC2 > Security Groups",
     )
+    session_store: Literal["auto", "sqlite", "dynamodb", "none"] = setting(
+        "auto",
+        "Where the questions of a session are kept, so that the next one may refer to them: sqlite (a file on the instance; it ends with "
+        "the machine), dynamodb (a table, for every machine that answers), none. auto: sqlite on ec2, dynamodb on agentcore.",
+        example="auto",
+    )
+    session_ttl: str = setting("24h", "How long a question is kept in its session, in either store.", example="24h")
     reasoner: Literal["rules", "bedrock", "anthropic", "openai"] = setting(
         "rules",
         "rules: deterministic, needs no model and no credentials. With a model, the rules answer first, and where the model fails: "
@@ -160,6 +178,9 @@ class AssistantConfig(Section):
         yield from ModelKey(api_key=self.api_key).faults(mode)
         yield from SOURCE_URL.faults("url", self.url)
         yield from self._runtime_faults(mode)
+        yield from DURATION.faults("session_ttl", self.session_ttl)
+        if not self.session_ttl:
+            yield required("session_ttl", DURATION.example, "What people ask is not kept for ever. session_store: none keeps nothing.")
         if self.reasoner == "bedrock" and mode == "local" and not self.api_key:
             yield required(
                 "api_key",
@@ -182,6 +203,8 @@ class AssistantConfig(Section):
         if self.api_key:
             why = "On AgentCore Runtime the assistant can't read the key of a model. bedrock and rules need none; runtime ec2 reads it."
             yield unavailable("api_key", why, '""')
+        if self.session_store == "sqlite":
+            yield _no_machine_of_its_own()
 
     def _network_faults(self) -> Iterator[Fault]:
         """Yield a fault for what is no network of a runtime. AgentCore takes 16 subnets and 16 security groups."""
@@ -208,6 +231,13 @@ class AssistantConfig(Section):
     def on_runtime(self) -> bool:
         """Return True if the assistant runs on AgentCore Runtime, and not on the instance."""
         return self.runtime == "agentcore"
+
+    @property
+    def sessions(self) -> str:
+        """Return where sessions are kept: sqlite, dynamodb or none."""
+        if self.session_store != "auto":
+            return self.session_store
+        return "dynamodb" if self.on_runtime else "sqlite"
 
     @property
     def models(self) -> tuple[str, ...]:

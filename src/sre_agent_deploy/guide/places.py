@@ -62,6 +62,9 @@ PLACES: Mapping[str, Place] = {
     "AWS::IAM::InstanceProfile": Place(
         "cloudshell/home?region={region}", "Both commands ended without an error; the role's page shows the profile."
     ),
+    "AWS::DynamoDB::Table": Place(
+        "dynamodbv2/home?region={region}#create-table", "The table is Active, and its Additional settings show TTL: On, with the attribute."
+    ),
     "AWS::EKS::AccessEntry": Place(
         "eks/clusters?region={region}", "The cluster's Access tab lists the role, with the group of this step and no access policy."
     ),

@@ -8,6 +8,8 @@ from pathlib import Path
 USER = "sre-agent"
 LOGS = "sre-agent"
 """The folder of the services' own log files, below /var/log; systemd makes one in it for each."""
+STATE = "sre-agent"
+"""The folder of what services keep on this machine's disk, below /var/lib."""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.fault import FieldPath
 from sre_agent_deploy.config.models import Config, ModelKey
 from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.config.sources import Source, name_sources
 from sre_agent_deploy.later import Ref, encode_ref
-from sre_agent_deploy.names import has_custom_domain, prefix_token_endpoint
+from sre_agent_deploy.names import SESSION_TABLE, has_custom_domain, prefix_token_endpoint
 from sre_agent_deploy.policies import source_statements
 from sre_core.machine import SecretRef
 
@@ -26,7 +27,9 @@ class ServiceSources:
     environment: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, SecretRef] = field(default_factory=dict)
     uses_role: bool = False
-    """It reads systems on AWS, with the role of the instance."""
+    """It calls AWS, with the role of the instance."""
+    keeps_state: bool = False
+    """It keeps files on the disk of the instance."""
 
 
 def describe_sources(config: Config) -> dict[str, ServiceSources]:
@@ -38,8 +41,13 @@ def describe_sources(config: Config) -> dict[str, ServiceSources]:
     live = config.services.live()
     systems = any(sources for service, sources in live.items() if service != RUNBOOKS)
     found = {service: _describe(service, sources) for service, sources in live.items() if sources or (systems and service != RUNBOOKS)}
-    model, login = _describe_model(config), _describe_login(config)
-    assistant = ServiceSources({**login, **model.environment}, model.credentials, model.uses_role)
+    model, sessions = _describe_model(config), _describe_sessions(config)
+    assistant = ServiceSources(
+        {**_describe_login(config), **model.environment, **sessions.environment},
+        model.credentials,
+        model.uses_role or sessions.uses_role,
+        sessions.keeps_state,
+    )
     return {**found, **({"assistant": assistant} if assistant.environment else {})}
 
 
@@ -49,6 +57,16 @@ def _describe_login(config: Config) -> dict[str, str]:
         return {}
     endpoint = prefix_token_endpoint(encode_ref(Ref("user_pool_domain", "domain")), config.aws.region)
     return {"PREFIX_TOKEN_ENDPOINT": str(endpoint)}
+
+
+def _describe_sessions(config: Config) -> ServiceSources:
+    """Tell the assistant where it keeps the questions of sessions, and for how long; nothing where it keeps none."""
+    store, kept_for = config.assistant.sessions, duration.parse(config.assistant.session_ttl)
+    if store == "none" or kept_for is None:
+        return ServiceSources()
+    table = {"SRE_SESSION_TABLE": encode_ref(Ref(SESSION_TABLE, "arn"))} if store == "dynamodb" else {}
+    given = {"SRE_SESSION_STORE": store, "SRE_SESSION_SECONDS": str(int(kept_for.total_seconds())), **table}
+    return ServiceSources(given, uses_role=store == "dynamodb", keeps_state=store == "sqlite")
 
 
 def _describe_model(config: Config) -> ServiceSources:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sre_agent_deploy.instance.layout import LOGS, USER, Layout
+from sre_agent_deploy.instance.layout import LOGS, STATE, USER, Layout
 from sre_core.machine import MachineService
 from sre_core.reboot_window import RebootWindow
 
@@ -83,6 +83,7 @@ def render_unit(service: MachineService, layout: Layout, region: str) -> str:
                 # It may write there and nowhere else; $LOGS_DIRECTORY names it.
                 f"LogsDirectory={LOGS}/{service.name}",
                 "LogsDirectoryMode=0750",
+                *((f"StateDirectory={STATE}/{service.name}", "StateDirectoryMode=0700") if service.keeps_state else ()),
                 "Restart=always",
                 "RestartSec=2",
                 "TimeoutStopSec=10",

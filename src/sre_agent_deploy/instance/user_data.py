@@ -103,7 +103,7 @@ def add_traces(services: tuple[MachineService, ...], address: str) -> tuple[Mach
 
 def _add_source(service: MachineService, own: ServiceSources) -> MachineService:
     environment, credentials = {**service.environment, **own.environment}, {**service.credentials, **own.credentials}
-    return replace(service, environment=environment, credentials=credentials, uses_role=own.uses_role)
+    return replace(service, environment=environment, credentials=credentials, uses_role=own.uses_role, keeps_state=own.keeps_state)
 
 
 def plan_listeners(services: tuple[release.Service, ...]) -> tuple[Listener, ...]:

@@ -53,7 +53,7 @@ class VpcEndpoint(Defaults):
     vpc_id: LaterText
     service_name: str
     endpoint_type: str
-    """Gateway, for S3, or Interface."""
+    """Gateway, for S3 and DynamoDB, or Interface."""
     statements: tuple[Statement, ...]
     route_table_ids: tuple[LaterText, ...] = ()
     """Of a gateway: the tables that get a route to it."""

@@ -229,6 +229,8 @@ def test_a_named_permissions_boundary(check: Preflight, embedded: EmbeddedAws) -
         ({"gateway": {"kms_key_arn": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"}}, "kms:GenerateDataKey"),
         ({"services": {"kubernetes": [{"source": "eks", "cluster": "prod"}]}}, "eks:DescribeCluster"),
         ({"assistant": {"runtime": "agentcore"}}, "logs:CreateLogGroup"),
+        ({"assistant": {"runtime": "agentcore"}}, "dynamodb:PutItem"),
+        ({"assistant": {"session_store": "dynamodb"}}, "dynamodb:Query"),
         ({"assistant": {"runtime": "agentcore", "image": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/a:1"}}, "ecr:BatchGetImage"),
     ],
 )

@@ -48,14 +48,17 @@ def test_a_deployment_with_its_own_network(engine: Engine, faults: Callable[...,
 def test_endpoints_of_a_created_network(engine: Engine) -> None:
     """AWS is reached through them by the machine alone, with what its role may do; without them again nothing of them is left."""
     engine.parts = ("instance",)
-    engine.sections = {"aws": {"network": "create", "endpoints": "all"}}
+    engine.sections = {"aws": {"network": "create", "endpoints": "all"}, "assistant": {"session_store": "dynamodb"}}
     engine.deploy()
     ec2: Any = engine.client("ec2")
     mine: Any = [{"Name": "tag:sre-agent:deployment-id", "Values": [engine.id]}]
     found = {each["ServiceName"].rpartition(".")[2]: each for each in ec2.describe_vpc_endpoints(Filters=mine)["VpcEndpoints"]}
     interfaces = {"secretsmanager", "monitoring", "ssm", "ssmmessages", "ec2messages"}
-    assert set(found) == {"s3", *interfaces}
-    assert found["s3"]["RouteTableIds"] == [engine.id_of("route_table")]
+    assert set(found) == {"s3", "dynamodb", *interfaces}
+    assert all(found[name]["RouteTableIds"] == [engine.id_of("route_table")] for name in ("s3", "dynamodb"))
+    [sessions] = json.loads(found["dynamodb"]["PolicyDocument"])["Statement"]
+    table = f"arn:aws:dynamodb:us-east-1:{engine.aws.account_id}:table/{engine.id}-sessions"
+    assert (sessions["Action"], sessions["Resource"]) == (["dynamodb:PutItem", "dynamodb:Query"], [table])
     [group] = ec2.describe_security_groups(GroupIds=[engine.id_of("endpoints_security_group")])["SecurityGroups"]
     [rule] = group["IpPermissions"]
     assert (rule["FromPort"], rule["ToPort"], [each["GroupId"] for each in rule["UserIdGroupPairs"]]) == (

@@ -13,7 +13,7 @@ from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.models import AssistantConfig, Config
 from sre_agent_deploy.config.runbook_sources import RunbookSource
 from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource
-from sre_agent_deploy.instance.sources import describe_sources, keep_source
+from sre_agent_deploy.instance.sources import ServiceSources, describe_sources, keep_source
 from sre_agent_deploy.instance.user_data import describe_machine
 from sre_agent_deploy.policies import model_statements, source_statements
 
@@ -35,8 +35,26 @@ PROMETHEUS = {
 
 
 def test_a_recording() -> None:
-    """Nothing is added to what every release gives its services."""
-    assert describe_sources(configured({"recording": "healthy"})) == {}
+    """Nothing is added to what every release gives its services, but where the assistant keeps sessions: on the disk of the machine."""
+    found = describe_sources(configured({"recording": "healthy"}))
+    own = {"SRE_SESSION_STORE": "sqlite", "SRE_SESSION_SECONDS": "86400"}
+    assert found == {"assistant": ServiceSources(own, keeps_state=True)}
+
+
+def test_where_sessions_are_kept() -> None:
+    """In a table of the deployment, reached with the role, on AgentCore Runtime or where it is chosen; nowhere where none are wanted."""
+    config = configured({})
+    chosen = {
+        ("ec2", "auto"): "sqlite", ("agentcore", "auto"): "dynamodb", ("ec2", "dynamodb"): "dynamodb", ("ec2", "none"): "",
+        ("agentcore", "none"): "",
+    }  # fmt: skip
+    for (runtime, store), expected in chosen.items():
+        assistant = AssistantConfig.model_validate({"runtime": runtime, "session_store": store, "session_ttl": "2h"})
+        found = describe_sources(config.model_copy(update={"assistant": assistant})).get("assistant", ServiceSources())
+        assert found.environment.get("SRE_SESSION_STORE", "") == expected
+        assert (found.uses_role, found.keeps_state) == (expected == "dynamodb", expected == "sqlite")
+        assert found.environment.get("SRE_SESSION_SECONDS", "") == ("7200" if expected else "")
+        assert ("SRE_SESSION_TABLE" in found.environment) is (expected == "dynamodb")
 
 
 def test_who_uses_the_role() -> None:
