@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from click.testing import CliRunner
 from sre_agent import archive, connection
 from sre_agent.ask import Reply
 from sre_agent.cli.root import command
-from sre_agent.sessions import CONTINUES_FOR, Sessions
+from sre_agent.sessions.session import CONTINUES_FOR, Turn
+from sre_agent.sessions.sqlite import SqliteSessions
 from sre_core import clock
-from sre_core.problem import Refused
+from sre_core.problem import Problem, Refused
 
 REPORT = {
     "investigation_id": "inv-0123abcd", "kind": "health", "subject": {"name": "cart-service", "namespace": "shop"},
@@ -24,35 +26,33 @@ REPORT = {
 
 
 def test_a_session_is_kept(tmp_path: Path) -> None:
-    """The next command knows the question before, another session does not, and a cleared one forgets; only its owner can read it."""
-    sessions = Sessions(tmp_path / "state")
+    """The next command knows the question before, another session does not; only its owner can read it."""
+    sessions = SqliteSessions(tmp_path / "state")
     assert sessions.last("one") is None
-    assert sessions.add("one", "Is cart healthy?", REPORT)
-    last = Sessions(tmp_path / "state").last("one")
-    assert last is not None
+    assert sessions.add("one", Turn.create("Is cart healthy?", REPORT)) is None
+    last = SqliteSessions(tmp_path / "state").last("one")
+    assert isinstance(last, Turn)
     assert last.to_json() == {"kind": "health", "subject": "cart-service", "namespace": "shop", "prompt": "Is cart healthy?"}
     assert sessions.last("two") is None
     assert (tmp_path / "state" / "sessions.sqlite3").stat().st_mode & 0o077 == 0
-    sessions.clear("one")
-    assert sessions.turns("one") == ()
 
 
 def test_a_session_that_can_not_be_kept(tmp_path: Path) -> None:
     """A file that is no database, or a folder that is none, costs the continuation and not the answer."""
     (tmp_path / "sessions.sqlite3").write_text("no database, but a text that is long enough to be read as a header of one")
-    assert not Sessions(tmp_path).add("one", "?", REPORT)
-    assert Sessions(tmp_path).last("one") is None
     (tmp_path / "file").write_text("")
-    assert not Sessions(tmp_path / "file").add("one", "?", REPORT)
+    for folder in (tmp_path, tmp_path / "file"):
+        problem = SqliteSessions(folder).add("one", Turn.create("?", REPORT))
+        assert problem and problem.code == "SESSION-NOT-KEPT"
+    assert isinstance(SqliteSessions(tmp_path).last("one"), Problem)
 
 
-def test_a_question_of_long_ago(tmp_path: Path) -> None:
-    """After an hour a question continues nothing."""
+def test_a_question_of_long_ago() -> None:
+    """After an hour a question of no chat continues nothing."""
     assert timedelta(minutes=10) < CONTINUES_FOR <= timedelta(hours=2)
-    sessions = Sessions(tmp_path)
-    sessions.add("one", "?", {**REPORT})
-    assert sessions.last("one") is not None
-    assert clock.parse(sessions.turns("one")[0].at) <= clock.now()
+    asked = Turn.create("?", REPORT)
+    assert asked.is_younger(CONTINUES_FOR)
+    assert not replace(asked, at=clock.stamp(clock.now() - CONTINUES_FOR - timedelta(minutes=1))).is_younger(CONTINUES_FOR)
 
 
 def test_reports_and_report(tmp_path: Path) -> None:

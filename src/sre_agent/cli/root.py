@@ -5,6 +5,7 @@ Imports of more than the standard library and click are late: `--help` must not 
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -99,6 +100,8 @@ def command(context: click.Context, /, prompt: str | None, interactive: bool, **
 def chat(options: Options, quiet: bool, session: str) -> None:
     """Ask one question after the other; each may continue the one before."""
     options = replace(options, quiet=options.quiet or quiet)
+    if session and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", session):
+        raise click.UsageError("--session takes the id that a chat shows: letters, digits, hyphens and underscores.")
     with report_problems(as_json=False):
         from sre_agent.cli.chat import Chat
 

@@ -179,8 +179,6 @@ class AssistantConfig(Section):
         yield from SOURCE_URL.faults("url", self.url)
         yield from self._runtime_faults(mode)
         yield from DURATION.faults("session_ttl", self.session_ttl)
-        if not self.session_ttl:
-            yield required("session_ttl", DURATION.example, "What people ask is not kept for ever. session_store: none keeps nothing.")
         if self.reasoner == "bedrock" and mode == "local" and not self.api_key:
             yield required(
                 "api_key",

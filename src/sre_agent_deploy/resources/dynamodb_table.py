@@ -102,7 +102,7 @@ class DynamoDbTable(Defaults):
         seen = cls(
             name=name,
             table_name=id,
-            partition_key=keys["HASH"],
+            partition_key=keys.get("HASH", ("", "")),
             sort_key=keys.get("RANGE", ("", "")),
             ttl_attribute=_read_ttl(aws, id),
             # AWS shows no mode of a table that has always been provisioned.

@@ -75,7 +75,7 @@ def test_who_uses_the_role() -> None:
 def test_one_system_of_the_users_own() -> None:
     """Its secrets come as files; the other services have no source, so that no recorded incident is mixed with what is real."""
     found = describe_sources(configured({"metrics": [PROMETHEUS]}))
-    entries = {service: json.loads(sources.environment["SRE_SOURCES"]) for service, sources in found.items()}
+    entries = {service: json.loads(each.environment["SRE_SOURCES"]) for service, each in found.items() if service != "assistant"}
     assert entries == {
         "kubernetes": [{"source": "none"}],
         "logs": [{"source": "none"}],
@@ -113,10 +113,10 @@ def test_runbooks_of_the_users_own() -> None:
     """They change nothing else: the other services still answer from the recording, and with a system of one's own it is as before."""
     repository = {"source": "git", "url": "https://git.example/runbooks.git", "token": "env:TOKEN"}
     alone = describe_sources(configured({"runbooks": [repository]}))
-    assert set(alone) == {"runbooks"}
+    assert set(alone) == {"assistant", "runbooks"}
     assert set(alone["runbooks"].credentials) == {"source-git-token"}
     with_another = describe_sources(configured({"runbooks": [repository], "metrics": [PROMETHEUS]}))
-    assert set(with_another) == {"kubernetes", "logs", "metrics", "runbooks"}
+    assert set(with_another) == {"assistant", "kubernetes", "logs", "metrics", "runbooks"}
 
 
 def test_several_systems_of_one_kind() -> None:
