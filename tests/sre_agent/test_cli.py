@@ -165,7 +165,7 @@ def test_questions_one_after_the_other(deployment: Deployment) -> None:
     assert "never read" not in chat.output
     assert "/help says" in chat.stderr
     [session] = [line.rpartition(" ")[2] for line in chat.stderr.splitlines() if "--session" in line]
-    assert deployment.invoke("chat", "-q", "--session", session, input="and its logs?\n").stdout.endswith("log lines of cart-service\n")
+    assert "log lines of cart-service" in deployment.invoke("chat", "-q", "--session", session, input="and its logs?\n").stdout
     assert deployment.invoke("chat", "--session", "no id", input="").exit_code == 2
     quiet = deployment.invoke("chat", "-q", input="Is cart healthy?\n")
     assert (quiet.stdout.splitlines()[0], quiet.stderr) == ("# cart-service is healthy", "")
