@@ -1,4 +1,4 @@
-"""Find records in a large log file without an index: a window by bisection, a pattern or levels by RE2 over the file's bytes.
+"""Find records in a log file without an index: a window by bisection, a pattern or levels by their needles and by RE2 in its bytes.
 
 RE2 needs time in proportion to the text, whatever the pattern. What it finds is a superset: `select_records` decides.
 """
@@ -9,11 +9,13 @@ import os
 import re
 import time
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import re2
@@ -21,11 +23,14 @@ import re2
 from sre_services.logs.kubectl_lines import spell_levels
 from sre_services.logs.lines import parse_lines, split_lines
 from sre_services.logs.model import LogFilter, LogRecord
+from sre_services.logs.needles import PARTS, Needle, find_needles, may_have, prepare_needles
 from sre_services.timespan import Window
 
 MOST_MATCHES = 20_000
 # The time is looked at between two pieces.
-_PIECE = 512 * 2**10
+_PIECE = 2**20
+_SAMPLE = 64 * 2**10
+_FEW_LINES = 4 * 2**10
 _LONGEST_TRACE = 4 * 2**20
 # Lines and records that are longer are not followed.
 _LONGEST = 64 * 2**10
@@ -35,25 +40,25 @@ _BEGINS = frozenset(bytes([byte]) for byte in b"0123456789[{\xef")
 # In a JSON text other characters may be escaped, with a backslash.
 _AS_IN_JSON = re.compile(r"[\w |-]*", re.ASCII)
 _JSON_WITH_ESCAPES = r"(?m:^)\x{FEFF}?\{.*\\"
-# Escapes, classes, anchors.
-_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[\^$]", re.DOTALL)
+# Also a k, an s or an i, in JSON.
+_JSON_WITH_LETTERS = r"\\u(?:212a|017f|013[01])"
+# For RE2 these are not letters i.
+_LETTERS_I = "\u0130\u0131"
+_LETTER_I = f"iI{_LETTERS_I}"
+_WIDENED = re.compile(rf"{PARTS.pattern}|[{_LETTER_I}]", re.DOTALL)
 _ANCHORS = frozenset({"^", "$", r"\A", r"\b", r"\B", r"\m", r"\M", r"\z", r"\Z"})
 # In RE2 these are of ASCII only.
 _WIDER = {r"\w": r"\w\pL\pM\pN\p{Pc}", r"\d": r"\pN", r"\s": r"\s\pZ\x0b\x1c-\x1f\x{85}"}
-# Branches, and escapes of more than one character: hexadecimal and octal numbers, properties.
-_NO_NEEDLE = re.compile(r"[|()]|\\[0-9A-Za-z](?<![AbBdDmMnrsStwWzZ])")
-# What may be absent from a match, and what is plain text in an expression and in JSON alike.
-_OPTIONAL, _PLAIN = re.compile(r".(?:[*?]|\{[^}]*\})", re.DOTALL), re.compile(r"[\w -]{4,}", re.ASCII)
 # What RE2 reads otherwise: counts without a minimum, inexact matches, sets of POSIX, and all but what is not a letter.
 _OTHERWISE = re.compile(r"(?<!\\)\{(?![0-9]+(?:,[0-9]*)?\}|\")[^}\"]*\}|\[:|\[\^[^\]]*\\[WDS]")
 
 
 @dataclass(frozen=True)
 class _Searched:
-    """An expression, and a text that each of its matches has and that is found sooner; None where there is no such text."""
+    """An expression, and texts of which each of its matches has one; none where such texts are not known."""
 
     whole: Any
-    needle: Any = None
+    needles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,28 +69,32 @@ class Found:
     cut: bool = False
 
 
-def read_records(path: str | os.PathLike[str], service: str, where: LogFilter, most: int, seconds: float) -> Found:
-    """Read what a filter may want of one file. At most `most` bytes are parsed, or MOST_MATCHES lines that match, the newest.
+def read_records(path: str | os.PathLike[str], service: str, where: LogFilter, most: int, seconds: float, *, piece: int = _PIECE) -> Found:
+    """Read what a filter may want of one file: more than a piece is searched, where there is anything to search for, and else parsed.
 
-    A search ends after `seconds`, and is then cut. Raises OSError for a file that can't be read.
+    Of more than `most` bytes in the window, it is cut: to the newest `most` bytes, MOST_MATCHES matches, or what `seconds` find.
+    Raises OSError for a file that can't be read.
     """
     file = os.open(path, os.O_RDONLY)
     try:
-        return _LargeFile(file, service).read(where, most, time.monotonic() + seconds)
+        return _LogFile(file, service, piece).read(where, most, time.monotonic() + seconds)
     finally:
         os.close(file)
 
 
-class _LargeFile:
-    def __init__(self, file: int, service: str) -> None:
-        self._file, self._service, self._size = file, service, os.fstat(file).st_size
+class _LogFile:
+    def __init__(self, file: int, service: str, piece: int) -> None:
+        self._file, self._service, self._piece, self._size = file, service, piece, os.fstat(file).st_size
 
     def read(self, where: LogFilter, most: int, deadline: float) -> Found:
         start, end = (0, self._size) if self._size <= most else self._find_window(where.window)
-        if end - start <= most:
-            return Found(self._parse(start, end))
-        expression = _compile(where, self._service)
-        return Found(self._parse(end - most, end), cut=True) if expression is None else self._search(start, end, expression, deadline)
+        expression = _compile(where, self._service) if end - start > min(self._piece, most) else None
+        found = self._search(start, end, expression, deadline) if expression else Found([], cut=True)
+        # What is not too large to be parsed is never cut.
+        return found if expression and (end - start > most or not found.cut) else self._parse_newest(start, end, most)
+
+    def _parse_newest(self, start: int, end: int, most: int) -> Found:
+        return Found(self._parse(max(start, end - most), end), cut=end - start > most)
 
     def _read(self, start: int, end: int) -> bytes:
         return os.pread(self._file, end - start, start)
@@ -106,40 +115,44 @@ class _LargeFile:
 
     def _time_after(self, offset: int) -> datetime:
         """Return the time of the first record that begins after an offset, behind the longest trace that is looked through."""
-        for length in (2 * _LONGEST, _LONGEST_TRACE):
-            if following := self._parse(offset, offset + length):
-                return following[0].time
-            if offset + length >= self._size:
-                break
+        for length in (_FEW_LINES, 2 * _LONGEST, _LONGEST_TRACE):
+            # The last line may be cut, in its time too.
+            lines = self._read(offset, offset + length).split(b"\n")[1:-1]
+            if following := next(parse_lines((line.decode("utf-8", "replace") for line in lines), self._service), None):
+                return following.time
         return datetime.max.replace(tzinfo=UTC)
 
     def _search(self, start: int, end: int, expression: _Searched, deadline: float) -> Found:
         """Search piece by piece, from the newest, until there are enough matches or the time is over."""
-        pieces = [(max(upper - _PIECE, start), upper) for upper in range(end, start, -_PIECE)]
+        # At the same places while the file grows, so that ids stay.
+        edges = [start, *range(start - start % self._piece + self._piece, end, self._piece), end]
+        pieces = list(pairwise(edges))[::-1]
+        middle = (start + end) // 2
+        needles = prepare_needles(expression.needles, self._read(middle, middle + _SAMPLE))
         found: list[list[LogRecord]] = []
+        count = 0
         with ThreadPoolExecutor(_WORKERS) as pool:
-            for piece in pool.map(partial(self._search_piece, expression), pieces):
+            for piece in pool.map(partial(self._search_piece, expression.whole, needles), pieces):
                 found.append(piece)
-                if sum(map(len, found)) >= MOST_MATCHES or time.monotonic() > deadline:
+                count += len(piece)
+                if count >= MOST_MATCHES or time.monotonic() > deadline:
                     pool.shutdown(cancel_futures=True)
                     break
         return Found([record for records in reversed(found) for record in records], cut=len(found) < len(pieces))
 
-    def _search_piece(self, expression: _Searched, piece: tuple[int, int]) -> list[LogRecord]:
+    def _search_piece(self, expression: Any, needles: Sequence[Needle], piece: tuple[int, int]) -> list[LogRecord]:
         """Find the records that begin in this piece and have a match, also where it is in a line behind the piece."""
         start, end = piece
         # A line begins behind the end of another.
         first = max(start - 1, 0)
         raw = self._read(first, end + _LONGEST)
-        # RE2 finds nothing in what is not UTF-8.
-        data = _to_utf8(raw)
-        if expression.needle and not expression.needle.search(data):
+        if needles and not may_have(raw, needles):
             return []
-        size = len(_to_utf8(raw[: end - first]))
+        data, size = _normalize(raw), len(_normalize(raw[: end - first]))
         at = data.find(b"\n") + 1 if start else 0
         records: list[LogRecord] = []
         # After each record the search begins anew: one match may reach over several.
-        while (at or not start) and (match := expression.whole.search(data, at)):
+        while (at or not start) and (match := expression.search(data, at)):
             begin, at = self._find_record(data, data.rfind(b"\n", 0, match.start()) + 1, at)
             if begin >= size:
                 break
@@ -165,8 +178,10 @@ def _next_line(data: bytes, line: int) -> int:
     return len(data) if found < 0 else found + 1
 
 
-def _to_utf8(data: bytes) -> bytes:
-    return data if data.isascii() else data.decode("utf-8", "replace").encode()
+def _normalize(data: bytes) -> bytes:
+    """Return lines as they are parsed: in UTF-8, or RE2 finds nothing, and with the ends that they have in a record."""
+    text = data if data.isascii() else data.decode("utf-8", "replace").encode()
+    return text.replace(b"\r\n", b"\n") if b"\r" in text else text
 
 
 def _compile(where: LogFilter, service: str) -> _Searched | None:
@@ -178,26 +193,16 @@ def _compile(where: LogFilter, service: str) -> _Searched | None:
         text = where.expression or "|".join(spell_levels(where.levels or ()))
     if not text or _OTHERWISE.search(text):
         return None
-    wider = _PARTS.sub(lambda found: _widen(found[0]), text)
+    wider = _WIDENED.sub(lambda found: _widen(found[0]), text)
     options = re2.Options()
     options.case_sensitive, options.log_errors = False, False
     with suppress(re2.error):
         # By itself it must be an expression, and one that needs some text.
         if re2.compile(wider.encode(), options).search(b""):
             return None
-        whole = re2.compile((wider if _AS_IN_JSON.fullmatch(text) else f"(?:{wider})|{_JSON_WITH_ESCAPES}").encode(), options)
-        needle = find_needle(text)
-        return _Searched(whole, re2.compile(needle.encode(), options) if needle else None)
+        in_json = _JSON_WITH_LETTERS if _AS_IN_JSON.fullmatch(text) else _JSON_WITH_ESCAPES
+        return _Searched(re2.compile(f"(?:{wider})|{in_json}".encode(), options), find_needles(text))
     return None
-
-
-def find_needle(text: str) -> str:
-    """Find the longest text that every match of an expression has as it is; empty where none is known, or where it is all of it."""
-    if _NO_NEEDLE.search(text):
-        return ""
-    plain = _OPTIONAL.sub("\0", _PARTS.sub("\0", text))
-    found = max(_PLAIN.findall(plain), key=len, default="")
-    return "" if found == text else found
 
 
 def _widen(part: str) -> str:
@@ -205,5 +210,9 @@ def _widen(part: str) -> str:
     if part in _ANCHORS:
         return ""
     if part.startswith("[") and not part.startswith("[^"):
-        return re.sub(r"\\.", lambda found: _WIDER.get(found[0], found[0]), part, flags=re.DOTALL)
-    return f"[{_WIDER[part]}]" if part in _WIDER else r"(?:\r?\n)" if part == r"\n" else part
+        # Where it begins with its own end, this is no end.
+        inner = re.sub(r"\\.", lambda found: _WIDER.get(found[0], found[0]), re.sub(r"\A\]", r"\\]", part[1:]), flags=re.DOTALL)
+        return f"[{_LETTERS_I}{inner}"
+    if part in _LETTER_I:
+        return f"[{_LETTER_I}]"
+    return f"[{_WIDER[part]}]" if part in _WIDER else part
