@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -70,16 +71,27 @@ def _manifest_of_nothing(parts: dict[str, bytes]) -> None:
     parts["manifest.json"] = b"[]"
 
 
-def _huge(parts: dict[str, bytes]) -> None:
-    parts["config.yaml"] = b"#" * 2_000_000
-
-
-@pytest.mark.parametrize("change", [_other_config, _another_file, _no_manifest, _no_config, _manifest_of_nothing, _huge])
+@pytest.mark.parametrize("change", [_other_config, _another_file, _no_manifest, _no_config, _manifest_of_nothing])
 def test_a_backup_that_was_tampered_with(change: Callable[[dict[str, bytes]], None]) -> None:
-    """A part that is changed, missing, added or too large makes the whole unusable."""
+    """A part that is changed, missing or added makes the whole unusable."""
     refused = unpack(rezipped(change))
     assert isinstance(refused, Problem)
     assert refused.code == "BACKUP-DAMAGED"
+
+
+def test_more_than_a_configuration() -> None:
+    """What would unpack to more than a configuration can have is not unpacked, also where its checksum is right."""
+    refused = unpack(pack(replace(ARCHIVE, config=b"#" * 2_000_000)))
+    assert isinstance(refused, Problem)
+    assert "more than any configuration" in refused.why
+
+
+def test_a_part_that_is_there_twice() -> None:
+    """It is refused: one program would read the first of them, and another the last."""
+    buffer = io.BytesIO(pack(ARCHIVE))
+    with zipfile.ZipFile(buffer, "a") as file, pytest.warns(UserWarning, match="Duplicate name"):
+        file.writestr("config.yaml", ARCHIVE.config)
+    assert isinstance(unpack(buffer.getvalue()), Problem)
 
 
 @pytest.mark.parametrize("damage", [0, 10, 100, 300, -1, -30])
