@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from sre_agent_deploy.instance.layout import Layout
-from sre_agent_deploy.instance.systemd import render_certificate_units, render_order_units, render_unit, render_update_units, unit_name
+from sre_agent_deploy.instance.systemd import (
+    render_backup_units,
+    render_certificate_units,
+    render_order_units,
+    render_unit,
+    render_update_units,
+    unit_name,
+)
 from sre_core import release
 from sre_core.machine import MachineService
 
@@ -69,6 +76,7 @@ def write_units(folder: Path) -> list[Path]:
     texts |= render_certificate_units(layout, "us-east-1", "/etc/sre-agent/machine.json")
     texts |= render_order_units(layout, "us-east-1", "/etc/sre-agent/machine.json", "i-0123456789abcdef0")
     texts |= render_update_units(layout, "us-east-1", "/etc/sre-agent/machine.json", "i-0123456789abcdef0", None)
+    texts |= render_backup_units(layout, "us-east-1", "/etc/sre-agent/machine.json", "i-0123456789abcdef0", "02:30")
     for name, text in texts.items():
         (units / name).write_text(text)
     return sorted(units.glob("*.service"))

@@ -49,6 +49,24 @@ def declare_alarms(config: Config, facts: AccountFacts, id: str) -> tuple[Alarm,
             missing_data="ignore",
         ),
         *((_alarm(id, "money", ours, metrics.MODEL_USD, config.monitoring.model_usd_per_day, period=DAY),) if asks_model(config) else ()),
+        *((_declare_backup_alarm(id),) if config.backups.at else ()),
+    )
+
+
+def _declare_backup_alarm(id: str) -> Alarm:
+    """Declare the alarm of two days without a backup. Two days without any word of one send a message as well; a new alarm begins so."""
+    return _alarm(
+        id,
+        "backup",
+        metrics.namespace(id),
+        metrics.BACKUPS,
+        1,
+        statistic="Maximum",
+        period=DAY,
+        evaluation_periods=2,
+        comparison="LessThanThreshold",
+        missing_data="missing",
+        silent=True,
     )
 
 
@@ -177,6 +195,15 @@ ALARMS: Mapping[str, Problem] = {
         what=f"The front door's certificate expires in less than {CERTIFICATE_DAYS} days.",
         why="It was not renewed in time. Once it has expired, every client refuses the connection.",
         do=("Renew it, then `sre-agent-deploy deploy`.", "`sre-agent-deploy explain TLS-EXPIRES-SOON` says how."),
+    ),
+    "backup": Problem(
+        code="ALARM-BACKUP",
+        what="The machine has not backed up the data for two days.",
+        why="The backup failed, or the machine does not run: what was changed since would be lost.",
+        do=(
+            "See why: `sre-agent-deploy readiness` shows the last report.",
+            "Make one now: `sre-agent-deploy backup --data`.",
+        ),
     ),
     "money": Problem(
         code="ALARM-MONEY",

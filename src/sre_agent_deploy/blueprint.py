@@ -34,6 +34,7 @@ from sre_agent_deploy.names import (
 )
 from sre_agent_deploy.network import declare_endpoints, declare_network, list_places, vpc_cidr, vpc_id
 from sre_agent_deploy.policies import (
+    backup_statements,
     bucket_key_statements,
     gateway_role_statements,
     gateway_trust,
@@ -67,6 +68,7 @@ from sre_agent_deploy.resources.s3_bucket_settings import OLD_VERSION_DAYS
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
 from sre_core import release, tracing
+from sre_core.machine import BACKUPS_FOLDER
 
 
 def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
@@ -111,12 +113,14 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
 def bucket(config: Config, id: str) -> Item:
     chosen = config.gateway
     name = chosen.s3_bucket or f"{id}-{config.name}"
+    # The machine may delete its backups, but not their versions.
+    versioned = chosen.versioning or bool(config.backups.at and not config.backups.bucket)
     declared = S3Bucket(
         name="bucket",
         bucket_name=name,
         encryption=f"aws:kms {config.gateway.kms_key_arn}" if config.gateway.kms_key_arn else "AES256",
-        versioning="Enabled" if chosen.versioning else "Off",
-        old_version_days=OLD_VERSION_DAYS if chosen.versioning else 0,
+        versioning="Enabled" if versioned else "Off",
+        old_version_days=OLD_VERSION_DAYS if versioned else 0,
         cors_origins=chosen.cors_origins,
         access_log=f"{chosen.access_log_bucket}/{name}/" if chosen.access_log_bucket else "",
     )
@@ -280,6 +284,17 @@ def instance_statements(config: Config, where: tuple[str, str, str], id: str) ->
         *source_statements(*where, chain.from_iterable(config.services.live().values())),
         *(log_statements() if config.is_monitored(config.mode) else ()),
         *(trace_statements() if config.monitoring.traces == XRAY else ()),
+        *(_backup_statements(config, partition, id) if config.backups.at else ()),
+    )
+
+
+def _backup_statements(config: Config, partition: str, id: str) -> tuple[Statement, ...]:
+    elsewhere = config.backups.bucket
+    return backup_statements(
+        f"{prefix(config, id)}/" if config.gateway.s3_bucket else "",
+        None if config.credentials.user_pool_id else Ref("user_pool", "arn"),
+        f"arn:{partition}:s3:::{elsewhere}" if elsewhere else Ref("bucket", "arn"),
+        f"{prefix(config, id)}/{BACKUPS_FOLDER}/",
     )
 
 

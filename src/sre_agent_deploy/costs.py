@@ -105,7 +105,7 @@ def estimate_cost(config: Config, wanted: Blueprint) -> Estimate:
     unknown = () if instance.instance_type in INSTANCE_HOUR else (f"the price of {instance.instance_type}",)
     counts = Counter(resource.KIND for resource in ours)
     endpoints = Line("interface endpoint, in each zone", addresses, ENDPOINT_HOUR * HOURS, "calls of AWS stay in Amazon's network")
-    lines = (*_machine_lines(instance), *_other_lines(counts), endpoints)
+    lines = (*_machine_lines(instance), *_other_lines(config, counts), endpoints)
     return Estimate(tuple(line for line in lines if line.usd), tuple(_usages(config, counts)), unknown)
 
 
@@ -116,13 +116,14 @@ def _machine_lines(instance: Ec2Instance) -> Iterator[Line]:
     yield Line("public IPv4 address", 1, ADDRESS_HOUR * HOURS, "the address that the domain leads to")
 
 
-def _other_lines(counts: Counter[str]) -> Iterator[Line]:
+def _other_lines(config: Config, counts: Counter[str]) -> Iterator[Line]:
     secrets = counts["AWS::SecretsManager::Secret"]
     yield Line("secret", secrets, SECRET_MONTH, "API key, client secrets, certificate and keys of your systems")
     yield Line("calls of Secrets Manager", 1, SECRET_CALLS_MONTH, "the machine looks for rotated values every half minute")
     yield Line("alarm", counts["AWS::CloudWatch::Alarm"], ALARM_MONTH, "monitoring")
     filters = counts["AWS::Logs::MetricFilter"]
-    yield Line("custom metric", filters + _METRICS_BY_THE_MACHINE if filters else 1, METRIC_MONTH, "what the alarms watch")
+    machines = (_METRICS_BY_THE_MACHINE if filters else 1) + bool(config.backups.at)
+    yield Line("custom metric", filters + machines, METRIC_MONTH, "what the alarms watch")
     yield Line("health check", counts["AWS::Route53::HealthCheck"], HEALTH_CHECK_MONTH, "asks the front door from outside")
     yield Line("dashboard", counts["AWS::CloudWatch::Dashboard"], DASHBOARD_MONTH, "monitoring")
 
@@ -147,6 +148,8 @@ def _usages(config: Config, counts: Counter[str]) -> Iterator[Usage]:
         yield Usage("Route 53", "0.50 USD a month for your hosted zone, 0.40 USD for a million queries")
     if config.aws.creates_network and config.aws.endpoints == "all":
         yield Usage("interface endpoints", f"{ENDPOINT_GB} USD for a GB")
+    if config.backups.at:
+        yield Usage("backups", f"0.023 USD for a GB a month in S3, each kept {config.backups.keep_days} days")
     if config.deployment.keep_previous:
         yield Usage("the machine before", f"the machine's lines once more, for {config.deployment.keep_previous} after an update")
     yield Usage("traffic to the internet", "0.09 USD for a GB, after 100 GB a month")

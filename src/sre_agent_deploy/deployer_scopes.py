@@ -21,6 +21,7 @@ from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.policy_document import NO_CONDITIONS, Conditions
 from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_core import metrics
+from sre_core.machine import BACKUPS_FOLDER
 
 ANY = "*"
 # What is of a pool itself, or of its people: a pool of the user's is not changed, and its people are not saved.
@@ -233,11 +234,18 @@ class ActionScopes:
         if of_objects:
             within = f"{bucket}/{prefix(self._config, self._id)}/*" if self._config.gateway.s3_bucket else f"{bucket}/*"
             yield Scope("Objects", (within, *(self._state() if name in ("GetObject", "PutObject", "DeleteObject") else ())))
+            if self._config.backups.bucket and name in ("GetObject", "GetObjectTagging"):
+                yield Scope("Backups", (f"{self._backups()}/{prefix(self._config, self._id)}/{BACKUPS_FOLDER}/*",))
         elif name in ("ListBucket", "ListBucketVersions") or is_read(f"s3:{name}"):
             state = tuple(arn.partition("/")[0] for arn in self._state())
             yield Scope("ReadBucket", (bucket, *state))
+            if self._config.backups.bucket and name == "ListBucket":
+                yield Scope("ListBackups", (self._backups(),))
         elif not self._config.gateway.s3_bucket:
             yield Scope("ManageBucket", (bucket,))
+
+    def _backups(self) -> str:
+        return f"arn:{self.place.partition}:s3:::{self._config.backups.bucket}"
 
     def _state(self) -> tuple[str, ...]:
         location = self._config.state.location

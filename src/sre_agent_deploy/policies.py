@@ -119,7 +119,25 @@ def instance_role_statements(prefix: str, api_key_secret: Ref, own_secrets: Sequ
     )
 
 
+def backup_statements(within: str, pool_arn: Ref | None, target: LaterText, folder: str) -> tuple[Statement, ...]:
+    """Allow the instance to read users and objects, and to keep backups in `folder` of the bucket `target`, and nowhere else.
+
+    Of the bucket it reads what is below `within`; without a pool there are no users of ours.
+    """
+    own, below = Ref("bucket", "arn"), f"{within}*"
+    people = ("DescribeUserPool", "ListGroups", "ListUsers", "ListUsersInGroup")
+    only: Conditions = {"StringLike": {"s3:prefix": below}} if within else NO_CONDITIONS
+    return (
+        *((Statement("SaveUsers", tuple(f"cognito-idp:{each}" for each in people), (pool_arn,)),) if pool_arn else ()),
+        Statement("ListObjects", ("s3:ListBucket",), (own,), only),
+        Statement("SaveObjects", ("s3:GetObject", "s3:GetObjectTagging"), (text(f"{{own}}/{below}", own=own),)),
+        Statement("ListBackups", ("s3:ListBucket",), (target,), {"StringLike": {"s3:prefix": f"{folder}*"}}),
+        Statement("KeepBackups", ("s3:DeleteObject", "s3:PutObject"), (text(f"{{target}}/{folder}*", target=target),)),
+    )
+
+
 # What the machine calls by its role, by IAM's prefix: the names of the endpoints. Route 53 has none in a region, and KMS is called by S3.
+# Cognito's endpoint would also get what has no credentials, the keys of tokens, and a policy for the role alone would refuse it.
 _ENDPOINTS = {
     "secretsmanager": "secretsmanager",
     "cloudwatch": "monitoring",

@@ -16,6 +16,11 @@ SCHEMA = 1
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
 """Where an ACME authority looks on the redirect port (RFC 8555 section 8.3)."""
 
+BACKUPS_FOLDER = "backups"
+"""The folder of scheduled backups below the prefix of a deployment."""
+BACKUP_SOURCE_FILE = "backup-source.zip"
+"""What each deployment leaves for them beside the reports of the machine: configuration, state, and of what a backup is made."""
+
 # The values of a secret that may be used, the one to use first; the others are there while it is rotated.
 STAGES = ("AWSCURRENT", "AWSPENDING", "AWSPREVIOUS")
 
@@ -167,6 +172,27 @@ class Updates:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Backups:
+    """The backup that a machine makes each day at a time (UTC): the `s3://bucket/prefix/` it is stored in, and for how many days."""
+
+    at: str
+    keep_days: int
+    uri: str
+    kms_key_arn: str = ""
+    """The key that encrypts it; empty where the bucket says how."""
+
+    def to_json(self) -> dict[str, object]:
+        key = {"kms_key_arn": self.kms_key_arn} if self.kms_key_arn else {}
+        return {"at": self.at, "keep_days": self.keep_days, "uri": self.uri, **key}
+
+    @classmethod
+    def from_json(cls, parts: Mapping[str, Any] | None) -> Backups | None:
+        if not parts:
+            return None
+        return cls(at=parts["at"], keep_days=parts["keep_days"], uri=parts["uri"], kms_key_arn=parts.get("kms_key_arn", ""))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Machine:
     """Everything that runs on one machine."""
 
@@ -183,6 +209,8 @@ class Machine:
     """None where nothing is shipped."""
     updates: Updates | None = None
     """None where people install them."""
+    backups: Backups | None = None
+    """None where people make them."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -198,6 +226,7 @@ class Machine:
             "timers": [],
             **({"monitoring": self.monitoring.to_json()} if self.monitoring else {}),
             **({"updates": {"reboot_window": self.updates.reboot_window}} if self.updates else {}),
+            **({"backups": self.backups.to_json()} if self.backups else {}),
         }
 
     def text(self) -> str:
@@ -230,6 +259,7 @@ class Machine:
             front_door=FrontDoor.from_json(parts["front_door"]),
             monitoring=Monitoring.from_json(parts.get("monitoring")),
             updates=Updates.from_json(parts.get("updates")),
+            backups=Backups.from_json(parts.get("backups")),
         )
 
     def _check_routes(self) -> None:

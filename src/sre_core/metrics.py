@@ -30,6 +30,8 @@ MODEL_USD = "ModelDollars"
 HEALTH_CHECK_STATUS = "HealthCheckStatus"
 CERTIFICATE_DAYS = "CertificateDaysLeft"
 """Whole days until the front door's certificate expires; negative after that. No dimensions, the unit is None, once a day or more often."""
+BACKUPS = "Backups"
+"""1 for each scheduled backup that was made, 0 for one that failed. No dimensions, the unit is None."""
 
 SERVICES = "services"
 FRONT_DOOR = "front-door"

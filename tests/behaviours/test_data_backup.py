@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import stat
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,11 @@ from typing import Any
 import pytest
 
 from behaviours.command_line import Desk
+from sre_agent_deploy.backup.data import DataBackup, open_data
+from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.restore import restore_data
+from sre_agent_deploy.commands.user import Question, User
+from sre_core.problem import Refused
 
 PASSPHRASE = {"SRE_AGENT_BACKUP_PASSPHRASE": "correct horse battery staple"}
 ELSEWHERE = "eu-central-1"
@@ -58,8 +64,11 @@ def api_key(desk: Desk, region: str = "us-east-1") -> str:
     return str(json.loads(answer["SecretString"])["api_key"])
 
 
-def test_into_an_empty_account(lived_in: Desk, tmp_path: Path) -> None:
-    """Users, groups, objects and the API key are there again, in another region, and all checks pass; so is what is lost later."""
+def test_into_an_empty_account(lived_in: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Users, groups, objects and the API key are there again, in another region, and all checks pass.
+
+    There the machine makes backups too: from its last one everything comes back after the loss of the pool, and then of the bucket.
+    """
     file = tmp_path / "backup.zip"
     made = lived_in.deploy("backup", "--data", "--output", str(file), "--json", **PASSPHRASE)
     assert made.code == 0, made.text
@@ -70,7 +79,7 @@ def test_into_an_empty_account(lived_in: Desk, tmp_path: Path) -> None:
     assert {item["id"]: item["status"] for item in ready}["data-backup"] == "done"
     with elsewhere(tmp_path / "elsewhere") as desk:
         assert desk.deploy("restore", str(file)).code == 0
-        assert desk.deploy("set", "aws.region", ELSEWHERE).code == 0
+        assert desk.deploy("set", "aws.region", ELSEWHERE, "backups.at", "02:30", "backups.bucket", "team-backups").code == 0
         shown = desk.deploy("restore", str(file), "--data", "--dry-run", **PASSPHRASE)
         assert shown.code == 0, shown.text
         assert "3 to put back" in shown.out
@@ -81,18 +90,70 @@ def test_into_an_empty_account(lived_in: Desk, tmp_path: Path) -> None:
         [passed] = re.findall(r"verified: (\d+) checks passed", restored.out)[-1:]
         assert int(passed) >= 26
         assert_the_same(lived_in, desk)
-        lose(desk)
-        assert desk.deploy("restore", str(file), "--data", "--yes", **PASSPHRASE).code == 0
+        made = wait_for_backup(desk)
+        lose_pool(desk)
+        assert_restored(desk, made)
+        assert_the_same(lived_in, desk)
+        lose_bucket_while_asked(desk, file, monkeypatch)
+        assert_restored(desk, made)
         assert_the_same(lived_in, desk)
 
 
-def lose(desk: Desk) -> None:
-    """What a mistake deletes: a person, a group with its members, a document."""
-    pool, bucket = output(desk, "user_pool_id"), output(desk, "bucket_name")
-    cognito, s3 = desk.client("cognito-idp", ELSEWHERE), desk.client("s3", ELSEWHERE)
-    cognito.admin_delete_user(UserPoolId=pool, Username="ann")
-    cognito.delete_group(UserPoolId=pool, GroupName="readers")
-    s3.delete_object(Bucket=bucket, Key="reports/ünusual name?.md")
+def assert_restored(desk: Desk, place: str) -> None:
+    """`restore` deploys what is missing, puts the content back, and verifies."""
+    ended = desk.deploy("restore", place, "--data", "--yes")
+    assert ended.code == 0, ended.text
+    assert int(re.findall(r"verified: (\d+) checks passed", ended.out)[-1]) >= 26
+
+
+def lose_bucket_while_asked(desk: Desk, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All was there when the restore asked, and a part is lost when it gets its answer: it puts nothing back, and says why."""
+
+    class Slow(User):
+        def confirm(self, question: Question) -> None:
+            lose_bucket(desk)
+
+    monkeypatch.chdir(desk.folder)
+    monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(desk.state_dir))
+    backup = open_data(file)
+    assert isinstance(backup, DataBackup)
+    with pytest.raises(Refused) as refused:
+        restore_data(Request(), backup, None, Slow())
+    [problem] = refused.value.problems
+    assert (problem.code, "bucket" in problem.why) == ("RESTORE-INCOMPLETE", True)
+
+
+def wait_for_backup(desk: Desk) -> str:
+    """The place of the backup that the machine makes after a deployment; `readiness` has its report."""
+    before = scheduled(desk)
+    assert desk.deploy("deploy", "--yes").code == 0
+    end = time.monotonic() + 60
+    while (made := scheduled(desk)) == before and time.monotonic() < end:
+        time.sleep(1)
+    assert made != before
+    assert desk.deploy("backup", "--check", made[-1]).code == 0
+    [item] = [item for item in json.loads(desk.deploy("readiness", "--json").out)["items"] if item["id"] == "data-backup"]
+    assert (item["status"], made[-1] in item["evidence"]) == ("done", True)
+    return made[-1]
+
+
+def scheduled(desk: Desk) -> list[str]:
+    return list(json.loads(desk.deploy("backup", "--list", "--data", "--json").out)["backups"])
+
+
+def lose_pool(desk: Desk) -> None:
+    """Somebody deletes the user pool in the Console, with its domain."""
+    cognito, pool = desk.client("cognito-idp", ELSEWHERE), output(desk, "user_pool_id")
+    cognito.delete_user_pool_domain(UserPoolId=pool, Domain=cognito.describe_user_pool(UserPoolId=pool)["UserPool"]["Domain"])
+    cognito.delete_user_pool(UserPoolId=pool)
+
+
+def lose_bucket(desk: Desk) -> None:
+    """Somebody empties the bucket in the Console, and deletes it."""
+    s3, bucket = desk.client("s3", ELSEWHERE), output(desk, "bucket_name")
+    for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+        s3.delete_object(Bucket=bucket, Key=entry["Key"])
+    s3.delete_bucket(Bucket=bucket)
 
 
 def assert_no_secret(file: Path, *known: str) -> None:

@@ -34,11 +34,16 @@ class Deployer:
     settings: Mapping[str, str]
     policies: Mapping[str, Any]
 
-    def allow(self, statements: Sequence[Mapping[str, Any]]) -> None:
-        """Let the user have these statements, as inline policies are too short, by as many managed ones as they need."""
+    def allow(self, statements: Sequence[Mapping[str, Any]], of: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Let the user have these statements, as inline policies are too short, by as many managed ones as they need.
+
+        `of` are the printed ones that they take the places of, one by one.
+        """
+        replaced = {str(before["Sid"]): now for before, now in zip(of, statements, strict=bool(of))}
         iam = self.desk.client("iam")
         for name, policy in self.policies.items():
-            kept = [each for each in policy["Statement"] if each in statements]
+            chosen = [replaced.get(str(each["Sid"]), each) for each in policy["Statement"]]
+            kept = [each for each in chosen if each in statements]
             arn = f"arn:aws:iam::{self.desk.registry()['account_id']}:policy/{name}"
             version = iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps({**policy, "Statement": kept}), SetAsDefault=True)
             for other in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
@@ -118,14 +123,56 @@ def test_a_whole_deployment_under_the_printed_policy(deployer: Deployer) -> None
     """Deploying, verifying, planning and cleaning up need nothing that the policy does not allow, and leave nothing."""
     desk, settings = deployer.desk, deployer.settings
     before = lister.everything(desk.client)
-    for words, code in ((("deploy", "--yes"), 0), (("verify",), 0), (("plan",), 0), (("backup", "--data"), 0), (("cleanup", "--yes"), 0)):
+    restore = ("restore", "saved.zip", "--data", "--yes")
+    for words in (
+        ("deploy", "--yes"), ("verify",), ("plan",), ("backup", "--data", "--output", "saved.zip"), restore, ("cleanup", "--yes")
+    ):  # fmt: skip
+        if words == restore:
+            lose_and_try(deployer, restore)
         ended = desk.deploy(*words, **settings)
-        assert ended.code == code, f"{words}\n{ended.text}"
+        assert ended.code == 0, f"{words}\n{ended.text}"
         if words == ("verify",):
             assert is_answered(desk)
+            live_in(desk)
         assert "AWS-PERMISSION-MISSING" not in ended.text
         assert "not authorized" not in ended.text
     assert lister.everything(desk.client) == before
+
+
+def live_in(desk: Desk) -> None:
+    """Each kind of thing that a restore puts back: an attribute, a group, a user in it who is disabled, a document."""
+    cognito, pool, bucket = desk.client("cognito-idp"), pool_of(desk), bucket_of(desk)
+    cognito.add_custom_attributes(UserPoolId=pool, CustomAttributes=[{"Name": "team", "AttributeDataType": "String", "Mutable": True}])
+    cognito.create_group(UserPoolId=pool, GroupName="on-call")
+    attributes = [{"Name": "email", "Value": "ann@example.com"}, {"Name": "custom:team", "Value": "sre"}]
+    cognito.admin_create_user(UserPoolId=pool, Username="ann", UserAttributes=attributes, MessageAction="SUPPRESS")
+    cognito.admin_add_user_to_group(UserPoolId=pool, Username="ann", GroupName="on-call")
+    cognito.admin_disable_user(UserPoolId=pool, Username="ann")
+    desk.client("s3").put_object(Bucket=bucket, Key="reports/1.md", Body=b"# Report", Tagging="kind=report")
+
+
+def lose_and_try(deployer: Deployer, words: tuple[str, ...]) -> None:
+    """What is lost needs permissions to come back: without one, the restore names it."""
+    desk, cognito, pool = deployer.desk, deployer.desk.client("cognito-idp"), pool_of(deployer.desk)
+    cognito.delete_group(UserPoolId=pool, GroupName="on-call")
+    cognito.admin_delete_user(UserPoolId=pool, Username="ann")
+    desk.client("s3").delete_object(Bucket=bucket_of(desk), Key="reports/1.md")
+    for action in ("cognito-idp:CreateGroup", "cognito-idp:AdminAddUserToGroup"):
+        without = [{**each, "Action": [one for one in each["Action"] if one != action]} for each in deployer.statements()]
+        deployer.allow(without, of=deployer.statements())
+        ended = desk.deploy(*words, **deployer.settings)
+        assert (ended.code, action in ended.text) == (1, True), f"{action}\n{ended.text}"
+        deployer.allow(deployer.statements())
+
+
+def pool_of(desk: Desk) -> str:
+    [pool] = desk.client("cognito-idp").list_user_pools(MaxResults=10)["UserPools"]
+    return str(pool["Id"])
+
+
+def bucket_of(desk: Desk) -> str:
+    [bucket] = desk.client("s3").list_buckets()["Buckets"]
+    return str(bucket["Name"])
 
 
 def test_no_role_is_wider_than_the_boundary(deployer: Deployer) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedded_aws.instances import short_folder
+from embedded_aws.instances.backups import keep_backed_up
 from embedded_aws.instances.credentials import (
     Credentials,
     aws_environment,
@@ -77,6 +78,8 @@ async def boot(world: World, machine: Machine, disk: Disk, address: str, running
         facts.values["listeners"] = door.report()
     if ordering:
         running.push_async_callback(end_task, asyncio.create_task(ordering.keep()))
+    backing_up = keep_backed_up(world, machine, disk.root, disk.user_data, disk.profile_arn)
+    running.push_async_callback(end_task, asyncio.create_task(backing_up))
     return door
 
 

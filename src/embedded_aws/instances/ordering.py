@@ -36,8 +36,8 @@ class Ordering:
 
     @classmethod
     def plan(cls, world: World, machine: Machine, root: Path, user_data: bytes, profile_arn: str) -> Ordering:
-        """Write the machine.json that cloud-init would write, and plan its program."""
-        (root / "machine.json").write_text(find_written_file(user_data, MACHINE_FILE) or "", encoding="utf-8")
+        """Plan its program, and write the machine.json that it reads."""
+        write_machine_file(root, user_data)
         return cls(world, machine.front_door.certificate.secret_arn, root, profile_arn)
 
     @property
@@ -62,30 +62,43 @@ class Ordering:
             await asyncio.sleep(_LOOK_EVERY)
 
     async def _run(self) -> None:
-        release = self.root / "release"
-        command = ("-m", "sre_agent_deploy.instance.ordering", str(self.root / "machine.json"), str(release), self.root.name)
-        with (self.root / "logs" / "certificate-order.log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, *command, str(self.root / "run"), env=self._environment(release), stdin=asyncio.subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        try:
-            await process.wait()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        words = (str(self.root / "machine.json"), str(self.root / "release"), self.root.name, str(self.root / "run"))
+        await run_program(self.world, self.root, self.profile_arn, "ordering", *words)
 
-    def _environment(self, release: Path) -> Mapping[str, str]:
-        """Return what the program sees: of AWS, the role of its instance and the local endpoint only."""
-        return {
-            "PATH": os.defpath,
-            "LANG": "C.UTF-8",
-            "HOME": str(self.root),
-            "PYTHONPATH": str(release),
-            **role_environment(self.world, self.profile_arn, self.root.name, self.root / "trusted.pem"),
-            "AWS_ENDPOINT_URL": self.world.endpoint,
-        }
+
+async def run_program(world: World, root: Path, profile_arn: str, module: str, *words: str) -> None:
+    """Run one of the release's own programs to its end, with the role of the instance; its output is in the instance's logs."""
+    command = ("-m", f"sre_agent_deploy.instance.{module}", *words)
+    with (root / "logs" / f"{module}.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, env=_environment(world, root, profile_arn), stdin=asyncio.subprocess.DEVNULL,
+            stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    try:
+        await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def _environment(world: World, root: Path, profile_arn: str) -> Mapping[str, str]:
+    """Return what the program sees: of AWS, the role of its instance and the local endpoint only."""
+    return {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "HOME": str(root),
+        "PYTHONPATH": str(root / "release"),
+        **role_environment(world, profile_arn, root.name, root / "trusted.pem"),
+        "AWS_ENDPOINT_URL": world.endpoint,
+    }
+
+
+def write_machine_file(root: Path, user_data: bytes) -> str:
+    """Write the machine.json that cloud-init would write, and return its path."""
+    file = root / "machine.json"
+    file.write_text(find_written_file(user_data, MACHINE_FILE) or "", encoding="utf-8")
+    return str(file)
 
 
 async def end_task(task: asyncio.Task[None]) -> None:

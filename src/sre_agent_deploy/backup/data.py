@@ -1,11 +1,7 @@
-"""A data backup: one zip file of what a deployment holds in AWS, with a manifest of every part's checksum.
-
-Parts: the configuration's own backup, the state, people and groups, a list of objects and each object, and the encrypted secrets.
-"""
+"""Write, check and read a data backup: one zip file of what a deployment holds in AWS. Its parts are those of `contents.py`."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 import zipfile
@@ -15,11 +11,27 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, ClassVar
+from typing import IO, TYPE_CHECKING, Any
 
 from sre_agent_deploy.backup.archive import Archive, damaged, unpack
+from sre_agent_deploy.backup.contents import (
+    CONFIGURATION,
+    KIND,
+    OBJECTS,
+    SCHEMA,
+    SECRETS,
+    STATE,
+    USERS,
+    Origin,
+    Secrets,
+    Writer,
+    copy,
+    find_damage,
+    read_manifest,
+    read_part,
+)
 from sre_agent_deploy.backup.keep import open_backup
-from sre_agent_deploy.backup.sealed import seal, unseal
+from sre_agent_deploy.backup.sealed import unseal
 from sre_agent_deploy.resources.cognito_users import Directory
 from sre_agent_deploy.resources.s3_content import StoredObject
 from sre_core import atomic_file
@@ -29,46 +41,7 @@ from sre_core.secret import Secret
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-KIND = "sre-agent data backup"
-SCHEMA = 1
-MANIFEST, CONFIGURATION, STATE, USERS, OBJECTS, SECRETS = (
-    "manifest.json",
-    "configuration.zip",
-    "state.json",
-    "users.json",
-    "objects.json",
-    "secrets.sealed",
-)
-_LARGEST_TEXT = 256 * 1024 * 1024
-_CHUNK = 1024 * 1024
-_EARLIEST = (1980, 1, 1, 0, 0, 0)
-_READ: Mapping[str, Any] = {"extra": "forbid"}
-
-
 type OpenObject = Callable[[StoredObject], AbstractContextManager[IO[bytes]]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """When a backup was made, and of what."""
-
-    made_at: str
-    account: str
-    region: str
-    deployment: str
-    name: str
-    mode: str
-    release: str
-
-    __pydantic_config__: ClassVar[Any] = _READ
-
-
-@dataclass(frozen=True, kw_only=True)
-class Secrets:
-    """What only the passphrase opens: values by the name of their resource, and the whole .env file."""
-
-    values: Mapping[str, Mapping[str, Secret]]
-    dotenv: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,40 +98,9 @@ class DataBackup:
     def _copy_object(self, file: zipfile.ZipFile, stored: StoredObject, content: IO[bytes]) -> bool:
         try:
             with file.open(stored.part) as part:
-                return _copy(part, content) == self.digests[stored.part]
+                return copy(part, content) == self.digests[stored.part]
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError):
             return False
-
-
-class Writer:
-    """Adds the parts of a backup one by one; the manifest comes last."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
-        self._files: dict[str, dict[str, Any]] = {}
-
-    def add(self, name: str, content: bytes) -> None:
-        with tempfile.SpooledTemporaryFile(_CHUNK) as spooled:
-            spooled.write(content)
-            self.add_file(name, spooled)
-
-    def add_file(self, name: str, content: Any) -> str:
-        """Add a part from a file, from its beginning, and return its checksum."""
-        content.seek(0)
-        with self._zip.open(_entry(name), "w", force_zip64=True) as part:
-            digest = _copy(content, part)
-        self._files[name] = {"sha256": digest, "bytes": content.tell()}
-        return digest
-
-    def add_secrets(self, secrets: Secrets, passphrase: Secret) -> None:
-        values = {name: {key: value.reveal() for key, value in parts.items()} for name, parts in secrets.values.items()}
-        files = {name: each["sha256"] for name, each in self._files.items()}
-        self.add(SECRETS, seal(_json({"values": values, "dotenv": secrets.dotenv, "files": files}), passphrase))
-
-    def finish(self, origin: Origin, left_out: tuple[str, ...]) -> None:
-        manifest = {"kind": KIND, "schema": SCHEMA, **asdict(origin), "left_out": list(left_out), "files": self._files}
-        self._zip.writestr(_entry(MANIFEST), _json(manifest))
-        self._zip.close()
 
 
 def write_data(path: Path, fill: Callable[[Writer], None]) -> DataBackup:
@@ -171,7 +113,7 @@ def write_data(path: Path, fill: Callable[[Writer], None]) -> DataBackup:
             raise Refused(checked)
         file.seek(0)
         with atomic_file.replace(path, mode=0o600) as named:
-            _copy(file, named)
+            copy(file, named)
     return checked
 
 
@@ -203,7 +145,7 @@ def is_data(path: Path) -> bool:
     """Return True if a file says that it is a data backup, whole or not."""
     try:
         with zipfile.ZipFile(path) as file:
-            return bool(_read_manifest(file).get("kind") == KIND)
+            return bool(read_manifest(file).get("kind") == KIND)
     except _UNREADABLE:
         return False
 
@@ -223,34 +165,22 @@ _UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplemented
 def _read(file: Any, path: Path) -> DataBackup | Problem:
     try:
         with zipfile.ZipFile(file) as archive:
-            manifest = _read_manifest(archive)
+            manifest = read_manifest(archive)
             if manifest.get("kind") != KIND:
                 return no_data(path)
             if manifest["schema"] > SCHEMA:
                 return _too_new(manifest["schema"])
-            return _find_damage(archive, manifest) or _parse(archive, manifest, path)
+            if broken := find_damage(archive, manifest):
+                return damaged(broken)
+            return _parse(archive, manifest, path)
     except _UNREADABLE as error:
         # pydantic's errors are ValueErrors, and would quote what they found.
         return damaged(f"It is truncated or was changed ({type(error).__name__}).")
 
 
-def _read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
-    manifest = json.loads(_read_part(archive, MANIFEST))
-    return manifest if isinstance(manifest, dict) else {}
-
-
-def _find_damage(archive: zipfile.ZipFile, manifest: Mapping[str, Any]) -> Problem | None:
-    """Compare every part with the manifest."""
-    names = [entry.filename for entry in archive.infolist() if entry.filename != MANIFEST]
-    if sorted(names) != sorted(manifest["files"]):
-        return damaged("Its parts are not those of its manifest.")
-    wrong = [name for name in names if _digest(archive, name) != manifest["files"][name]["sha256"]]
-    return damaged(f"The checksum of {', '.join(sorted(wrong))} differs from the manifest.") if wrong else None
-
-
 def _parse(archive: zipfile.ZipFile, manifest: Mapping[str, Any], path: Path) -> DataBackup:
     def part(name: str) -> bytes:
-        return _read_part(archive, name) if name in manifest["files"] else b""
+        return read_part(archive, name) if name in manifest["files"] else b""
 
     objects = _adapter(tuple[StoredObject, ...]).validate_json(part(OBJECTS))
     if any(each.part not in manifest["files"] for each in objects):
@@ -273,42 +203,6 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)
-
-
-def _read_part(archive: zipfile.ZipFile, name: str) -> bytes:
-    if archive.getinfo(name).file_size > _LARGEST_TEXT:
-        raise ValueError(name)
-    return archive.read(name)
-
-
-def _digest(archive: zipfile.ZipFile, name: str) -> str:
-    with archive.open(name) as part:
-        return hashlib.file_digest(part, "sha256").hexdigest()  # type: ignore[arg-type]  # a zip's part can be read like a file
-
-
-def _copy(source: Any, target: Any) -> str:
-    digest = hashlib.sha256()
-    while chunk := source.read(_CHUNK):
-        digest.update(chunk)
-        target.write(chunk)
-    return digest.hexdigest()
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name, date_time=_EARLIEST)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.create_system = 3
-    entry.external_attr = 0o600 << 16
-    return entry
-
-
-def render_part(content: Any) -> bytes:
-    """Render users or objects as the document that a backup holds."""
-    return _json(asdict(content) if not isinstance(content, tuple) else [asdict(each) for each in content])
-
-
-def _json(document: Any) -> bytes:
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
 def no_data(path: Path) -> Problem:

@@ -41,7 +41,7 @@ _ASKED_TWICE = "Passphrase for the secrets (empty: leave them out)"
 @click.option("--data", "with_data", is_flag=True, help="Also users, groups, objects, state and, encrypted by a passphrase, secrets.")
 @passphrase_option
 @click.option("--output", type=click.Path(path_type=Path), help="The file to write (default: among this machine's backups).")
-@click.option("--list", "only_list", is_flag=True, help="List the backups of this machine instead.")
+@click.option("--list", "only_list", is_flag=True, help="List the backups of this machine instead; with --data, those in S3 (backups.at).")
 @click.option("--check", "to_check", metavar="BACKUP", type=click.Path(path_type=Path), help="Check a backup instead of making one.")
 @json_option
 def backup(
@@ -60,7 +60,9 @@ def backup(
 
     request = Request(config_file=config_file, state_file=state_file)
     if to_check:
-        _check(to_check, _read_passphrase(passphrase_file, None), as_json=as_json)
+        _check(request, to_check, _read_passphrase(passphrase_file, None), as_json=as_json)
+    elif only_list and with_data:
+        _list_scheduled(request, as_json=as_json)
     elif only_list:
         _list(keep.list_backups(find_config_file(request)), as_json=as_json)
     elif with_data:
@@ -103,15 +105,18 @@ def _show_data(made: DataBackup, *, as_json: bool) -> None:
         click.echo(f"  {name:12} {', '.join(value) if isinstance(value, list) else value}")
 
 
-def _check(path: Path, passphrase: Secret | None, *, as_json: bool) -> None:
-    opened = _open(path, passphrase)
+def _check(request: Request, place: Path, passphrase: Secret | None, *, as_json: bool) -> None:
+    from sre_agent_deploy.commands.backup import fetch_backup
+
+    with fetch_backup(request, place) as path:
+        opened = _open(path, passphrase)
     if opened.data:
         _show_data(opened.data, as_json=as_json)
     elif as_json:
-        click.echo(json.dumps({"backup": str(path), "config": opened.archive.config_name}))
+        click.echo(json.dumps({"backup": str(place), "config": opened.archive.config_name}))
     if not as_json:
         said = " Its secrets can be decrypted." if opened.secrets else ""
-        click.echo(f"{path} is whole: every checksum is right.{said}")
+        click.echo(f"{place} is whole: every checksum is right.{said}")
 
 
 def _open(path: Path, passphrase: Secret | None) -> Opened:
@@ -151,13 +156,23 @@ def _show_kept(kept: Kept) -> None:
     click.echo(f"\nNext: sre-agent-deploy restore {kept.path} --dry-run")
 
 
-def _list(paths: tuple[Path, ...], *, as_json: bool) -> None:
+def _list_scheduled(request: Request, *, as_json: bool) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal
+    from sre_agent_deploy.commands.backup import list_scheduled
+
+    places = list_scheduled(request, Terminal(as_json=as_json, json_events=False))
+    _list(places, as_json=as_json)
+    if places and not as_json:
+        click.echo(f"\nNext: sre-agent-deploy restore {places[-1]} --data --dry-run")
+
+
+def _list(places: tuple[Path | str, ...], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"backups": [str(path) for path in paths]}))
+        click.echo(json.dumps({"backups": [str(place) for place in places]}))
         return
-    for path in paths:
-        click.echo(path)
-    if not paths:
+    for place in places:
+        click.echo(place)
+    if not places:
         click.echo("There are none yet.", err=True)
 
 
@@ -187,24 +202,28 @@ def restore(
     yes: bool,
     as_json: bool,
 ) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal
+    from sre_agent_deploy.commands.backup import fetch_backup
+
     question = "Passphrase of the secrets (empty: make them anew)" if with_data else None
-    opened = _open(backup_file, _read_passphrase(passphrase_file, question))
-    if with_data and opened.data is None:
-        from sre_agent_deploy.backup.data import no_data
+    passphrase, request = _read_passphrase(passphrase_file, question), Request(config_file, mode, state_file)
+    user = Terminal(yes=yes, as_json=as_json)
+    with fetch_backup(request, backup_file, user) as path:
+        opened = _open(path, passphrase)
+        if with_data and opened.data is None:
+            from sre_agent_deploy.backup.data import no_data
 
-        raise Refused(no_data(backup_file))
-    # Of two configurations, the one that is there describes where the data goes.
-    if not (with_data and (config_file or CONFIG).exists()):
-        _restore_configuration(opened.archive, Request(config_file, mode, state_file), dry_run=dry_run, conflict=conflict, as_json=as_json)
-        if dry_run or not with_data:
-            return
-    if opened.data and with_data:
-        from sre_agent_deploy.cli.terminal import Terminal, end
-        from sre_agent_deploy.commands.restore import restore_data
+            raise Refused(no_data(backup_file))
+        # Of two configurations, the one that is there describes where the data goes.
+        if not (with_data and (config_file or CONFIG).exists()):
+            _restore_configuration(opened.archive, request, dry_run=dry_run, conflict=conflict, as_json=as_json)
+            if dry_run or not with_data:
+                return
+        if opened.data and with_data:
+            from sre_agent_deploy.cli.terminal import end
+            from sre_agent_deploy.commands.restore import restore_data
 
-        user = Terminal(yes=yes, as_json=as_json)
-        request = Request(config_file, mode, state_file)
-        end(restore_data(request, opened.data, opened.secrets, user, conflict=conflict, dry_run=dry_run), user)
+            end(restore_data(request, opened.data, opened.secrets, user, conflict=conflict, dry_run=dry_run), user)
 
 
 def _restore_configuration(archive: Archive, request: Request, *, dry_run: bool, conflict: str | None, as_json: bool) -> None:

@@ -25,7 +25,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "schema": ("schema > config.schema.json",),
     "doctor": ("doctor --mode local",),
     "migrate": ("migrate --help",),
-    "backup": ("backup", "backup --list", "backup --data --passphrase-file FILE", "backup --check BACKUP"),
+    "backup": ("backup", "backup --list", "backup --data --passphrase-file FILE", "backup --list --data", "backup --check BACKUP"),
     "restore": ("restore BACKUP --dry-run", "restore BACKUP --data --dry-run", "restore BACKUP --data --passphrase-file FILE"),
     "plan": ("plan", "plan --out deployment.plan", "plan --target gateway"),
     "costs": ("costs", "costs --config config.yaml --json"),

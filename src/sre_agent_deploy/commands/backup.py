@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
+import io
+import json
 import tempfile
+import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from sre_agent_deploy.account.facts import deployment_id
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import ask, ask_or_refuse
 from sre_agent_deploy.backup import data
 from sre_agent_deploy.backup.archive import pack
-from sre_agent_deploy.backup.data import DataBackup, Origin, Secrets, Writer
+from sre_agent_deploy.backup.contents import (
+    CONFIGURATION,
+    SOURCE,
+    STATE,
+    Content,
+    Origin,
+    Secrets,
+    Writer,
+    save_objects,
+    save_people,
+)
+from sre_agent_deploy.backup.data import DataBackup
 from sre_agent_deploy.backup.keep import backup_folder, collect, not_made, read_dotenv_beside
 from sre_agent_deploy.backup.sealed import judge_passphrase
-from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands import CONFIG, Request
 from sre_agent_deploy.commands.claims import state_not_found
+from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.user import UNATTENDED, User
-from sre_agent_deploy.commands.workspace import Workspace, find_state, open_workspace, warn_if_locked
+from sre_agent_deploy.commands.workspace import (
+    ConfigFile,
+    Workspace,
+    default_config,
+    find_state,
+    open_workspace,
+    use_account,
+    warn_if_locked,
+)
+from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.edit import file
 from sre_agent_deploy.journal.state import Record, State, render_state
 from sre_agent_deploy.journal.store import is_s3
 from sre_agent_deploy.names import prefix
-from sre_agent_deploy.resource import BACKUP_TAG, DEPLOYMENT_TAG, NAME_TAG, TagChanges
-from sre_agent_deploy.resources.cognito_users import EXTERNAL, Directory, read_directory
+from sre_agent_deploy.resource import BACKUP_TAG, TagChanges
+from sre_agent_deploy.resources import ec2_boot
 from sre_agent_deploy.resources.ec2_security_group import SecurityGroup
-from sre_agent_deploy.resources.s3_content import LARGEST, StoredObject, download, list_keys
+from sre_agent_deploy.resources.s3_content import download, list_keys
 from sre_agent_deploy.resources.secretsmanager_calls import read_values
 from sre_core import clock
+from sre_core.machine import BACKUP_SOURCE_FILE, BACKUPS_FOLDER
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
@@ -63,84 +90,125 @@ def back_up_data(request: Request, user: User = UNATTENDED, *, to: Path | None =
             raise Refused(state_not_found(here.store.location, "backup"))
         warn_if_locked(here.store, user)
         source = Source(here.account.aws, here, here.state)
-        made_at = clock.stamp()
-        path = to or backup_folder() / f"data-{here.state.deployment}-{made_at.replace('-', '').replace(':', '')}.zip"
+        origin = describe_origin(here.config, here.state, clock.stamp())
+        path = to or backup_folder() / origin.file_name
         try:
-            made = data.write_data(path, partial(_fill, source, passphrase, made_at))
+            made = data.write_data(path, partial(_fill, source, passphrase, origin))
         except OSError as error:
             raise Refused(not_made(path, error)) from error
-        _record(source, made_at, user)
+        _record(source, origin.made_at, user)
         return made
 
 
-def _fill(source: Source, passphrase: Secret | None, made_at: str, writer: Writer) -> None:
+def _fill(source: Source, passphrase: Secret | None, origin: Origin, writer: Writer) -> None:
     here, state = source.workspace, source.state
-    configuration = file.read(here.config_file)
-    if isinstance(configuration, Problem):
-        raise Refused(configuration)
     left_out: list[str] = []
-    writer.add(data.CONFIGURATION, pack(collect(configuration, Path(here.store.location))))
-    writer.add(data.STATE, render_state(state))
-    directory = _read_directory(source, left_out)
-    writer.add(data.USERS, data.render_part(directory))
-    writer.add(data.OBJECTS, data.render_part(tuple(_save_objects(source, writer, left_out))))
+    writer.add(CONFIGURATION, _pack_configuration(here))
+    writer.add(STATE, render_state(state))
+    content = find_content(here.config, state, here.store.location)
+    save_people(source.aws, content, writer, left_out)
+    save_objects(source.aws, content, writer, left_out)
     if passphrase:
         writer.add_secrets(_read_secrets(source), passphrase)
     else:
         left_out.append("the secrets, and those of .env: there was no passphrase")
-    origin = Origin(
+    writer.finish(origin, tuple(left_out))
+
+
+def _pack_configuration(here: Workspace) -> bytes:
+    configuration = file.read(here.config_file)
+    if isinstance(configuration, Problem):
+        raise Refused(configuration)
+    return pack(collect(configuration, Path(here.store.location)))
+
+
+def describe_origin(config: Config, state: State, made_at: str) -> Origin:
+    """Describe of what a backup is made."""
+    return Origin(
         made_at=made_at,
         account=state.account,
         region=state.region,
         deployment=state.deployment,
-        name=here.config.name,
+        name=config.name,
         mode=state.mode,
         release=version("sre-agent"),
     )
-    writer.finish(origin, tuple(left_out))
 
 
-def _read_directory(source: Source, left_out: list[str]) -> Directory:
-    pool = source.own("user_pool")
-    if pool is None:
-        left_out.append("the users: the user pool is not this deployment's own")
-        return Directory()
-    found = ask_or_refuse(source.aws, partial(read_directory, source.aws, pool.id))
-    outside = [person.username for person in found.people if person.status == EXTERNAL]
-    if outside:
-        left_out.append(f"{len(outside)} users of an identity provider: they come back when they sign in")
-    return replace(found, people=tuple(person for person in found.people if person.status != EXTERNAL))
+def find_content(config: Config, state: State, state_location: str) -> Content:
+    """Find where a deployment has its data. Of a bucket of the user's, only what is below the deployment's prefix counts."""
+    pool, bucket = state.current("user_pool"), state.current("bucket")
+    ours = f"{prefix(config, state.deployment)}/"
+    return Content(
+        deployment=state.deployment,
+        user_pool_id=pool.id if pool and not pool.named else "",
+        bucket=bucket.id if bucket else "",
+        within=ours if bucket and bucket.named else "",
+        ours=ours,
+        state_location=state_location if is_s3(state_location) else "",
+    )
 
 
-def _save_objects(source: Source, writer: Writer, left_out: list[str]) -> Iterator[StoredObject]:
-    """Save each object, but for those that a deployment stores itself: the release, OpenAPI documents, reports of machines."""
-    record = source.state.current("bucket")
-    if record is None or not record.id:
+def leave_source(here: Workspace, state: State, user: User) -> None:
+    """Leave what the machine's backups take along beside its reports: configuration, state, and of what they are made."""
+    instance, bucket = state.current("instance"), state.current("bucket")
+    if not here.config.backups.at or not (instance and instance.id and bucket and bucket.id):
         return
-    aws, config, bucket = source.aws, source.workspace.config, record.id
-    ours = f"{prefix(config, source.state.deployment)}/"
-    listed = ask_or_refuse(aws, partial(list_keys, aws, bucket, ours if record.named else ""))
-    for number, (key, size) in enumerate(listed):
-        if key.startswith(f"{ours}status/") or _is_state(source, bucket, key):
-            continue
-        if size > LARGEST:
-            left_out.append(f"{key}: it is larger than 5 GiB")
-            continue
-        with tempfile.TemporaryFile() as content:
-            stored = ask_or_refuse(aws, partial(download, aws, bucket, key, content))
-            if stored and not _is_declared(source, stored):
-                part = f"objects/{number:06}"
-                yield replace(stored, part=part, sha256=writer.add_file(part, content))
+    where = ec2_boot.own_uri(f"{prefix(here.config, state.deployment)}/status/", instance.id)
+    try:
+        body = _pack_source(here, state)
+        put = partial(here.account.aws.client("s3").put_object, Bucket=bucket.id, Key=f"{where}{BACKUP_SOURCE_FILE}", Body=body)
+        ask_or_refuse(here.account.aws, put)
+    except Refused as refused:
+        user.warn(f"The machine's backups will have an old configuration and state. {refused.problems[0].what}")
 
 
-def _is_state(source: Source, bucket: str, key: str) -> bool:
-    """Return True for the state itself and its lock: a backup has it already, and an old one must never replace it."""
-    location = source.workspace.store.location
-    return is_s3(location) and f"s3://{bucket}/{key}".startswith(location)
+def _pack_source(here: Workspace, state: State) -> bytes:
+    content, packed = find_content(here.config, state, here.store.location), io.BytesIO()
+    described = {"origin": asdict(describe_origin(here.config, state, "")), "content": asdict(content)}
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        parts = {SOURCE: json.dumps(described).encode(), CONFIGURATION: _pack_configuration(here), STATE: render_state(state)}
+        for name, part in parts.items():
+            file.writestr(name, part)
+    return packed.getvalue()
 
 
-def _is_declared(source: Source, stored: StoredObject) -> bool:
-    return stored.tags.get(DEPLOYMENT_TAG) == source.state.deployment and NAME_TAG in stored.tags
+def list_scheduled(request: Request, user: User = UNATTENDED) -> tuple[str, ...]:
+    """List the backups that the machine of a deployment has made, oldest first, each as s3://BUCKET/KEY."""
+    with open_workspace(find_state(request).of_deployed(), user, start=False) as here:
+        aws, config = here.account.aws, here.config
+        id = here.state.deployment if here.state else deployment_id(aws.account_id, aws.region, config.name)
+        bucket = config.backups.bucket or config.gateway.s3_bucket or f"{id}-{config.name}"
+        found = ask_or_refuse(aws, partial(list_keys, aws, bucket, f"{prefix(config, id)}/{BACKUPS_FOLDER}/data-"))
+        return tuple(f"s3://{bucket}/{key}" for key, _ in found)
+
+
+@contextmanager
+def fetch_backup(request: Request, place: Path, user: User = UNATTENDED) -> Iterator[Path]:
+    """Give a backup as a file of this machine: one in S3 is downloaded, and deleted at the end. Raises Refused where it is absent."""
+    if not is_s3(place):
+        yield place
+        return
+    found = ConfigFile.read(request.config_file or CONFIG)
+    config = found.require(request.mode) if found.text is not None else default_config(request.mode or "production")
+    _, bucket, *key = place.parts
+    with tempfile.TemporaryDirectory(prefix="sre-agent-backup-") as folder:
+        path = Path(folder) / place.name
+        with use_account(config, user, start=False) as account, path.open("wb") as file:
+            if account is None:
+                raise Refused(explain_missing_aws(None))
+            if ask_or_refuse(account.aws, partial(download, account.aws, bucket, "/".join(key), file)) is None:
+                raise Refused(_absent(f"s3://{bucket}/{'/'.join(key)}"))
+        yield path
+
+
+def _absent(uri: str) -> Problem:
+    return Problem(
+        code="BACKUP-MISSING",
+        what=f"{uri} can't be read.",
+        why="The bucket or the object does not exist, or it was deleted after backups.keep_days.",
+        do=("List those of this deployment: `sre-agent-deploy backup --list --data`.", "Nothing was changed."),
+    )
 
 
 def _read_secrets(source: Source) -> Secrets:

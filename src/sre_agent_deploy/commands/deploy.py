@@ -17,6 +17,7 @@ from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.preflight.suite import run_preflight, stops_deployment
 from sre_agent_deploy.commands import CONFIG, Request
 from sre_agent_deploy.commands.alarms import warn_of_unconfirmed
+from sre_agent_deploy.commands.backup import leave_source
 from sre_agent_deploy.commands.certificate_order import find_order, place_order
 from sre_agent_deploy.commands.certs import wait_until_served
 from sre_agent_deploy.commands.claims import delete_claim, record_claim, state_not_found
@@ -143,7 +144,9 @@ def _deploy(located: Located, user: User, command: str, on_failure: OnFailure, s
             confirm_losses(plan, f"{here.config.name} in account {facts.account_id}, {facts.region}", user)
         journal.begin_run(command)
         _record_whose(here, facts, wanted.deployment)
-        return _carry_out(here, wanted, plan, journal, user, on_failure=on_failure, scope=scope)
+        result = _carry_out(here, wanted, plan, journal, user, on_failure=on_failure, scope=scope)
+        leave_source(here, journal.state, user)
+        return result
 
 
 def _carry_out(

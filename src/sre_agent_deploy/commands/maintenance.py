@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sre_agent_deploy.commands.readiness import BACK_UP, EVERY_WEEK, PATCH, PRACTISE, RENEW, RESTART, SECRET_DAYS, Facts, Lifetime
+from sre_agent_deploy.commands.readiness import (
+    ASK_OUTSIDE,
+    BACK_UP,
+    EVERY_WEEK,
+    PATCH,
+    PRACTISE,
+    RENEW,
+    RESTART,
+    SECRET_DAYS,
+    Facts,
+    Lifetime,
+)
 from sre_agent_deploy.report.readiness import Task
 from sre_agent_deploy.resources.ec2_boot import Status
 from sre_agent_deploy.tls import expiry
@@ -25,7 +36,7 @@ def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
     monthly, quarterly = (_next(begun, every, facts.now) for every in (_EVERY_MONTH, _EVERY_QUARTER))
     tasks = [
         Task("backup", "Restore a backup on trial", quarterly, 90, PRACTISE),
-        Task("data-backup", "Back up the data", _when_to_back_up(facts), EVERY_WEEK.days, BACK_UP),
+        _plan_backup(facts),
         Task(
             "access",
             "Review who has access and who was refused",
@@ -36,7 +47,7 @@ def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
         Task("verify", "Prove that it works", monthly, 30, "sre-agent-deploy verify"),
     ]
     if facts.state.mode != "local":
-        tasks += _plan_updates(facts, monthly)
+        tasks += (*_plan_updates(facts, monthly), _plan_outside(facts, quarterly))
     if isinstance(found := facts.certificate, Lifetime):
         due = max(facts.now, expiry.warning_begins(found.begins, found.ends, found.source))
         tasks.append(Task("certificate", "Renew the certificate", due, 0, RENEW))
@@ -66,9 +77,23 @@ def _plan_updates(facts: Facts, monthly: datetime) -> Iterator[Task]:
         yield Task("reboot", "The instance restarts after security updates", due, 0, RESTART)
 
 
-def _when_to_back_up(facts: Facts) -> datetime:
-    made_at = facts.data_backup
-    return max(facts.now, made_at + EVERY_WEEK) if isinstance(made_at, datetime) else facts.now
+def _plan_backup(facts: Facts) -> Task:
+    """Plan a backup by hand, or, where the instance makes them, to look that it does."""
+    made_at, last = facts.data_backup, facts.scheduled
+    if isinstance(last, Status):
+        looked = clock.parse(last.time) if last.state == "ok" else facts.now - EVERY_WEEK
+        due = max(facts.now, looked + EVERY_WEEK)
+        return Task("data-backup", "See that the data was backed up", due, EVERY_WEEK.days, "sre-agent-deploy readiness")
+    due = max(facts.now, made_at + EVERY_WEEK) if isinstance(made_at, datetime) else facts.now
+    return Task("data-backup", "Back up the data", due, EVERY_WEEK.days, BACK_UP)
+
+
+def _plan_outside(facts: Facts, quarterly: datetime) -> Task:
+    """Plan to look that something asks from outside and that its alarm arrives, or to let something ask."""
+    if facts.outside is None:
+        return Task("outside", "Let something ask it from outside", facts.now, 90, ASK_OUTSIDE)
+    do = "sre-agent-deploy readiness, then sre-agent-deploy alarms test"
+    return Task("outside", "See that it is asked from outside, and that an alarm arrives", quarterly, 90, do)
 
 
 def _next(begun: datetime, every: timedelta, now: datetime) -> datetime:

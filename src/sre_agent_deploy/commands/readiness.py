@@ -16,6 +16,7 @@ from typing import Any
 from sre_agent_deploy.alarms import OUTSIDE
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.backup.contents import REPORT as BACKUP_REPORT
 from sre_agent_deploy.backup.keep import list_backups
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
@@ -41,6 +42,8 @@ type Answer[T] = T | Problem
 _NOT_LOCAL = ("mfa", "updates", "patches", "budget", "outside")
 SECRET_DAYS = 90
 _UPDATED_WITHIN = timedelta(days=3)
+# One that was missed, and the next.
+_BACKED_UP_WITHIN = timedelta(days=2)
 EVERY_WEEK = timedelta(days=7)
 
 
@@ -62,6 +65,8 @@ class Facts:
     backups: tuple[str, ...]
     data_backup: Answer[datetime | None]
     """When the last data backup was made; None where the deployment has no record of one."""
+    scheduled: Answer[Status | None] = None
+    """What the instance reported of the last backup that it made by itself; None where it has reported none."""
     alarms: Answer[tuple[str, ...]]
     outside: Answer[tuple[int, int] | None] = None
     """How many places of the world got an answer of the front door, and how many asked; None where none asks."""
@@ -98,12 +103,13 @@ def _look(aws: Aws, state: State) -> Facts:
         now=clock.now(),
         backups=tuple(path.name for path in list_backups(Path(state.config_file))),
         data_backup=ask(_read_backup_time, _id(state, "security_group")),
+        scheduled=ask(_read_own_report, _id(state, "instance"), BACKUP_REPORT),
         alarms=ask(_list_alarms, state.deployment),
         outside=ask(_ask_outside, _id(state, OUTSIDE)),
         receivers=ask(_list_receivers, _of_kind(state, "AWS::SNS::Topic")),
         mfa=ask(_has_mfa),
         patches=ask(_count_missing_patches, _id(state, "instance")),
-        updates=ask(_read_updates, _id(state, "instance")),
+        updates=ask(_read_own_report, _id(state, "instance"), "updates"),
         ssh_from=ask(_list_ssh_ranges, _id(state, "security_group")),
         private_bucket=ask(_is_private, _id(state, "bucket")),
         secrets={record.name: ask(_read_age, record.id) for record in secrets if not record.named and record.name != "certificate"},
@@ -150,9 +156,10 @@ def _count_missing_patches(aws: Aws, instance: str) -> int | None:
     return sum(each.get("MissingCount", 0) + each.get("FailedCount", 0) for each in states) if states else None
 
 
-def _read_updates(aws: Aws, instance: str) -> Status | None:
+def _read_own_report(aws: Aws, instance: str, name: str) -> Status | None:
+    """Read what an instance reported last of what it does by itself."""
     found = Ec2Instance.read(aws, instance, "instance") if instance else None
-    return read_report(aws, own_uri(require_known(found.seen.status_uri), instance), "updates") if found else None
+    return read_report(aws, own_uri(require_known(found.seen.status_uri), instance), name) if found else None
 
 
 def _read_backup_time(aws: Aws, group: str) -> datetime | None:
@@ -203,10 +210,10 @@ def _items(facts: Facts) -> Iterator[Item]:
     state = facts.state
     yield _item("verified", "Verified since the last change", state.valid_verified_at, "sre-agent-deploy verify", "no verification")
     yield _item("backups", "Configuration backed up", ", ".join(facts.backups[-1:]), "sre-agent-deploy backup", "no backup on this machine")
-    yield _answered(facts.data_backup, "data-backup", "Data backed up this week", partial(_judge_backup, facts.now), BACK_UP)
+    yield _data_backup(facts)
     yield _certificate(facts)
     yield _answered(facts.alarms, "alarms", "Alarms exist", lambda names: (bool(names), f"{len(names)} alarms"), _SET_EMAIL)
-    yield _answered(facts.outside, "outside", "It is asked from outside, and answers", _judge_outside, _ASK_OUTSIDE)
+    yield _answered(facts.outside, "outside", "It is asked from outside, and answers", _judge_outside, ASK_OUTSIDE)
     yield _answered(facts.receivers, "subscriptions", "Alarm receivers confirmed", _judge_receivers, _CONFIRM)
     yield Item("alarms-tested", "An alarm's message has arrived", "open", "nothing proves that a person read one", _TEST_ALARM)
     yield _answered(facts.mfa, "mfa", "The account's root user has MFA", lambda on: (on, f"AccountMFAEnabled is {int(on)}"), _SET_MFA)
@@ -225,9 +232,10 @@ def _items(facts: Facts) -> Iterator[Item]:
 
 PRACTISE = "sre-agent-deploy restore BACKUP --data, in an account for tests"
 BACK_UP = "sre-agent-deploy backup --data"
+_REPAIR_BACKUP = "sre-agent-deploy exec journalctl -u sre-agent-backup, which says why; sre-agent-deploy explain ALARM-BACKUP"
 _SET_EMAIL = "sre-agent-deploy set alerts.email you@example.com, then sre-agent-deploy deploy"
 _TEST_ALARM = "sre-agent-deploy alarms test"
-_ASK_OUTSIDE = "sre-agent-deploy set monitoring.outside_check true, then sre-agent-deploy deploy; in other regions than us-east-1 your own"
+ASK_OUTSIDE = "sre-agent-deploy set monitoring.outside_check true, then sre-agent-deploy deploy; in other regions than us-east-1 your own"
 _CONFIRM = "open the mail of AWS Notifications at that address, and confirm it"
 _SET_BUDGET = "sre-agent-deploy set limits.monthly_usd 100"
 _SET_MFA = "sign in as the root user: IAM > Security recommendations > Add MFA"
@@ -247,6 +255,18 @@ def _answered[T](answer: Answer[T], id: str, title: str, judge_answer: Callable[
         return Item(id, title, "unknown", f"AWS was asked and did not say: {answer.what} {answer.why}", answer.do[0])
     good, evidence = judge_answer(answer)
     return Item(id, title, "done", evidence) if good else Item(id, title, "open", evidence, do)
+
+
+def _data_backup(facts: Facts) -> Item:
+    """Judge by what the instance reported, if it makes backups; else by the last one that a person made."""
+    if facts.scheduled is not None:
+        return _answered(facts.scheduled, "data-backup", "Data backed up every day", partial(_judge_scheduled, facts.now), _REPAIR_BACKUP)
+    return _answered(facts.data_backup, "data-backup", "Data backed up this week", partial(_judge_backup, facts.now), BACK_UP)
+
+
+def _judge_scheduled(now: datetime, last: Status) -> tuple[bool, str]:
+    fresh = bool(last.time) and now - clock.parse(last.time) < _BACKED_UP_WITHIN
+    return fresh and last.state == "ok", f"{last.time}: {last.what or last.state}"
 
 
 def _judge_backup(now: datetime, made_at: datetime | None) -> tuple[bool, str]:

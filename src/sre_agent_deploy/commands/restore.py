@@ -14,7 +14,8 @@ from typing import Literal
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import ask_or_refuse
-from sre_agent_deploy.backup.data import DataBackup, OpenObject, Secrets
+from sre_agent_deploy.backup.contents import Secrets
+from sre_agent_deploy.backup.data import DataBackup, OpenObject
 from sre_agent_deploy.backup.steps import (
     Step,
     decide_api_key,

@@ -311,6 +311,12 @@ DURATION = Syntax(
     says="a whole number and a unit: s, m, h or d",
     example="24h",
 )
+DAY_TIME = Syntax(
+    code="CONFIG-BACKUPS",
+    pattern=r"([01][0-9]|2[0-3]):[0-5][0-9]",
+    says="a time of the day in UTC, with two digits for hours and minutes",
+    example="02:30",
+)
 REBOOT_WINDOW = Syntax(
     code="CONFIG-REBOOT-WINDOW",
     pattern=reboot_window.PATTERN,

@@ -23,7 +23,15 @@ from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
 from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
 from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, DURATION, ECR_IMAGE, RECORDING, SECURITY_GROUP_ID, SOURCE_URL, SUBNET_ID
 from sre_agent_deploy.config.gateway import GatewayConfig
-from sre_agent_deploy.config.operations import AlertsConfig, LimitsConfig, MonitoringConfig, RetriesConfig, StateConfig, UpdatesConfig
+from sre_agent_deploy.config.operations import (
+    AlertsConfig,
+    BackupsConfig,
+    LimitsConfig,
+    MonitoringConfig,
+    RetriesConfig,
+    StateConfig,
+    UpdatesConfig,
+)
 from sre_agent_deploy.config.runbook_sources import RunbookSource
 from sre_agent_deploy.config.section import Section, SetupResult, ValidationResult, VerificationReport, setting
 from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source, entry_faults, list_faults
@@ -286,6 +294,7 @@ class Config(Section):
     alerts: AlertsConfig = AlertsConfig()
     monitoring: MonitoringConfig = MonitoringConfig()
     updates: UpdatesConfig = UpdatesConfig()
+    backups: BackupsConfig = BackupsConfig()
     tags: Mapping[str, str] = setting(
         {},
         "Tags that every resource gets besides the deployer's own; objects in S3, which take ten at most, only if all fit.",

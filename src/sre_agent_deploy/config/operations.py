@@ -1,4 +1,4 @@
-"""Settings for operating a deployment: state, limits, alerts, monitoring, updates and retries."""
+"""Settings for operating a deployment: state, limits, alerts, monitoring, updates, backups and retries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Literal
 
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.fault import Fault, Mode, unavailable
-from sre_agent_deploy.config.field_syntax import ALERT_URL, DURATION, EMAIL, KMS_KEY, REBOOT_WINDOW, TRACES
+from sre_agent_deploy.config.field_syntax import ALERT_URL, DAY_TIME, DURATION, EMAIL, KMS_KEY, REBOOT_WINDOW, TRACES
+from sre_agent_deploy.config.gateway import bucket_faults
 from sre_agent_deploy.config.section import Section, setting
 from sre_agent_deploy.progress.progress import RetryLimits
 from sre_core import tracing
@@ -19,6 +20,7 @@ from sre_core.reboot_window import RebootWindow
 # What PutRetentionPolicy accepts: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 XRAY = "xray"
+_LONGEST_KEPT = 3650
 _S3_URI = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+")
 
 
@@ -209,6 +211,43 @@ class UpdatesConfig(Section):
                 why="It must have 30 minutes at least: updates are installed at its begin, and the instance restarts before its end.",
                 do=(f"Write it like this: {REBOOT_WINDOW.example}",),
                 correction=REBOOT_WINDOW.example,
+            )
+
+
+class BackupsConfig(Section):
+    """Backups of users, objects, configuration and state, which the instance makes each day by itself; secrets stay where they are."""
+
+    at: str = setting("", "When the instance makes one, in UTC. Empty: never.", example=DAY_TIME.example)
+    keep_days: int = setting(30, "How many days each is kept; the newest one stays in any case.", example="30")
+    bucket: str = setting(
+        "",
+        "An existing bucket of this region, in which they survive the loss of the deployment's own, and a cleanup. "
+        "Empty: the deployment's own, which then keeps old versions.",
+        example="sre-backups-123456789012",
+        console="S3 > Buckets",
+    )
+
+    def faults(self, mode: Mode) -> Iterator[Fault]:
+        """Yield a fault for what is no time of a day, no bucket, or no number of days."""
+        yield from DAY_TIME.faults("at", self.at)
+        yield from bucket_faults("bucket", self.bucket, "backups are then kept in the deployment's own bucket")
+        if not 1 <= self.keep_days <= _LONGEST_KEPT:
+            yield Fault(
+                code=DAY_TIME.code,
+                path=("keep_days",),
+                what="keep_days is not a number of days for which backups can be kept.",
+                why=f"It must be 1 to {_LONGEST_KEPT}.",
+                do=("Write it like this: 30",),
+                correction="30",
+            )
+        if self.bucket and not self.at:
+            yield Fault(
+                code="CONFIG-NO-EFFECT",
+                path=("bucket",),
+                what="bucket has no effect.",
+                why="Without backups.at there are no backups.",
+                do=("Set backups.at: 02:30", "Or remove bucket here."),
+                warning=True,
             )
 
 

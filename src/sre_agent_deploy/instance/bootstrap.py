@@ -59,6 +59,7 @@ _NGINX_TEMPORARY = Path("/var/lib/nginx/tmp")
 def bootstrap(machine: Machine, layout: Layout) -> None:
     """Take the machine with its libraries to ready and report each step. Raises StepFailed after the failure is reported."""
     from sre_agent_deploy.instance.aws import MachineAws
+    from sre_agent_deploy.instance.backups import keep_backed_up
     from sre_agent_deploy.instance.credentials import write_credentials
     from sre_agent_deploy.instance.updates import keep_updated
 
@@ -78,6 +79,7 @@ def bootstrap(machine: Machine, layout: Layout) -> None:
         facts["listeners"] = check_front_door(machine, layout)
         keep_certificate(machine, layout)
         keep_updated(machine, layout)
+        keep_backed_up(machine, layout)
 
 
 def install_libraries(layout: Layout, reasoner: str) -> None:

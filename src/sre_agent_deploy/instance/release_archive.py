@@ -14,7 +14,26 @@ from pathlib import Path
 from sre_agent_deploy.instance.interpreter import BUILD, LOCK, PYTHON
 
 # In the form `package[/folder]`. Of the deployer only the parts that run on a machine.
-_PACKAGES = ("sre_core", "sre_services", "sre_agent", "sre_agent_deploy/instance", "sre_agent_deploy/tls")
+_PACKAGES = (
+    "sre_core",
+    "sre_services",
+    "sre_agent",
+    *(f"sre_agent_deploy/{part}" for part in ("instance", "tls", "aws", "progress")),
+)
+# What a machine's own backups need of the rest.
+_MODULES = (
+    "__init__",
+    "later",
+    "resource",
+    "backup/__init__",
+    "backup/contents",
+    "backup/sealed",
+    "config/__init__",
+    "config/regions",
+    "resources/__init__",
+    "resources/cognito_users",
+    "resources/s3_content",
+)
 _OF_ASSISTANT = ("sre_core", "sre_agent")
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 # A library of another system has a marker that names that system; no machine installs it.
@@ -105,7 +124,8 @@ def _files(recording: Path | None) -> Iterator[tuple[str, Path]]:
     for package in _PACKAGES:
         top, _, below = package.partition("/")
         yield from _below(package, _folder(top) / below)
-    yield "sre_agent_deploy/__init__.py", _folder("sre_agent_deploy") / "__init__.py"
+    for module in _MODULES:
+        yield f"sre_agent_deploy/{module}.py", _folder("sre_agent_deploy") / f"{module}.py"
     if recording is not None:
         yield from _below("recording", recording)
 

@@ -254,6 +254,57 @@ def render_update_units(layout: Layout, region: str, machine_file: str, instance
     }
 
 
+BACKUP, BACKUP_TIMER = "sre-agent-backup.service", "sre-agent-backup.timer"
+
+
+def render_backup_units(layout: Layout, region: str, machine_file: str, instance_id: str, at: str) -> dict[str, str]:
+    """Render what makes a backup, without root, and its daily timer."""
+    command = (str(layout.python), "-m", "sre_agent_deploy.instance.backups", "machine.json", instance_id)
+    return {
+        BACKUP: _file(
+            (
+                "Unit",
+                (
+                    "Description=sre-agent backup",
+                    "Wants=network-online.target",
+                    "After=network-online.target",
+                    "StartLimitIntervalSec=12h",
+                    "StartLimitBurst=4",
+                ),
+            ),
+            (
+                "Service",
+                (
+                    "Type=oneshot",
+                    # Another try, where AWS or the deployer was not ready.
+                    "Restart=on-failure",
+                    "RestartSec=30min",
+                    "TimeoutStartSec=2h",
+                    "Nice=10",
+                    "IOSchedulingClass=idle",
+                    f"User={USER}",
+                    f"Group={USER}",
+                    f"ExecStart={' '.join(map(_quote_argument, command))}",
+                    f"Environment={_quote(f'PYTHONPATH={layout.release}')}",
+                    f"Environment={_quote(f'AWS_REGION={region}')}",
+                    # On Amazon Linux /tmp is in memory.
+                    "Environment=TMPDIR=/var/tmp",
+                    f"LoadCredential=machine.json:{machine_file}",
+                    "MemoryMax=25%",
+                    "TasksMax=64",
+                    *_HARDENING,
+                ),
+            ),
+        ),
+        BACKUP_TIMER: _file(
+            ("Unit", ("Description=sre-agent backup, each day",)),
+            # Soon after a boot, too: a new machine has made none.
+            ("Timer", ("OnBootSec=15min", f"OnCalendar=*-*-* {at}:00 UTC", "RandomizedDelaySec=300", f"Unit={BACKUP}")),
+            ("Install", ("WantedBy=timers.target",)),
+        ),
+    }
+
+
 def _certificate_task(task: str, layout: Layout, region: str, machine_file: str) -> tuple[str, ...]:
     command = (str(layout.python), "-m", "sre_agent_deploy.instance.certificates", task, machine_file, str(layout.release))
     return (

@@ -18,7 +18,19 @@ from sre_agent_deploy.instance.sources import ServiceSources, describe_sources
 from sre_agent_deploy.later import Ref, encode_ref
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE, api_key, log_resource, prefix
 from sre_core import metrics, release, tracing
-from sre_core.machine import MACHINE_FILE, FrontDoor, Listener, Machine, MachineService, Monitoring, Route, SecretRef, Updates
+from sre_core.machine import (
+    BACKUPS_FOLDER,
+    MACHINE_FILE,
+    Backups,
+    FrontDoor,
+    Listener,
+    Machine,
+    MachineService,
+    Monitoring,
+    Route,
+    SecretRef,
+    Updates,
+)
 
 FIRST_STAGE_FILE = "/opt/sre-agent/first_stage.py"
 # EC2's limit, before base64.
@@ -52,6 +64,7 @@ def describe_machine(config: Config, account: AccountFacts, id: str) -> Machine:
         monitoring=_describe_monitoring(config, id) if config.is_monitored(config.mode) else None,
         # Local mode has no machine of its own to update.
         updates=Updates(config.updates.reboot_window) if config.updates.automatic and config.mode == "production" else None,
+        backups=_describe_backups(config, id) if config.backups.at else None,
     )
 
 
@@ -132,6 +145,12 @@ def render_user_data(machine: Machine) -> str:
 def _describe_monitoring(config: Config, id: str) -> Monitoring:
     groups = {name: encode_ref(Ref(log_resource(name), "log_group_name")) for name in metrics.LOG_GROUPS}
     return Monitoring(metrics.namespace(id), groups, xray=config.monitoring.traces == XRAY)
+
+
+def _describe_backups(config: Config, id: str) -> Backups:
+    chosen, bucket = config.backups, config.backups.bucket or encode_ref(Ref("bucket", "bucket_name"))
+    uri = f"s3://{bucket}/{prefix(config, id)}/{BACKUPS_FOLDER}/"
+    return Backups(at=chosen.at, keep_days=chosen.keep_days, uri=uri, kms_key_arn=config.gateway.kms_key_arn)
 
 
 def _environment(config: Config) -> dict[str, str]:

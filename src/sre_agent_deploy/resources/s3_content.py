@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -9,7 +10,6 @@ from urllib.parse import urlencode
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.resource import tags_of
-from sre_agent_deploy.resources.s3_object import read_sha256
 from sre_core import clock
 
 if TYPE_CHECKING:
@@ -74,6 +74,14 @@ def _describe(aws: Aws, bucket: str, key: str, answer: Any) -> StoredObject:
         metadata=dict(answer.get("Metadata", {})),
         tags=tags_of(tags["TagSet"] if tags else None),
     )
+
+
+def read_sha256(answer: Any) -> str:
+    """Read the SHA-256 that S3 has computed of the content; empty for an object that was stored without one."""
+    try:
+        return base64.b64decode(answer.get("ChecksumSHA256", ""), validate=True).hex()
+    except ValueError:
+        return ""
 
 
 def upload(aws: Aws, bucket: str, stored: StoredObject, content: IO[bytes], *, replace: bool) -> None:

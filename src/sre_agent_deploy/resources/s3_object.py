@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -24,6 +23,7 @@ from sre_agent_deploy.resource import (
     tags_of,
 )
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
+from sre_agent_deploy.resources.s3_content import read_sha256
 from sre_agent_deploy.resources.s3_versions import VERSIONS_REFUSED, delete_versions, find_lock
 from sre_core.problem import Problem
 
@@ -209,14 +209,6 @@ class S3Object(Defaults):
         )
         for code in ("KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException")
     }
-
-
-def read_sha256(answer: Any) -> str:
-    """Read the SHA-256 that S3 has computed of the content; empty for an object that was stored without one."""
-    try:
-        return base64.b64decode(answer.get("ChecksumSHA256", ""), validate=True).hex()
-    except ValueError:
-        return ""
 
 
 def _split_id(id: str) -> tuple[str, str]:

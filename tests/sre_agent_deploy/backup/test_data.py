@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from fixtures.kept_files import Folder
-from sre_agent_deploy.backup import data
+from sre_agent_deploy.backup import contents
 from sre_agent_deploy.backup.archive import Archive, pack
-from sre_agent_deploy.backup.data import DataBackup, Origin, Secrets, Writer, open_any, open_data, write_data
+from sre_agent_deploy.backup.contents import Origin, Secrets, Writer
+from sre_agent_deploy.backup.data import DataBackup, Opened, open_any, open_data, write_data
 from sre_agent_deploy.backup.sealed import judge_passphrase, unseal
 from sre_agent_deploy.resources.cognito_users import Directory, Group, Person
 from sre_agent_deploy.resources.s3_content import StoredObject
@@ -45,11 +46,11 @@ def stored(key: str = "sre-1/sessions/1.json", **changed: Any) -> StoredObject:
 def write(path: Path, *, secrets: Secrets | None = SECRETS, config: bytes = b"version: 1\n") -> DataBackup:
     def fill(writer: Writer) -> None:
         kept = Archive(config_name="config.yaml", config=config, environment=("TOKEN",), dotenv="TOKEN=***\n")
-        writer.add(data.CONFIGURATION, pack(kept))
-        writer.add(data.STATE, b"{}")
-        writer.add(data.USERS, data.render_part(DIRECTORY))
+        writer.add(contents.CONFIGURATION, pack(kept))
+        writer.add(contents.STATE, b"{}")
+        writer.add(contents.USERS, contents.render_part(DIRECTORY))
         digest = writer.add_file("objects/000000", BytesIO(CONTENT))
-        writer.add(data.OBJECTS, data.render_part((stored(sha256=digest),)))
+        writer.add(contents.OBJECTS, contents.render_part((stored(sha256=digest),)))
         if secrets:
             writer.add_secrets(secrets, PASSPHRASE)
         writer.finish(ORIGIN, ())
@@ -181,7 +182,7 @@ def test_parts_of_two_backups(tmp_path: Path) -> None:
         return {**parts, "users.json": users, "manifest.json": manifest(parts, files=files)}
 
     rewritten(path, exchange)
-    assert isinstance(open_any(path), data.Opened)
+    assert isinstance(open_any(path), Opened)
     assert code(open_any(path, PASSPHRASE)) == "BACKUP-DAMAGED"
 
 
@@ -190,7 +191,7 @@ def test_a_backup_that_could_not_be_finished(tmp_path: Path) -> None:
     path = write(tmp_path / "backup.zip", secrets=None).path
     before = path.read_bytes()
     with pytest.raises(Refused):
-        write_data(path, lambda writer: writer.add(data.STATE, b"{}"))
+        write_data(path, lambda writer: writer.add(contents.STATE, b"{}"))
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == ["backup.zip"]
 

@@ -23,6 +23,7 @@ REFUSED = Problem(code="AWS-ACCESS-DENIED", what="It was refused.", why="A permi
 
 
 UPDATED = Status("updates", "ok", "nothing to update", time=clock.stamp(NOW))
+BACKED_UP = Status("backup", "ok", "3 users and 2 objects", time=clock.stamp(NOW - timedelta(hours=20)))
 
 
 def facts(**changes: Any) -> Facts:
@@ -57,6 +58,8 @@ def test_all_is_well() -> None:
         ("backups", {"backups": ()}),
         ("data-backup", {"data_backup": None}),
         ("data-backup", {"data_backup": NOW - timedelta(days=8)}),
+        ("data-backup", {"scheduled": replace(BACKED_UP, state="failed", what="The bucket does not exist.")}),
+        ("data-backup", {"scheduled": replace(BACKED_UP, time=clock.stamp(NOW - timedelta(days=2)))}),
         ("alarms", {"alarms": ()}),
         ("outside", {"outside": None}),
         ("outside", {"outside": (2, 16)}),
@@ -112,7 +115,7 @@ def test_a_local_deployment() -> None:
     everywhere = facts()
     here = replace(everywhere, state=replace(everywhere.state, mode="local"))
     assert {item.id for item in judge(everywhere)} - {item.id for item in judge(here)} == {"mfa", "updates", "patches", "budget", "outside"}
-    assert {task.id for task in plan_maintenance(everywhere)} - {task.id for task in plan_maintenance(here)} == {"updates"}
+    assert {task.id for task in plan_maintenance(everywhere)} - {task.id for task in plan_maintenance(here)} == {"updates", "outside"}
 
 
 def test_a_machine_that_updates_itself() -> None:
@@ -127,6 +130,22 @@ def test_a_machine_that_updates_itself() -> None:
     assert [task.title for task in plan_maintenance(facts(updates=None)) if task.id == "updates"] == [
         "Install security updates on the instance"
     ]
+
+
+def test_a_machine_that_backs_itself_up() -> None:
+    """Its report counts for checklist and calendar; one that failed is looked at now."""
+    for known, due in ((BACKED_UP, NOW - timedelta(hours=20) + timedelta(days=7)), (replace(BACKED_UP, state="failed"), NOW)):
+        [task] = [task for task in plan_maintenance(facts(scheduled=known, data_backup=None)) if task.id == "data-backup"]
+        assert (task.due, task.do) == (due, "sre-agent-deploy readiness")
+    [item] = [item for item in judge(facts(scheduled=BACKED_UP, data_backup=None)) if item.id == "data-backup"]
+    assert (item.status, "3 users" in item.evidence) == ("done", True)
+
+
+@pytest.mark.parametrize(("outside", "due"), [((16, 16), NOW + timedelta(days=80)), (REFUSED, NOW + timedelta(days=80)), (None, NOW)])
+def test_the_question_from_outside_is_in_the_calendar(outside: Any, due: datetime) -> None:
+    """Every 90 days where Route 53 asks; where nothing does, now."""
+    [task] = [task for task in plan_maintenance(facts(outside=outside)) if task.id == "outside"]
+    assert (task.due, "alarms test" in task.do) == (due, outside is not None)
 
 
 def test_the_calendar() -> None:

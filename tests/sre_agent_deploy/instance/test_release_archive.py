@@ -37,8 +37,9 @@ def test_what_is_in_it() -> None:
     """The programs, their documents and the machine's bootstrap; no caches, tests, deployer or fake AWS."""
     found = names(build_archive().bytes)
     assert {name.partition("/")[0] for name in found} == {"sre_core", "sre_services", "sre_agent", "sre_agent_deploy"}
-    ours = ("sre_agent_deploy/instance/", "sre_agent_deploy/tls/", "sre_agent_deploy/__init__.py")
-    assert all(name.startswith(ours) for name in found if "deploy/" in name)
+    ours = {name.removeprefix("sre_agent_deploy/").rpartition("/")[0] for name in found if "deploy/" in name}
+    assert ours == {"", "aws", "backup", "config", "instance", "progress", "resources", "tls"}
+    assert not [name for name in found if re.search("deploy/(commands|cli|engine)/|s3_bucket|iam_role|backup/(keep|data)", name)]
     assert "sre_core/release.json" in found
     assert "sre_agent_deploy/instance/requirements.txt" in found
     assert {service.openapi for service in release.backends()} <= set(found)

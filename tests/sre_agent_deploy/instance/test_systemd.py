@@ -15,6 +15,7 @@ from sre_agent_deploy.instance.systemd import (
     CERTIFICATE_ORDER,
     CERTIFICATE_WATCH,
     UPDATES,
+    render_backup_units,
     render_certificate_units,
     render_order_units,
     render_restart,
@@ -55,6 +56,7 @@ def test_the_whole_units_of_certificates_and_updates() -> None:
         **render_certificate_units(layout, *place),
         **render_order_units(layout, *place, "i-1"),
         **render_update_units(layout, *place, "i-1", None),
+        **render_backup_units(layout, *place, "i-1", "02:30"),
     }
     assert "\n".join(f"## {name}\n{text}" for name, text in units.items()) == UNITS.read_text(encoding="utf-8")
 

@@ -33,7 +33,7 @@ def test_a_whole_production_run(tmp_path: Path, sits_at: Sits) -> None:
             ("gateway.access_log_bucket", ""), ("gateway.provider_arn", ""), ("gateway.search", "1"), ("gateway.debug", ""),
         ("optional deployment", ""), ("optional services", ""), ("optional assistant", ""), ("optional privacy", ""),
         ("optional state", ""), ("optional limits", ""), ("optional retries", ""), ("optional alerts", ""),
-        ("optional monitoring", ""), ("optional updates", ""),
+        ("optional monitoring", ""), ("optional updates", ""), ("optional backups", ""),
         ("tags", "team=platform, stage=prod: eu"),
     )  # fmt: skip
     person.answers_review("")
