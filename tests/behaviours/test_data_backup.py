@@ -78,11 +78,15 @@ def test_into_an_empty_account(lived_in: Desk, tmp_path: Path, monkeypatch: pyte
     ready = json.loads(lived_in.deploy("readiness", "--json").out)["items"]
     assert {item["id"]: item["status"] for item in ready}["data-backup"] == "done"
     with elsewhere(tmp_path / "elsewhere") as desk:
+        desk.start_aws("--region", ELSEWHERE)
         assert desk.deploy("restore", str(file)).code == 0
         assert desk.deploy("set", "aws.region", ELSEWHERE, "backups.at", "02:30", "backups.bucket", "team-backups").code == 0
         shown = desk.deploy("restore", str(file), "--data", "--dry-run", **PASSPHRASE)
         assert shown.code == 0, shown.text
         assert "3 to put back" in shown.out
+        assert "S3-NAMED-NOT-FOUND" in desk.deploy("restore", str(file), "--data", "--yes", **PASSPHRASE).text
+        where = {"LocationConstraint": ELSEWHERE}
+        desk.client("s3", ELSEWHERE).create_bucket(Bucket="team-backups", CreateBucketConfiguration=where)
         assert desk.deploy("restore", str(file), "--data", **PASSPHRASE).code == 1
         assert not desk.state_file.exists()
         restored = desk.deploy("restore", str(file), "--data", "--yes", **PASSPHRASE)
@@ -120,7 +124,7 @@ def lose_bucket_while_asked(desk: Desk, file: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(Refused) as refused:
         restore_data(Request(), backup, None, Slow())
     [problem] = refused.value.problems
-    assert (problem.code, "bucket" in problem.why) == ("RESTORE-INCOMPLETE", True)
+    assert (problem.code, "of its resources" in problem.why) == ("RESTORE-INCOMPLETE", True), problem
 
 
 def wait_for_backup(desk: Desk) -> str:

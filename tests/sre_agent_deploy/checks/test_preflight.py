@@ -67,6 +67,7 @@ def test_all_that_is_wrong_is_told_at_once(check: Preflight, embedded: EmbeddedA
     findings = check(
         aws={"vpc_id": "vpc-00000000", "subnet_id": "subnet-00000000"},
         gateway={"s3_bucket": f"absent-{secrets.token_hex(6)}"},
+        backups={"at": "02:30", "bucket": f"absent-{secrets.token_hex(6)}"},
         deployment={
             "instance_type": "t9.xlarge",
             "key_name": "absent",
@@ -81,6 +82,7 @@ def test_all_that_is_wrong_is_told_at_once(check: Preflight, embedded: EmbeddedA
     failed = {name: code(finding) for name, finding in findings.items() if finding.status == "failed"}
     assert failed == {
         "s3.bucket": "S3-NAMED-NOT-FOUND",
+        "s3.backups_bucket": "S3-NAMED-NOT-FOUND",
         "ec2.network": "VPC-NOT-FOUND",
         "ec2.instance_type": "INSTANCE-TYPE-NOT-OFFERED",
         "ec2.key_pair": "INSTANCE-KEY-PAIR-NOT-FOUND",

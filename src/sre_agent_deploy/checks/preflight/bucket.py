@@ -107,6 +107,36 @@ class BucketProtected:
         return Verdict(True, f"bucket {facts.bucket} refuses plain HTTP and public access, and encrypts what is stored")
 
 
+@dataclass(frozen=True)
+class BackupsBucketFacts:
+    """The bucket that backups.bucket names; `region` is empty without one."""
+
+    bucket: str
+    region: str
+    wanted: str
+
+
+class BackupsBucketThere:
+    """The bucket of the backups exists, in the region of the deployment."""
+
+    id: ClassVar[str] = "s3.backups_bucket"
+    proves: ClassVar[str] = "the bucket that backups.bucket names exists in this region"
+    requirements: ClassVar[tuple[str, ...]] = ("4.1",)
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Context) -> BackupsBucketFacts | Problem:
+        name, s3 = world.config.backups.bucket, world.aws.client("s3")
+        found = ask(lambda: or_none(lambda: s3.head_bucket(Bucket=name), ("404", "NoSuchBucket")), "s3:ListBucket")
+        if isinstance(found, Problem):
+            return found
+        region = str(found.get("BucketRegion", world.aws.region)) if found else ""
+        return BackupsBucketFacts(name, region, world.aws.region)
+
+    def judge(self, facts: BackupsBucketFacts) -> Verdict:
+        there = facts.region == facts.wanted
+        return Verdict(there, _describe(there, facts.bucket), None if there else _named_missing(facts.bucket, "backups.bucket"))
+
+
 def list_gaps(facts: NamedBucketFacts) -> dict[str, str]:
     """Map what a bucket lacks to what to add (pure)."""
     arn = f"arn:{facts.partition}:s3:::{facts.bucket}"
@@ -185,13 +215,13 @@ def _describe(there: bool, bucket: str) -> str:
     return f"bucket {bucket} is there" if there else f"bucket {bucket} does not exist"
 
 
-def _named_missing(bucket: str) -> Problem:
+def _named_missing(bucket: str, setting: str = "gateway.s3_bucket") -> Problem:
     return Problem(
         code="S3-NAMED-NOT-FOUND",
-        what=f"The bucket {bucket}, which gateway.s3_bucket names, does not exist.",
+        what=f"The bucket {bucket}, which {setting} names, does not exist in this region.",
         why="A bucket that is named is used and never created; its name is misspelled, or it was deleted.",
         do=(
-            "Correct gateway.s3_bucket (`aws s3 ls` lists your buckets), or leave it empty to have one created.",
+            f"Correct {setting} (`aws s3 ls` lists your buckets), or leave it empty: the deployment then uses its own.",
             f"Or create it: `aws s3 mb s3://{bucket}`.",
         ),
     )
