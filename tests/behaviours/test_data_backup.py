@@ -8,7 +8,6 @@ import stat
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,53 +63,69 @@ def api_key(desk: Desk, region: str = "us-east-1") -> str:
     return str(json.loads(answer["SecretString"])["api_key"])
 
 
-def test_into_an_empty_account(lived_in: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Users, groups, objects and the API key are there again, in another region, and all checks pass.
-
-    There the machine makes backups too: from its last one everything comes back after the loss of the pool, and then of the bucket.
-    """
-    file = tmp_path / "backup.zip"
+@pytest.fixture(scope="module")
+def moved(lived_in: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """The same deployment, restored from a backup into an empty account in another region, where its machine makes backups."""
+    folder = tmp_path_factory.mktemp("moved")
+    file = folder / "backup.zip"
     made = lived_in.deploy("backup", "--data", "--output", str(file), "--json", **PASSPHRASE)
     assert made.code == 0, made.text
     assert json.loads(made.out)["left_out"] == []
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert_no_secret(file, api_key(lived_in))
-    ready = json.loads(lived_in.deploy("readiness", "--json").out)["items"]
-    assert {item["id"]: item["status"] for item in ready}["data-backup"] == "done"
-    with elsewhere(tmp_path / "elsewhere") as desk:
+    desk = Desk(folder)
+    try:
         desk.start_aws("--region", ELSEWHERE)
-        assert desk.deploy("restore", str(file)).code == 0
-        assert desk.deploy("set", "aws.region", ELSEWHERE, "backups.at", "02:30", "backups.bucket", "team-backups").code == 0
-        shown = desk.deploy("restore", str(file), "--data", "--dry-run", **PASSPHRASE)
-        assert shown.code == 0, shown.text
-        assert "3 to put back" in shown.out
-        assert "S3-NAMED-NOT-FOUND" in desk.deploy("restore", str(file), "--data", "--yes", **PASSPHRASE).text
         where = {"LocationConstraint": ELSEWHERE}
         desk.client("s3", ELSEWHERE).create_bucket(Bucket="team-backups", CreateBucketConfiguration=where)
-        assert desk.deploy("restore", str(file), "--data", **PASSPHRASE).code == 1
-        assert not desk.state_file.exists()
-        restored = desk.deploy("restore", str(file), "--data", "--yes", **PASSPHRASE)
-        assert restored.code == 0, restored.text
-        [passed] = re.findall(r"verified: (\d+) checks passed", restored.out)[-1:]
-        assert int(passed) >= 26
-        assert_the_same(lived_in, desk)
-        made = wait_for_backup(desk)
-        lose_pool(desk)
-        assert_restored(desk, made)
-        assert_the_same(lived_in, desk)
-        lose_bucket_while_asked(desk, file, monkeypatch)
-        assert_restored(desk, made)
-        assert_the_same(lived_in, desk)
+        assert desk.deploy("restore", str(file)).code == 0
+        assert desk.deploy("set", "aws.region", ELSEWHERE, "backups.at", "02:30", "backups.bucket", "team-backups").code == 0
+        assert_nothing_unasked(desk)
+        assert_restored(desk, "backup.zip")
+        yield desk
+    finally:
+        desk.close()
+
+
+def assert_nothing_unasked(desk: Desk) -> None:
+    """A restore shows what it would do, and does nothing without a yes."""
+    shown = desk.deploy("restore", "backup.zip", "--data", "--dry-run", **PASSPHRASE)
+    assert (shown.code, "3 to put back" in shown.out) == (0, True), shown.text
+    assert desk.deploy("restore", "backup.zip", "--data", **PASSPHRASE).code == 1
+    assert not desk.state_file.exists()
+
+
+def test_into_an_empty_account(lived_in: Desk, moved: Desk) -> None:
+    """Users, groups, objects and the API key are there again, in another region, and all checks pass."""
+    ready = json.loads(lived_in.deploy("readiness", "--json").out)["items"]
+    assert {item["id"]: item["status"] for item in ready}["data-backup"] == "done"
+    assert_the_same(lived_in, moved)
+
+
+def test_after_the_loss_of_the_pool(lived_in: Desk, moved: Desk) -> None:
+    """Its users come back from the backup that the machine has made by itself, and all checks pass."""
+    made = wait_for_backup(moved)
+    lose_pool(moved)
+    assert_restored(moved, made)
+    assert_the_same(lived_in, moved)
+
+
+def test_after_the_loss_of_the_bucket(lived_in: Desk, moved: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same with its documents. It was lost while a restore had asked and waited: that one puts nothing back, and says why."""
+    made = wait_for_backup(moved)
+    lose_bucket_while_asked(moved, monkeypatch)
+    assert_restored(moved, made)
+    assert_the_same(lived_in, moved)
 
 
 def assert_restored(desk: Desk, place: str) -> None:
     """`restore` deploys what is missing, puts the content back, and verifies."""
-    ended = desk.deploy("restore", place, "--data", "--yes")
+    ended = desk.deploy("restore", place, "--data", "--yes", **PASSPHRASE)
     assert ended.code == 0, ended.text
     assert int(re.findall(r"verified: (\d+) checks passed", ended.out)[-1]) >= 26
 
 
-def lose_bucket_while_asked(desk: Desk, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def lose_bucket_while_asked(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """All was there when the restore asked, and a part is lost when it gets its answer: it puts nothing back, and says why."""
 
     class Slow(User):
@@ -119,7 +134,7 @@ def lose_bucket_while_asked(desk: Desk, file: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.chdir(desk.folder)
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(desk.state_dir))
-    backup = open_data(file)
+    backup = open_data(desk.folder / "backup.zip")
     assert isinstance(backup, DataBackup)
     with pytest.raises(Refused) as refused:
         restore_data(Request(), backup, None, Slow())
@@ -128,17 +143,13 @@ def lose_bucket_while_asked(desk: Desk, file: Path, monkeypatch: pytest.MonkeyPa
 
 
 def wait_for_backup(desk: Desk) -> str:
-    """The place of the backup that the machine makes after a deployment; `readiness` has its report."""
-    before = scheduled(desk)
-    assert desk.deploy("deploy", "--yes").code == 0
-    end = time.monotonic() + 60
-    while (made := scheduled(desk)) == before and time.monotonic() < end:
-        time.sleep(1)
-    assert made != before
-    assert desk.deploy("backup", "--check", made[-1]).code == 0
-    [item] = [item for item in json.loads(desk.deploy("readiness", "--json").out)["items"] if item["id"] == "data-backup"]
-    assert (item["status"], made[-1] in item["evidence"]) == ("done", True)
-    return made[-1]
+    """The place of a backup that the machine has made since the content is there; `readiness` has its report."""
+    end, item = time.monotonic() + 60, {"evidence": ""}
+    while "3 users and 2 objects" not in item["evidence"] and time.monotonic() < end:
+        [item] = [each for each in json.loads(desk.deploy("readiness", "--json").out)["items"] if each["id"] == "data-backup"]
+    made = scheduled(desk)[-1]
+    assert (item["status"], made in item["evidence"]) == ("done", True), item
+    return made
 
 
 def scheduled(desk: Desk) -> list[str]:
@@ -164,16 +175,6 @@ def assert_no_secret(file: Path, *known: str) -> None:
     with zipfile.ZipFile(file) as archive:
         everything = b"".join(archive.read(name) for name in archive.namelist())
     assert [secret for secret in known if secret.encode() in everything] == []
-
-
-@contextmanager
-def elsewhere(folder: Path) -> Iterator[Desk]:
-    folder.mkdir()
-    desk = Desk(folder)
-    try:
-        yield desk
-    finally:
-        desk.close()
 
 
 def assert_the_same(before: Desk, after: Desk) -> None:

@@ -38,7 +38,9 @@ MODEL = {"reasoner": "openai", "model": "scripted-1", "url": "http://127.0.0.1:9
 def monitored(engine: Engine) -> Engine:
     """A deployment that is watched."""
     watched = {"enabled": "always", "traces": "xray", "outside_check": True}
-    engine.sections = {"monitoring": watched, "alerts": {"email": TEAM, "url": HOOK}, "assistant": MODEL}
+    engine.sections = {
+        "monitoring": watched, "alerts": {"email": TEAM, "url": HOOK}, "assistant": MODEL, "backups": {"at": "02:30"}
+    }  # fmt: skip
     return engine
 
 
@@ -115,6 +117,7 @@ def test_every_alarm_is_raised_and_told(monitored: Engine) -> None:
         "errors": lambda: log_requests(monitored, *["502"] * 5, "200"),
         "refusals": lambda: log_requests(monitored, *["401"] * 49, "403"),
         "certificate": lambda: put(monitored, metrics.CERTIFICATE_DAYS, 13),
+        "backup": lambda: put(monitored, metrics.BACKUPS, 0, 0, every=86_400),
         "money": lambda: ship(monitored, metrics.USAGE, [used(dollars=12.5), used(), used(dollars=7.5)]),
         "disk": lambda: put(monitored, metrics.DISK_USED, 91, 92, 93, InstanceId=machine, path="/"),
         "memory": lambda: put(monitored, metrics.MEMORY_USED, 97, 98, 99, InstanceId=machine),

@@ -20,6 +20,7 @@ from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.tokens import request_token
 from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.backup import leave_source
 from sre_agent_deploy.commands.claims import state_not_found
 from sre_agent_deploy.commands.deploy import deploy
 from sre_agent_deploy.commands.locks import hold_deployment, hold_state, open_journal
@@ -248,6 +249,7 @@ def open_complete(
             journal.end_run("interrupted" if stopped else "failed")
             raise
         journal.end_run(result)
+        leave_source(here, journal.state, user)
 
 
 def _add_second(rotation: Rotation, client: str, secret: str, *, pending: bool) -> None:
