@@ -30,7 +30,10 @@ from sre_core.machine import BACKUP_SOURCE_FILE, MACHINE_FILE, Backups, Machine
 from sre_core.problem import Refused
 
 _UNITS = Path("/etc/systemd/system")
-_SECRETS = "the secrets: Secrets Manager keeps those, and a deleted one for 7 days or more"
+_LEFT_OUT = (
+    "the secrets: Secrets Manager keeps those, and a deleted one for 7 days or more",
+    "the questions of sessions: nobody keeps those longer than assistant.session_ttl",
+)
 
 
 def keep_backed_up(machine: Machine, layout: Layout) -> None:
@@ -49,7 +52,7 @@ def back_up(aws: Aws, chosen: Backups, source_uri: str, now: datetime) -> dict[s
     source = _read_source(aws, source_uri)
     described = json.loads(source.read(contents.SOURCE))
     origin, content = Origin(**described["origin"] | {"made_at": clock.stamp(now)}), Content(**described["content"])
-    left_out = [_SECRETS]
+    left_out = [*_LEFT_OUT]
     with tempfile.TemporaryFile() as file:
         writer = Writer(file)
         for part in (contents.CONFIGURATION, contents.STATE):
