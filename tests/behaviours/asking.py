@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import threading
@@ -10,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import httpx2
 
 from behaviours.command_line import Desk
 from fixtures.sample import THOROUGH
@@ -76,3 +80,27 @@ def asking(desk: Desk, ca_file: Path, host: str = "", zone: str = "") -> Iterato
         clients.ending.set()
         for thread in threads:
             thread.join()
+
+
+def fetch_token(desk: Desk, connection: Any, trust: ssl.SSLContext) -> str:
+    """A caller's token, as any client of OAuth 2.0 gets it."""
+    secret = desk.client("secretsmanager").get_secret_value(SecretId=connection["client_secret"]["secret_arn"])
+    client = (connection["client_id"], json.loads(secret["SecretString"])["client_secret"])
+    with httpx2.Client(verify=trust, timeout=120) as http:
+        endpoint = http.get(connection["oidc_discovery_url"]).json()["token_endpoint"]
+        form = {"grant_type": "client_credentials", "scope": connection["scope"]}
+        return str(http.post(endpoint, data=form, auth=client).json()["access_token"])
+
+
+def ask_in_session(desk: Desk, prompt: str) -> dict[str, Any]:
+    """Ask a question of one session, as a program does that keeps nothing itself, and return what was answered."""
+    [file] = (desk.state_dir / "connections").glob("*.json")
+    connection, session = json.loads(file.read_text()), "incident-of-a-program-that-keeps-nothing"
+    trust = ssl.create_default_context(cafile=connection["ca_file"])
+    headers = {
+        "Authorization": f"Bearer {fetch_token(desk, connection, trust)}",
+        "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id": session,
+    }
+    url = connection.get("invocations_url") or f"{connection['assistant_url'].rstrip('/')}/invocations"
+    with httpx2.Client(verify=trust, timeout=120, headers=headers) as http:
+        return dict(http.post(url, json={"input": {"prompt": prompt}}).json()["output"])

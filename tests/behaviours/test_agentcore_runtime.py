@@ -19,6 +19,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from behaviours.asking import ask_in_session, fetch_token
 from behaviours.command_line import ROOT, Desk
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sre_agent:latest"
@@ -39,7 +40,7 @@ class Callers:
         ending = threading.Event()
         trust = ssl.create_default_context(cafile=connection["ca_file"])
 
-        token = _token(desk, connection, trust)
+        token = fetch_token(desk, connection, trust)
 
         def ask() -> None:
             with httpx2.Client(verify=trust, timeout=120, headers={"Authorization": f"Bearer {token}"}) as http:
@@ -57,16 +58,6 @@ class Callers:
             ending.set()
             for thread in threads:
                 thread.join(timeout=120)
-
-
-def _token(desk: Desk, connection: Any, trust: ssl.SSLContext) -> str:
-    """A caller's token, as any client of OAuth 2.0 gets it."""
-    secret = desk.client("secretsmanager").get_secret_value(SecretId=connection["client_secret"]["secret_arn"])
-    client = (connection["client_id"], json.loads(secret["SecretString"])["client_secret"])
-    with httpx2.Client(verify=trust, timeout=120) as http:
-        endpoint = http.get(connection["oidc_discovery_url"]).json()["token_endpoint"]
-        form = {"grant_type": "client_credentials", "scope": connection["scope"]}
-        return str(http.post(endpoint, data=form, auth=client).json()["access_token"])
 
 
 def live_version(desk: Desk) -> str:
@@ -114,6 +105,7 @@ def test_a_deployment_on_agentcore_runtime(desk: Desk) -> None:
     _update(desk)
     cleaned = desk.deploy("cleanup", "--yes")
     assert cleaned.code == 0, cleaned.text
+    assert desk.client("dynamodb").list_tables()["TableNames"] == []
 
 
 def _scripts_of_the_sample(desk: Desk) -> None:
@@ -137,10 +129,13 @@ def _update(desk: Desk) -> None:
         assert failed.code != 0
         assert "UPDATE-NOT-VERIFIED" in failed.text
         assert live_version(desk) == "1 of 2"
+        assert ask_in_session(desk, "Is payment healthy?")["session"]["kept"] is True
         desk.configure(**library(desk, "better", extra="# a newer version"))
         updated = desk.deploy("deploy", "--yes")
         assert updated.code == 0, updated.text
         assert live_version(desk) == "3 of 3"
+        # Another process of another version answers, and knows the question before by the table alone.
+        assert ask_in_session(desk, "and its logs?")["report"]["subject"]["name"] == "payment-service"
         returned = desk.deploy("rollback", "--yes")
         assert returned.code == 0, returned.text
         assert live_version(desk) == "1 of 3"

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
-from behaviours.asking import CLIENTS, asking
+from behaviours.asking import CLIENTS, ask_in_session, asking
 from behaviours.command_line import Desk
 
 
@@ -55,6 +55,10 @@ def _look_things_up(desk: Desk) -> None:
         ended = desk.agent("-q", question)
         assert (ended.code, ended.out.splitlines()[0]) == (0, headline), ended.text
         assert len(ended.out.splitlines()) <= 12
+    # A program that keeps nothing: the machine has kept the question before on its disk.
+    assert ask_in_session(desk, "Is payment healthy?")["session"]["kept"] is True
+    assert ask_in_session(desk, "and its logs?")["report"]["subject"]["name"] == "payment-service"
+    assert len(list(desk.state_dir.glob("start-*/instances/*/state/assistant/sessions.sqlite3"))) == 1
 
 
 def _asked(desk: Desk) -> dict[str, object]:

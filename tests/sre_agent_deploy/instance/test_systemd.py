@@ -69,6 +69,14 @@ def test_who_gets_the_credentials_of_the_role(kubernetes: MachineService) -> Non
         assert (deny in text.splitlines()) is not uses_role
 
 
+def test_who_keeps_files(kubernetes: MachineService) -> None:
+    """Only a service that keeps state has a folder on the disk, which no other user may enter."""
+    for keeps_state in (True, False):
+        text = render_unit(dataclasses.replace(kubernetes, keeps_state=keeps_state), LAYOUT, "us-east-1")
+        own = [line for line in text.splitlines() if line.startswith("StateDirectory")]
+        assert own == (["StateDirectory=sre-agent/kubernetes", "StateDirectoryMode=0700"] if keeps_state else [])
+
+
 UNIT = """\
 [Unit]
 Description=sre-agent kubernetes

@@ -124,7 +124,8 @@ class InvestigationAnswers:
         output = read_output(facts.answer)
         report = _read_report(facts.answer)
         if facts.answer.status == 200 and output.get("message") and _has_evidence(report):
-            seen = (f"the assistant investigated with {len(report['evidence'])} pieces of evidence", *_notes_on_model(report))
+            evidence = f"the assistant investigated with {len(report['evidence'])} pieces of evidence"
+            seen = (evidence, *_notes_on_session(output), *_notes_on_model(report))
             return Verdict(True, "; ".join(seen))
         return Verdict(False, f"the assistant answered {facts.answer.status}", no_report(facts))
 
@@ -179,6 +180,12 @@ def _read_report(answer: Answer) -> dict[str, Any]:
 
 def _has_evidence(report: Mapping[str, Any]) -> bool:
     return isinstance(report.get("evidence"), list) and bool(report["evidence"])
+
+
+def _notes_on_session(output: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say if the assistant has kept the question in its session; nothing for a release that keeps none."""
+    kept = (output.get("session") or {}).get("kept")
+    return () if kept is None else ("it keeps sessions",) if kept else ("it kept no session",)
 
 
 def _notes_on_model(report: Mapping[str, Any]) -> list[str]:
