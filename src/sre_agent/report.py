@@ -11,7 +11,9 @@ from sre_agent.evidence import Evidence
 from sre_agent.relations import Ref
 from sre_core import clock
 
-type Verdict = Literal["root_cause_found", "nothing_wrong", "not_enough_evidence", "answered", "not_found", "not_understood"]
+type Verdict = Literal[
+    "root_cause_found", "root_cause_suspected", "nothing_wrong", "not_enough_evidence", "answered", "not_found", "not_understood"
+]
 type Role = Literal["first", "further", "second_best"]
 
 
@@ -52,6 +54,11 @@ class RootCause:
     against: str = ""
     score: float = 0.0
     """The sum of the points of its evidence, by which explanations are compared; 0 where a language model named the cause."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return the verdict of a report that names it. Of conclusions with low confidence more are wrong than right."""
+        return "root_cause_suspected" if self.confidence.word == "low" else "root_cause_found"
 
     def to_json(self) -> dict[str, object]:
         return {

@@ -23,10 +23,16 @@ from evals.suites.incident import Incident, cut_before, first_measured, move_to,
 
 from sre_agent import supervisor  # noqa: E402
 from sre_agent.brief import render_brief  # noqa: E402
-from sre_agent.reasoners.rules.calibration import calibrate  # noqa: E402
+from sre_agent.evidence import EvidenceLog, new_investigation_id  # noqa: E402
+from sre_agent.observations import Observations  # noqa: E402
+from sre_agent.reasoner import Inquiry  # noqa: E402
+from sre_agent.reasoners.rules.calibration import BANDS, calibrate  # noqa: E402
+from sre_agent.reasoners.rules.diagnose import diagnose  # noqa: E402
 from sre_agent.reasoners.rules.reasoner import Rules  # noqa: E402
+from sre_agent.reasoners.rules.write import write_report  # noqa: E402
 from sre_agent.render import render_markdown  # noqa: E402
 from sre_agent.report import Confidence, Report  # noqa: E402
+from sre_agent.tools import Tools  # noqa: E402
 from sre_services.recording import SHIPPED  # noqa: E402
 
 
@@ -133,6 +139,25 @@ def test_a_low_confidence_reads_as_a_suspicion(tmp_path: Path) -> None:
         assert "Confidence: low (0.29): confirm it before you act · evidence: inv-" in render(low)
     assert ("needs approval" in render_brief(report), "needs approval" in render_brief(low)) == (True, False)
     assert "(less likely: its evidence weighs less, 0.95 against 0.97)" in render_brief(report)
+
+
+class Weak(Rules):
+    """Rules whose evidence has fewer points than it had."""
+
+    async def conclude(self, inquiry: Inquiry, observations: Observations, tools: Tools) -> Report:
+        diagnosis = diagnose(observations, inquiry.scope, frozenset())
+        assert diagnosis.cause
+        each = 0.65 / len(diagnosis.cause.reasons)
+        weak = replace(diagnosis.cause, reasons=tuple(replace(reason, points=each) for reason in diagnosis.cause.reasons))
+        return write_report(inquiry, observations, replace(diagnosis, cause=weak), EvidenceLog(new_investigation_id()))
+
+
+def test_the_verdict_of_a_low_confidence(tmp_path: Path) -> None:
+    """A program reads it as a suspicion, too: exactly where the calibration says that more such conclusions are wrong than right."""
+    recording = RecordedTools(str(shipped("crash-loop").write(tmp_path)))
+    weak, sure = (asyncio.run(supervisor.investigate("What is wrong?", recording, rules)).to_json() for rules in (Weak(), Rules()))
+    assert (weak["verdict"], sure["verdict"]) == ("root_cause_suspected", "root_cause_found")
+    assert all((stated < 0.5) == (Confidence(stated).word == "low") for _, *band in BANDS for stated in band)
 
 
 def test_confidence_is_fitted() -> None:

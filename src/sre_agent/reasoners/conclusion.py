@@ -68,7 +68,7 @@ def decide(rules: Report, said: Conclusion, checked: Checked, log: EvidenceLog, 
     if cause:
         others = (*others, replace(cause, role="second_best", against="the language model, which looked further, names another cause"))
     found = _root_cause(said, checked.accepted)
-    return Decision(replace(report, verdict="root_cause_found", root_cause=found, other_causes=others), is_models=True)
+    return Decision(replace(report, verdict=found.verdict, root_cause=found, other_causes=others), is_models=True)
 
 
 def find_fault(said: Conclusion, checked: Checked, log: EvidenceLog, measured: Mapping[str, str]) -> str:

@@ -33,7 +33,8 @@ def write_report(inquiry: Inquiry, observations: Observations, diagnosis: Diagno
     others = [_root_cause(found, observations, log, role="further") for found in diagnosis.others]
     if cause and diagnosis.second:
         others.append(_second_best(diagnosis.second, cause, observations, log))
-    verdict = "not_enough_evidence" if diagnosis.cause and not cause else diagnosis.verdict
+    without = "not_enough_evidence" if diagnosis.cause else diagnosis.verdict
+    verdict = cause.verdict if cause else without
     findings = _accept_all((*_asked_about(inquiry.scope, observations, diagnosis, log), *_findings(diagnosis, log)), log)
     return Report(
         investigation_id=log.investigation_id,
