@@ -1,5 +1,5 @@
 # Every target brings up its own environment from nothing; the second time costs nothing.
-.PHONY: demo test scan test-aws test-instance test-containers test-thorough check coverage bench generate format clean help
+.PHONY: demo test scan test-aws test-instance test-containers test-live-services test-thorough check coverage bench generate format clean help
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # Each worker begins with a third in order, so that tests which share a deployment or a server meet in one worker. Three for two cores:
@@ -39,6 +39,12 @@ test-containers: ## build the images of containers/ with buildah and look into t
 	@scripts/bring-up test
 	@scripts/system-packages containers
 	@PYTHONPATH=tests $(BIN)/python -m booted.container
+
+test-live-services: ## ask a real kube-apiserver what the tests' own API server is asked; root on Debian, minutes to build it once
+	@scripts/bring-up test
+	@scripts/system-packages live-services
+	@SRE_TEST_KUBE_APISERVER=$$(scripts/kube-apiserver) && export SRE_TEST_KUBE_APISERVER && \
+		$(BIN)/pytest -q -n 0 tests/sre_services/kubernetes/test_api_contract.py $(ARGS)
 
 test-thorough: ## all tests with every point and many more examples; hours
 	@scripts/bring-up test

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from sre_core.problem import Problem
 from sre_core.redaction import redact_secrets
 from sre_services.cursor import current_cursor
-from sre_services.sources.several import list_failures
+from sre_services.sources.several import list_failures, list_gaps
 from sre_services.timespan import Window
 
 # A model reads every byte of an answer; a long one fills its context and hides the evidence.
@@ -68,7 +68,8 @@ def render_answer(answer: Answer) -> Response:
     failed = list_failures()
     if failed:
         frame["failed_sources"] = {name: problem.code for name, problem in failed.items()}
-    if note := " ".join(filter(None, (answer.note, past, answer.unread, *map(_describe_failure, failed.values(), failed)))):
+    missing = (*map(_describe_failure, failed.values(), failed), *_describe_gaps(list_gaps()))
+    if note := " ".join(filter(None, (answer.note, past, answer.unread, *missing))):
         frame["note"] = note
     truncated = cut or bool(answer.unread or failed)
     return Response(_encode({**to_json_value(frame), "truncated": truncated, "items": kept}), media_type="application/json")
@@ -76,6 +77,11 @@ def render_answer(answer: Answer) -> Response:
 
 def _describe_failure(problem: Problem, name: str) -> str:
     return f"The source {name} did not answer, so this is without what it has: {problem.what}"
+
+
+def _describe_gaps(gaps: Mapping[str, str]) -> Iterator[str]:
+    for why in sorted(set(gaps.values())):
+        yield f"Nothing is known of {', '.join(sorted(name for name in gaps if gaps[name] == why))}: {why}"
 
 
 def to_json_value(value: Any) -> Any:

@@ -60,7 +60,8 @@ NAME = "What answers call it; empty takes the kind of source, with a number from
 CLUSTER = "Of eks: the name of the cluster."
 ACCESS_ENTRY = (
     "Of eks: true creates an access entry in the cluster, for the instance role in the group sre-agent-readers, and deletes it with the "
-    "deployment; the cluster's authentication mode must be API or API_AND_CONFIG_MAP. false changes nothing of the cluster."
+    "deployment; the cluster must be in the region of the deployment, and its authentication mode API or API_AND_CONFIG_MAP. false changes "
+    "nothing of the cluster."
 )
 REGION = "Of a source on AWS: its region; empty takes that of the deployment."
 
@@ -266,7 +267,10 @@ def entry_faults(services: Mapping[str, Sequence[Source]], region: str) -> Itera
                     path=("services", service, number, "access_entry"),
                     what=f"services.{service}[{number}].access_entry is for a cluster of another region than aws.region.",
                     why="A deployment creates resources in one region only. The cluster can be read all the same.",
-                    do=("Set access_entry to false, and create the entry by hand: docs/how-to/use-your-own-systems.md shows it.",),
+                    do=(
+                        f"Set access_entry to false, and create the entry with aws eks create-access-entry --region {source.region}: "
+                        "docs/how-to/use-your-own-systems.md has all of the command.",
+                    ),
                     correction="false",
                 )
 

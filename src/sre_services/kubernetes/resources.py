@@ -12,17 +12,21 @@ READER = "sre-agent-reader"
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource of the API: `group` is empty for the core. What is `optional` may be absent or forbidden; it is then empty."""
+    """One resource of the API: `group` is empty for the core. What is `optional` may be absent or forbidden; it is then empty.
+
+    `older` versions, the newest first, have the same fields where they are read; servers from before `version` have one of them.
+    """
 
     group: str
     version: str
     name: str
     namespaced: bool = True
     optional: bool = False
+    older: tuple[str, ...] = ()
 
-    def path(self, namespace: str | None) -> str:
-        """Return the path that lists it, in one namespace or in all."""
-        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+    def path(self, namespace: str | None, version: str = "") -> str:
+        """Return the path that lists it, in one namespace or in all, in its version or an older one."""
+        root = f"/apis/{self.group}/{version or self.version}" if self.group else f"/api/{self.version}"
         within = f"/namespaces/{quote(namespace, safe='')}" if namespace and self.namespaced else ""
         return f"{root}{within}/{self.name}"
 
@@ -48,20 +52,22 @@ RESOURCES: Mapping[str, Resource] = {
     "replicasets": Resource("apps", "v1", "replicasets"),
     "statefulsets": Resource("apps", "v1", "statefulsets"),
     "daemonsets": Resource("apps", "v1", "daemonsets"),
-    "cronjobs": Resource("batch", "v1", "cronjobs", optional=True),
+    "cronjobs": Resource("batch", "v1", "cronjobs", optional=True, older=("v1beta1",)),
     "jobs": Resource("batch", "v1", "jobs", optional=True),
-    "horizontalpodautoscalers": Resource("autoscaling", "v2", "horizontalpodautoscalers", optional=True),
+    "horizontalpodautoscalers": Resource("autoscaling", "v2", "horizontalpodautoscalers", optional=True, older=("v2beta2",)),
     "networkpolicies": Resource("networking.k8s.io", "v1", "networkpolicies", optional=True),
     "ingresses": Resource("networking.k8s.io", "v1", "ingresses", optional=True),
-    "gateways": Resource("gateway.networking.k8s.io", "v1", "gateways", optional=True),
-    "httproutes": Resource("gateway.networking.k8s.io", "v1", "httproutes", optional=True),
-    "endpointslices": Resource("discovery.k8s.io", "v1", "endpointslices", optional=True),
+    "gateways": Resource("gateway.networking.k8s.io", "v1", "gateways", optional=True, older=("v1beta1",)),
+    "httproutes": Resource("gateway.networking.k8s.io", "v1", "httproutes", optional=True, older=("v1beta1",)),
+    "endpointslices": Resource("discovery.k8s.io", "v1", "endpointslices", optional=True, older=("v1beta1",)),
     "storageclasses": Resource("storage.k8s.io", "v1", "storageclasses", namespaced=False, optional=True),
     "podmetrics": Resource("metrics.k8s.io", "v1beta1", "pods", optional=True),
     "nodemetrics": Resource("metrics.k8s.io", "v1beta1", "nodes", namespaced=False, optional=True),
 }
 """By the kind that a `Cluster` asks for. Secrets are not among them: to list them is to read their values."""
 LOGS = Resource("", "v1", "pods/log")
+ADDED = frozenset({"gateway.networking.k8s.io"})
+"""Groups that a cluster has only where someone has added them: without them there are no such objects."""
 
 
 def rbac_manifest(namespace: str = "default", group: str = "") -> dict[str, object]:

@@ -29,7 +29,7 @@ def parse_service(document: Json) -> Service:
 
 
 def parse_slice(document: Json) -> Slice:
-    """Parse a `discovery.k8s.io/v1` EndpointSlice: its service, and the endpoints."""
+    """Parse an EndpointSlice of `discovery.k8s.io` v1 or v1beta1: its service, and the endpoints."""
     namespace, _ = key_of(document)
     service = (document["metadata"].get("labels") or {}).get("kubernetes.io/service-name", "")
     ports = tuple(port["port"] for port in document.get("ports") or () if port.get("port"))
@@ -128,7 +128,8 @@ def _endpoint(endpoint: Json, ports: tuple[int, ...]) -> Endpoint:
         # The API leaves the condition out where it does not know; it means ready.
         ready=(endpoint.get("conditions") or {}).get("ready") is not False,
         pod=target.get("name", "") if target.get("kind") == "Pod" else "",
-        node=endpoint.get("nodeName", ""),
+        # v1beta1 has the node in its topology.
+        node=endpoint.get("nodeName") or (endpoint.get("topology") or {}).get("kubernetes.io/hostname", ""),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sre_services.kubernetes.cluster import Cluster, ObjectSource
+from sre_services.kubernetes.cluster import FURTHER, Cluster, ObjectSource
 from sre_services.kubernetes.model import Deployment, Event, Node, Observed, Pod, Service, Usage
 from sre_services.kubernetes.scaling_model import Autoscaler, CronJob, Job, LimitRange
 from sre_services.kubernetes.traffic_model import Policy, Route
@@ -48,7 +48,8 @@ class Clusters(Several[ObjectSource]):
         return self._all(lambda cluster: cluster.quotas(namespace))
 
     def further(self, namespace: str | None) -> tuple[str, ...]:
-        return tuple(sorted({name for _, found in self.ask(lambda source: Cluster(source).further(namespace)) for name in found}))
+        found = {name for _, names in self.ask(lambda source: Cluster(source).further(namespace)) for name in names}
+        return tuple(operation for operation in FURTHER if operation in found)
 
     def jobs(self, namespace: str | None) -> list[Job | CronJob]:
         return self._all(lambda cluster: cluster.jobs(namespace))

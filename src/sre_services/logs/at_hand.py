@@ -61,9 +61,10 @@ class FetchedLogs(ABC):
     def histogram(self, where: LogFilter, buckets: int) -> list[int]:
         return count_buckets(self._select(where), where.window, buckets)
 
-    def describe_unread(self, where: LogFilter) -> str:
-        fetched = self._fetch(where, self._services(where), None)
-        cut, unreadable = ", ".join(sorted(fetched.cut)), ", ".join(f"{name} ({why})" for name, why in sorted(fetched.unreadable.items()))
+    def describe_unread(self, where: LogFilter, *, newest: int | None = None) -> str:
+        fetched = self._fetch(where, self._services(where), newest)
+        cut = "" if newest else ", ".join(sorted(fetched.cut))
+        unreadable = ", ".join(f"{name} ({why})" for name, why in sorted(fetched.unreadable.items()))
         parts = (
             f"Only the newest {self.MOST} were read of {cut}, so counts are too low: ask for a shorter time or one service." if cut else "",
             f"What these have is missing, because they can't be read: {unreadable}." if unreadable else "",

@@ -85,6 +85,9 @@ class LogStore(Protocol):
         """Return the number of records that match in each of equally long parts of the window."""
         ...
 
-    def describe_unread(self, where: LogFilter) -> str:
-        """Say which logs have more in this window than was looked at; empty where all of it was."""
+    def describe_unread(self, where: LogFilter, *, newest: int | None = None) -> str:
+        """Say which logs have more in this window than was looked at, or can't be read; empty where all of it was.
+
+        With `newest` only the newest records were wanted, so only what can't be read is named.
+        """
         ...

@@ -37,8 +37,8 @@ class SeveralLogs(Several[LogStore]):
         found = self.ask(lambda store: store.histogram(where, buckets))
         return [sum(counts) for counts in zip(*(counts for _, counts in found), strict=True)]
 
-    def describe_unread(self, where: LogFilter) -> str:
-        found = self.ask(lambda store: store.describe_unread(where))
+    def describe_unread(self, where: LogFilter, *, newest: int | None = None) -> str:
+        found = self.ask(lambda store: store.describe_unread(where, newest=newest))
         return " ".join(f"{name}: {text}" if name else text for name, text in found if text)
 
 

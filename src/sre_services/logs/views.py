@@ -69,6 +69,7 @@ def newest_records(store: LogStore, services: tuple[str, ...], limit: int, note:
         summary=summary,
         window=Window(records[-1].time if records else until, until),
         note="" if 0 < len(records) < limit else note,
+        unread=store.describe_unread(where, newest=limit),
         more=lambda kept: f"Ask with limit={kept} for fewer, or narrow the question.",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 
 import httpx2
 
@@ -49,7 +50,8 @@ def explain_refusal(name: str, url: str, answer: httpx2.Response, permission: st
         return not_permitted(name, url, permission, _reason(answer))
     if answer.status_code == 404:
         return _absent(name, url, permission)
-    return not_understood(name, url, f"It answered {answer.status_code}: {_reason(answer)}")
+    problem = not_understood(name, url, f"It answered {answer.status_code} to {permission}: {_reason(answer)}")
+    return replace(problem, context={"answered": str(answer.status_code)})
 
 
 def not_authenticated(name: str, url: str, reason: str) -> Problem:

@@ -16,6 +16,7 @@ from sre_services.sources.breaker import Breaker
 
 _AT_ONCE = 16
 _failed: ContextVar[dict[str, Problem] | None] = ContextVar("failed_sources", default=None)
+_gaps: ContextVar[dict[str, str] | None] = ContextVar("gaps", default=None)
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,14 @@ def _refusal(future: Future[Any], until: float, seconds: float) -> Refused | Non
 
 @contextmanager
 def collect_failures() -> Iterator[Mapping[str, Problem]]:
-    """Collect the sources that fail while one question is answered, by name."""
+    """Collect the sources that fail while one question is answered, by name, and what others can't read."""
     failed: dict[str, Problem] = {}
-    token = _failed.set(failed)
+    token, gaps = _failed.set(failed), _gaps.set({})
     try:
         yield failed
     finally:
         _failed.reset(token)
+        _gaps.reset(gaps)
 
 
 def note_failures(failed: Mapping[str, Problem]) -> None:
@@ -113,3 +115,15 @@ def note_failures(failed: Mapping[str, Problem]) -> None:
 def list_failures() -> Mapping[str, Problem]:
     """List the sources that failed for the answer that is being made."""
     return _failed.get() or {}
+
+
+def note_gap(name: str, why: str) -> None:
+    """Note a part that a source can't read though it answers, for the answer that is being made."""
+    noted = _gaps.get()
+    if noted is not None:
+        noted[name] = why
+
+
+def list_gaps() -> Mapping[str, str]:
+    """List the parts that could not be read for the answer that is being made, each with the reason."""
+    return _gaps.get() or {}

@@ -66,7 +66,7 @@ class Asked:
         self.filters.append(where)
         return [1] * buckets
 
-    def describe_unread(self, where: LogFilter) -> str:
+    def describe_unread(self, where: LogFilter, *, newest: int | None = None) -> str:
         return ""
 
 

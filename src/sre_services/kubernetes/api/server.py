@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx2
@@ -25,6 +26,8 @@ PART = 500
 # Each connection begins with a handshake, of which a busy server makes few in a second: a check opens no more than it needs.
 CHECKED_AT_ONCE = 4
 EKS = "eks"
+# The server of an API such as metrics.k8s.io may be down while the API server answers 503 for it.
+_NOT_LISTED = ("SVC-SOURCE-PERMISSION", "SVC-SOURCE-ABSENT", "SVC-SOURCE-ANSWER")
 
 
 class Requests(Protocol):
@@ -39,21 +42,30 @@ class Requests(Protocol):
     ) -> httpx2.Response: ...
 
 
+@dataclass(frozen=True)
+class Listed:
+    """The objects of a kind. An optional kind that can't be listed has none, and `problem` says why."""
+
+    items: Sequence[Mapping[str, Any]]
+    problem: Problem | None = None
+
+
 class ApiServer:
     """One API server, with the namespace that is looked at by default."""
 
     def __init__(self, client: Requests, namespace: str) -> None:
         self._client = client
         self.namespace = namespace
+        self._versions: dict[Resource, str] = {}
 
-    async def list_objects(self, kind: str, namespace: str | None = None) -> list[Mapping[str, Any]]:
-        """List the objects of a kind, in one namespace or in all. What is optional and absent or forbidden is empty."""
+    async def list_objects(self, kind: str, namespace: str | None = None) -> Listed:
+        """List the objects of a kind, in one namespace or in all. Raises Refused, for an optional kind only where nothing answers."""
         resource = RESOURCES[kind]
         try:
-            return [item async for part in self._parts(resource, namespace) for item in part]
+            return Listed([item async for part in self._parts(resource, namespace) for item in part])
         except Refused as refused:
-            if resource.optional and refused.problems[0].code in ("SVC-SOURCE-PERMISSION", "SVC-SOURCE-ABSENT"):
-                return []
+            if resource.optional and refused.problems[0].code in _NOT_LISTED:
+                return Listed((), refused.problems[0])
             raise
 
     async def read_log(self, namespace: str, pod: str, parameters: Mapping[str, Any]) -> str:
@@ -71,7 +83,7 @@ class ApiServer:
     async def _check(self, resource: Resource, few: asyncio.Semaphore) -> Problem | None:
         try:
             async with few:
-                await self._client.get(resource.path(None), {"limit": 1}, permission=resource.permission)
+                await self._get(resource, None, {"limit": 1})
         except Refused as refused:
             return None if resource.optional and refused.problems[0].code == "SVC-SOURCE-ABSENT" else refused.problems[0]
         return None
@@ -81,12 +93,29 @@ class ApiServer:
         more = ""
         while True:
             parameters = {"limit": PART, **({"continue": more} if more else {})}
-            answer = await self._client.get(resource.path(namespace), parameters, permission=resource.permission)
+            answer = await self._get(resource, namespace, parameters)
             document = self._decode(answer)
             yield document.get("items") or []
             more = (document.get("metadata") or {}).get("continue") or ""
             if not more:
                 return
+
+    async def _get(self, resource: Resource, namespace: str | None, parameters: Mapping[str, Any]) -> httpx2.Response:
+        """Ask for a list in the version that the server had before, else in the newest that it has."""
+        known = self._versions.get(resource)
+        *others, last = sorted((resource.version, *resource.older), key=lambda version: version != known)
+        for version in others:
+            try:
+                return await self._get_in(version, resource, namespace, parameters)
+            except Refused as refused:
+                if refused.problems[0].code != "SVC-SOURCE-ABSENT":
+                    raise
+        return await self._get_in(last, resource, namespace, parameters)
+
+    async def _get_in(self, version: str, resource: Resource, namespace: str | None, parameters: Mapping[str, Any]) -> httpx2.Response:
+        answer = await self._client.get(resource.path(namespace, version), parameters, permission=resource.permission)
+        self._versions[resource] = version
+        return answer
 
     def _decode(self, answer: httpx2.Response) -> Mapping[str, Any]:
         try:

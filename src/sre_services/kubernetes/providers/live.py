@@ -8,22 +8,27 @@ from datetime import datetime
 
 from sre_core import clock
 from sre_core.problem import Problem
-from sre_services.kubernetes.api.server import ApiServer, open_server
+from sre_services.kubernetes.api.server import ApiServer, Listed, open_server
 from sre_services.kubernetes.objects import Json
-from sre_services.kubernetes.resources import RESOURCES
+from sre_services.kubernetes.resources import ADDED, RESOURCES
 from sre_services.sources.background import wait_for
 from sre_services.sources.settings import Settings
+from sre_services.sources.several import note_gap
 
 # One answer lists several kinds, and some of them more than once.
 _REMEMBERED_SECONDS = 3.0
+_REASONS = {
+    "SVC-SOURCE-PERMISSION": "the permission to list them is missing.",
+    "SVC-SOURCE-ABSENT": "the API server does not serve them.",
+}
 
 
 class LiveCluster:
-    """Lists what is asked for and remembers it for a few seconds. A kind that no one may read is empty."""
+    """Lists what is asked for and remembers it for a few seconds. An optional kind that can't be listed is empty, and answers say so."""
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server
-        self._lists: dict[tuple[str, str | None], tuple[float, Sequence[Json]]] = {}
+        self._lists: dict[tuple[str, str | None], tuple[float, Listed]] = {}
 
     @property
     def as_of(self) -> datetime:
@@ -36,6 +41,12 @@ class LiveCluster:
     def objects(self, kind: str, namespace: str | None = None) -> Sequence[Json]:
         if kind not in RESOURCES:
             return ()
+        found = self._find(kind, namespace)
+        if found.problem and not (found.problem.code == "SVC-SOURCE-ABSENT" and RESOURCES[kind].group in ADDED):
+            note_gap(kind, _REASONS.get(found.problem.code, found.problem.why))
+        return found.items
+
+    def _find(self, kind: str, namespace: str | None) -> Listed:
         lists, now = self._lists, time.monotonic()
         known = [kept[1] for key in ((kind, None), (kind, namespace)) if (kept := lists.get(key)) and kept[0] > now]
         if known:

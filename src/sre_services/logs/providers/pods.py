@@ -17,14 +17,16 @@ from sre_services.logs.at_hand import Fetched, FetchedLogs
 from sre_services.logs.kubectl_lines import parse_records
 from sre_services.logs.model import LogFilter, LogRecord
 from sre_services.logs.selection import BY_TIME
-from sre_services.sources.background import wait_for
+from sre_services.sources.background import too_slow, wait_for
 from sre_services.sources.settings import Settings
 from sre_services.timespan import Window
 
 # Of one container and answer.
 _MOST_BYTES = 4 * 2**20
 _MOST_LINES = 20_000
-_ABSENT = ("SVC-SOURCE-ANSWER", "SVC-SOURCE-ABSENT")
+# The API server waits long for a node that is out of reach, and the logs of the other nodes are wanted all the same.
+_SECONDS = 6.0
+_LONGEST_REASON = 120
 
 
 @dataclass(frozen=True)
@@ -68,26 +70,40 @@ class PodLogs(FetchedLogs):
     async def _pods(self) -> list[Json]:
         """List the pods of the namespace; where it has none, those of all: a kubeconfig may name no namespace."""
         found = await self._server.list_objects("pods", self._namespace)
-        return found or await self._server.list_objects("pods")
+        return list(found.items or (await self._server.list_objects("pods")).items)
 
     async def _read_all(self, services: frozenset[str], window: Window, newest: int | None) -> Fetched:
         parameters = {"sinceTime": clock.stamp(window.start), "limitBytes": _MOST_BYTES, "tailLines": newest or _MOST_LINES}
         wanted = [each for pod in await self._pods() for each in _logs_of(pod) if each.service in services]
-        texts = await asyncio.gather(*(self._read(each, parameters) for each in wanted))
+        found = dict(zip(wanted, await asyncio.gather(*(self._read(each, parameters) for each in wanted)), strict=True))
+        texts = {each: text for each, text in found.items() if isinstance(text, str)}
+        unreadable = {each: problem for each, problem in found.items() if isinstance(problem, Problem)}
+        if unreadable and not texts:
+            raise Refused(next(iter(unreadable.values())))
         by_service: dict[str, list[LogRecord]] = defaultdict(list)
-        for each, text in zip(wanted, texts, strict=True):
+        for each, text in texts.items():
             by_service[each.service] += _parse(each, text)
         parts = [sorted(by_service[service], key=BY_TIME) for service in sorted(by_service)]
-        return Fetched(parts, {each.pod for each, text in zip(wanted, texts, strict=True) if not newest and _is_full(text)})
+        cut = {each.pod for each, text in texts.items() if not newest and _is_full(text)}
+        return Fetched(parts, cut, {each.pod: problem.why[:_LONGEST_REASON] for each, problem in unreadable.items()})
 
-    async def _read(self, log: Written, parameters: Mapping[str, Any]) -> str:
-        """Read one log; none is there before a container's first start, and after its node has thrown it away."""
+    async def _read(self, log: Written, parameters: Mapping[str, Any]) -> str | Problem:
+        """Read one log; none is there before a container's first start, and after its node has thrown it away.
+
+        Return the Problem where the API server can't read it, for example because the node is down.
+        """
         previous = {"previous": "true"} if log.previous else {}
         try:
-            return await self._server.read_log(log.namespace, log.pod, {**parameters, **previous, "container": log.container})
+            async with asyncio.timeout(_SECONDS):
+                return await self._server.read_log(log.namespace, log.pod, {**parameters, **previous, "container": log.container})
+        except TimeoutError:
+            return too_slow(_SECONDS)
         except Refused as refused:
-            if refused.problems[0].code in _ABSENT:
+            problem = refused.problems[0]
+            if problem.code == "SVC-SOURCE-ABSENT" or problem.context.get("answered") == "400":
                 return ""
+            if problem.code == "SVC-SOURCE-ANSWER":
+                return problem
             raise
 
 

@@ -36,7 +36,7 @@ class Recorded:
     def count(self, where: LogFilter, by: Sequence[Attribute] = ()) -> list[Group]:
         return count_groups(self._scan(where), by)
 
-    def describe_unread(self, where: LogFilter) -> str:
+    def describe_unread(self, where: LogFilter, *, newest: int | None = None) -> str:
         return ""
 
     def histogram(self, where: LogFilter, buckets: int) -> list[int]:
