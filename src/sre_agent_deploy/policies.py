@@ -93,7 +93,7 @@ def _source_statements(partition: str, region: str, account_id: str, source: Sou
             return (Statement("ReadMetrics", ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics"), ("*",), any_resource_because=because),)
         case MetricSource(source="amp", url=url):
             workspace = f"arn:{partition}:aps:{region}:{account_id}:workspace/{url.rstrip('/').rpartition('/')[2]}"
-            return (Statement(f"QueryWorkspace{number}", ("aps:GetLabels", "aps:GetSeries", "aps:QueryMetrics"), (workspace,)),)
+            return (Statement(f"QueryWorkspace{number}", ("aps:GetSeries", "aps:QueryMetrics"), (workspace,)),)
         case RunbookSource(source="s3", bucket=bucket, prefix=prefix):
             arn = f"arn:{partition}:s3:::{bucket}"
             within: Conditions = {"StringLike": {"s3:prefix": f"{prefix}*"}} if prefix else NO_CONDITIONS

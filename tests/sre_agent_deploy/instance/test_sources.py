@@ -160,7 +160,7 @@ def test_sources_on_aws() -> None:
         *((action, "*") for action in anywhere),
         ("s3:ListBucket", "arn:aws:s3:::team"),
         ("s3:GetObject", "arn:aws:s3:::team/runbooks/*"),
-        *((f"aps:{action}", workspace) for action in ("GetLabels", "GetSeries", "QueryMetrics")),
+        *((f"aps:{action}", workspace) for action in ("GetSeries", "QueryMetrics")),
         *(("eks:DescribeCluster", f"arn:aws:eks:us-east-1:123456789012:cluster/{name}") for name in ("prod", "test")),
     }
     assert len({statement.sid for statement in found}) == len(found)

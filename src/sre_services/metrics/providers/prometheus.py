@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sre_core import clock
@@ -33,12 +34,21 @@ _RECENT = timedelta(hours=6)
 _NO_CONTAINERS = ("", "POD")
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """What a Prometheus must allow, as its operator calls it."""
+
+    query: str = "queries"
+    series: str = "the list of series"
+
+
 class Prometheus:
     """Asks for the series of the asked services only. Which series there are is remembered for half a minute."""
 
-    def __init__(self, client: SourceClient, matchers: Sequence[str]) -> None:
+    def __init__(self, client: SourceClient, matchers: Sequence[str], allowed: Allowed) -> None:
         self._client = client
         self._matchers = matchers
+        self._allowed = allowed
         self._known: dict[tuple[int, int], tuple[float, dict[str, list[Labels]]]] = {}
 
     @property
@@ -57,8 +67,10 @@ class Prometheus:
 
     def check(self) -> Problem | None:
         """Explain why it can't be read; None where it can."""
+        nothing = {"match[]": '{__name__="nothing"}', "start": "0", "end": "1"}
         try:
-            wait_for(self._client.get_json("/api/v1/query", {"query": "vector(1)"}, permission="queries"))
+            wait_for(self._client.get_json("/api/v1/query", {"query": "vector(1)"}, permission=self._allowed.query))
+            wait_for(self._client.get_json("/api/v1/series", nothing, permission=self._allowed.series))
         except Refused as refused:
             return refused.problems[0]
         return None
@@ -78,7 +90,7 @@ class Prometheus:
 
     async def _ask(self, query: Query) -> list[Series]:
         parameters = {**query.parameters, "query": query.parameters["query"].replace("{", "{" + self._matchers_text(), 1)}
-        document = await self._client.get_json(f"/api/v1/{query.path}", parameters, permission="queries")
+        document = await self._client.get_json(f"/api/v1/{query.path}", parameters, permission=self._allowed.query)
         try:
             return list(_read(query, read_results(document)))
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
@@ -92,7 +104,7 @@ class Prometheus:
             return kept[1]
         match = f"{{{self._matchers_text()}{quote_label('__name__', '=~', '|'.join(_NAMES))}}}"
         parameters = {"match[]": match, "start": f"{window.start.timestamp():.3f}", "end": f"{window.end.timestamp():.3f}"}
-        document = await self._client.get_json("/api/v1/series", parameters, permission="the list of series")
+        document = await self._client.get_json("/api/v1/series", parameters, permission=self._allowed.series)
         found = _by_metric(document["data"])
         self._known = {key: (time.monotonic() + _KNOWN_SECONDS, found), **dict(list(self._known.items())[:7])}
         return found
@@ -104,7 +116,8 @@ class Prometheus:
 def open_provider(settings: Settings) -> Prometheus:
     """Open the Prometheus at `url`; `namespace` limits it to one namespace of Kubernetes."""
     namespace = settings.get("namespace")
-    return Prometheus(_open_client(settings), [quote_label("namespace", "=", namespace)] if namespace else [])
+    allowed = Allowed("aps:QueryMetrics", "aps:GetSeries") if settings.source == AMP else Allowed()
+    return Prometheus(_open_client(settings), [quote_label("namespace", "=", namespace)] if namespace else [], allowed)
 
 
 def _open_client(settings: Settings) -> SourceClient:
