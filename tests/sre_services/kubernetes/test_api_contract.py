@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from fixtures.kube_apiserver import PROGRAM, RealCluster, kube_apiserver
-from fixtures.kubernetes_api import Cluster, add_more_kinds, reader_rules, served
+from fixtures.kubernetes_api import Cluster, add_more_kinds, reader_rules, served, sort_objects
 from sre_core import clock
 from sre_core.secret import Secret
 from sre_services import recording as recordings
@@ -48,6 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recording with objects of every kind."""
     found = Path(shutil.copytree(recordings.SHIPPED / "crash-loop", tmp_path_factory.mktemp("recorded") / "all-kinds"))
     add_more_kinds(found)
+    sort_objects(found)
     return found
 
 
@@ -145,12 +147,11 @@ def test_users_of_a_kubeconfig(api: Server, service: Callable[..., TestClient], 
 def test_one_permission_less(api: Server, service: Callable[..., TestClient], reader: httpx2.Client, kind: str) -> None:
     """The health path names the permission that is missing; that of logs is missed when one is read."""
     taken = RESOURCES.get(kind, LOGS)
-    api.allow(
-        [
-            {**rule, "resources": [name for name in rule["resources"] if (taken.group in rule["apiGroups"], name) != (True, taken.name)]}
-            for rule in reader_rules()
-        ]
+    kept = (
+        {**rule, "resources": [name for name in rule["resources"] if (taken.group in rule["apiGroups"], name) != (True, taken.name)]}
+        for rule in reader_rules()
     )
+    api.allow([rule for rule in kept if rule["resources"]])
     if kind:
         client = service("kubernetes")
         found = client.get("/health").json()["sources"]["kubeconfig"]
@@ -226,12 +227,18 @@ def test_a_list(api: Server, reader: httpx2.Client) -> None:
 
 
 def test_a_kind_or_version_that_is_not_there(api: Server, reader: httpx2.Client) -> None:
-    """A version of a group that is not served is a page that is not found; a resource of one that is served is a Status."""
-    refused = reader.get("/apis/batch/v3/jobs")
+    """Of a group that is not served no page is found; a version or resource that a group does not have is a Status."""
+    more = {"apiGroups": ["apps", "absent.example"], "resources": ["nothing"], "verbs": ["list"]}
+    api.allow([*reader_rules(), more])
+    refused = reader.get("/apis/absent.example/v1/nothing")
     assert (refused.status_code, refused.text) == (404, "404 page not found\n")
-    api.allow([*reader_rules(), {"apiGroups": ["apps"], "resources": ["nothing"], "verbs": ["list"]}])
-    refused = reader.get("/apis/apps/v1/nothing")
-    assert (refused.status_code, refused.json()["message"]) == (404, "the server could not find the requested resource")
+    for path in ("/apis/batch/v3/jobs", "/apis/apps/v1/nothing"):
+        refused = reader.get(path)
+        assert (refused.status_code, refused.json()["message"]) == (404, "the server could not find the requested resource")
+
+
+def pods_of(api: Server) -> list[Any]:
+    return [pod for pod in api.objects["pods"] if pod["metadata"]["namespace"] == "shop"]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +250,7 @@ def test_a_kind_or_version_that_is_not_there(api: Server, reader: httpx2.Client)
 )
 def test_a_log_that_is_not_there(api: Server, reader: httpx2.Client, path: str, code: int, message: str) -> None:
     """A pod that is gone is 404, and a container that is not in it is 400."""
-    pod = api.objects["pods"][0]["metadata"]["name"]
+    pod = pods_of(api)[0]["metadata"]["name"]
     refused = reader.get(path.format(pod=pod))
     assert (refused.status_code, refused.json()["message"]) == (code, message.format(pod=pod))
 
@@ -252,7 +259,7 @@ def test_the_logs_of_a_lost_node(start: Callable[[str], Server], tmp_path: Path)
     """What can't be read is named, and the logs of the other nodes are answered."""
     api = start(SMALL)
     assert isinstance(api, Cluster)
-    lost = api.objects["pods"][0]
+    lost = pods_of(api)[0]
     api.lost_nodes = frozenset({lost["spec"]["nodeName"]})
     try:
         answer = open_service(api, tmp_path, "logs").get("/logs/recent", params={"limit": "10"}).json()
@@ -260,7 +267,7 @@ def test_the_logs_of_a_lost_node(start: Callable[[str], Server], tmp_path: Path)
         api.lost_nodes = frozenset()
     assert answer["items"]
     assert answer["truncated"]
-    assert f"{lost['metadata']['name']} (It answered 500 to get pods/log: Get" in answer["note"]
+    assert f"{lost['metadata']['name']} (It answered 500 to get pods/log: no preferred addresses" in answer["note"]
 
 
 def test_no_log_can_be_read(api: Server, service: Callable[..., TestClient]) -> None:
@@ -284,3 +291,17 @@ def test_metrics_whose_server_is_down(api: Server, service: Callable[..., TestCl
             assert f"Nothing is known of {kind}: It answered 503" in answer.json()["note"]
         found = client.get("/health").json()["sources"]["kubeconfig"]
         assert found == {"status": "failed", "code": "SVC-SOURCE-ANSWER", "answered": "503"}
+
+
+@pytest.mark.skipif(not PROGRAM, reason="run by make test-live-services")
+def test_an_api_server_that_hangs(start: Callable[[str], Server], tmp_path: Path) -> None:
+    """It did not answer: the service says so in time, and answers again once the server does."""
+    real = start(REAL)
+    assert isinstance(real, RealCluster)
+    client = open_service(real, tmp_path, "kubernetes")
+    with real.silent():
+        began = time.monotonic()
+        answer = client.get("/nodes/status")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "SVC-SOURCE-UNREACHABLE")
+        assert time.monotonic() - began < 20
+    assert client.get("/nodes/status").json()["total"] == 3

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from fixtures.kubernetes_api import Cluster, served
+from fixtures.kubernetes_api import Cluster, served, sort_objects
 from sre_core import clock
 from sre_core.secret import Secret
 from sre_services import recording
@@ -136,6 +136,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if item["metadata"]["name"].startswith("payments-db"):
             item["endpoints"] = [{**each, "conditions": {"ready": False}} for each in item["endpoints"]]
     (found / "endpointslices.json").write_text(json.dumps(slices))
+    sort_objects(found.parent)
     return found.parent
 
 
@@ -179,7 +180,7 @@ def test_the_same_from_an_api_server(recorded: TestClient, live: TestClient, pat
         ("/autoscalers/status", {"autoscalers": 4, "at_maximum": ["busy"], "limited": ["busy"], "metrics_unknown": ["blind"]}),
         ("/limits/status", {"limit_ranges": 2, "refusing": ["bounds"]}),
         ("/routes/status", {"routes": 3, "mismatched": ["shop", "api"]}),
-        ("/connectivity/status", {"policies": 3, "denying": ["only-checkout", "cart-is-quiet"],
+        ("/connectivity/status", {"policies": 3, "denying": ["cart-is-quiet", "only-checkout"],
                                   "denied_connections": ["cart-service to kube-dns", "checkout-service to payment-service"]}),
     ],
 )  # fmt: skip
@@ -248,8 +249,8 @@ def test_autoscalers(by_name: dict[str, Json]) -> None:
 def test_limits(by_name: dict[str, Json]) -> None:
     """Each workload outside of them is named with the bound that it breaks."""
     assert [found["message"] for found in by_name["bounds"]["mismatches"]] == [
-        "Deployment recommendation-service: container recommendation has more memory than the maximum 512Mi",
         "Deployment notification-service: container notification requests less cpu than the minimum 60m",
+        "Deployment recommendation-service: container recommendation has more memory than the maximum 512Mi",
     ]
 
 
