@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -36,7 +37,14 @@ class Source:
 def sources(folder: str) -> tuple[Source, ...]:
     """Every Python file of ours below `folder` of the repository; hidden folders hold other people's."""
     paths = sorted(path for path in (ROOT / folder).rglob("*.py") if not _hidden(path))
-    return tuple(Source(path, ast.parse(path.read_text(encoding="utf-8"))) for path in paths)
+    # The collector looks through all trees again while each new one grows: with it this takes five times as long. The trees stay
+    # until the end, so it need not look at them later either.
+    gc.disable()
+    try:
+        return tuple(Source(path, ast.parse(path.read_text(encoding="utf-8"))) for path in paths)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _hidden(path: Path) -> bool:
