@@ -9,16 +9,8 @@ from sre_agent_deploy.instance.layout import LOGS, STATE, USER, Layout
 from sre_core.machine import MachineService
 from sre_core.reboot_window import RebootWindow
 
-# A service uses its socket and the network, and reads its release and credentials. Nothing else is allowed.
-_HARDENING = (
-    "NoNewPrivileges=yes",
-    "CapabilityBoundingSet=",
-    "AmbientCapabilities=",
-    "ProtectSystem=strict",
-    "ProtectHome=yes",
-    "PrivateTmp=yes",
-    "PrivateDevices=yes",
-    "PrivateUsers=yes",
+# What no unit needs of the kernel and of other processes.
+_ISOLATION = (
     "ProtectHostname=yes",
     "ProtectClock=yes",
     "ProtectKernelTunables=yes",
@@ -31,6 +23,18 @@ _HARDENING = (
     "RestrictNamespaces=yes",
     "RestrictRealtime=yes",
     "RestrictSUIDSGID=yes",
+)
+# A service uses its socket and the network, and reads its release and credentials. Nothing else is allowed.
+_HARDENING = (
+    "NoNewPrivileges=yes",
+    "CapabilityBoundingSet=",
+    "AmbientCapabilities=",
+    "ProtectSystem=strict",
+    "ProtectHome=yes",
+    "PrivateTmp=yes",
+    "PrivateDevices=yes",
+    "PrivateUsers=yes",
+    *_ISOLATION,
     "RemoveIPC=yes",
     "LockPersonality=yes",
     "MemoryDenyWriteExecute=yes",
@@ -119,18 +123,7 @@ _AS_ROOT = (
     "ProtectHome=yes",
     "PrivateTmp=yes",
     "PrivateDevices=yes",
-    "ProtectHostname=yes",
-    "ProtectClock=yes",
-    "ProtectKernelTunables=yes",
-    "ProtectKernelModules=yes",
-    "ProtectKernelLogs=yes",
-    "ProtectControlGroups=yes",
-    "ProtectProc=invisible",
-    "ProcSubset=pid",
-    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
-    "RestrictNamespaces=yes",
-    "RestrictRealtime=yes",
-    "RestrictSUIDSGID=yes",
+    *_ISOLATION,
     "LockPersonality=yes",
     "MemoryDenyWriteExecute=yes",
     "KeyringMode=private",
