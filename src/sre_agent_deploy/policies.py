@@ -190,7 +190,7 @@ def endpoint_statements(of_role: Iterable[Statement], role_arn: LaterText) -> Ma
 def bucket_endpoint_statements(of_role: Iterable[Statement], role_arn: LaterText, partition: str, region: str) -> tuple[Statement, ...]:
     """Allow through the endpoint of S3 what the role may do there, and to read AWS's own packages, which is done without credentials.
 
-    Source: https://docs.aws.amazon.com/linux/al2023/ug/managing-repos-os-updates.html, and `instance/monitoring.py`
+    Source: https://docs.aws.amazon.com/linux/al2023/ug/managing-repos-os-updates.html, and `instance/logs.py`
     """
     own = tuple(_only_role(each, role_arn) for each in of_role if each.actions[0].startswith("s3:"))
     packages = (f"al2023-repos-{region}-de612dc2", f"amazoncloudwatch-agent-{region}")

@@ -21,7 +21,7 @@ from sre_agent_deploy.aws.errors import kind_of
 from sre_agent_deploy.commands.alarms import prove_delivery, read_alarms, warn_of_unconfirmed
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.instance.monitoring import package_url, render_agent_config
+from sre_agent_deploy.instance.logs import package_url, render_agent_config
 from sre_agent_deploy.monitoring import MODELS, QUESTIONS, REQUESTS, declare_monitoring
 from sre_agent_deploy.plan import Action
 from sre_agent_deploy.resources.sns_topic import create_test_queue

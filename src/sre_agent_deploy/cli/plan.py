@@ -82,7 +82,7 @@ def guide(request: Request, *, out: Path | None, interactive: bool, step: str) -
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write each policy into a file of its own in this folder.")
 @request_options
 def iam_policy(request: Request, *, out: Path | None) -> None:
-    from sre_agent_deploy.commands.iam_policy import save_policies, write_policies
+    from sre_agent_deploy.commands.plan import save_policies, write_policies
 
     policies = write_policies(request)
     if out is None:

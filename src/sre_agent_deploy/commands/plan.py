@@ -1,13 +1,16 @@
-"""`plan`, `costs`, `validate --account` and `export`: what a configuration means in an account. Makes no mutating call."""
+"""`plan`, `costs`, `validate --account`, `export` and `iam-policy`: what a configuration means in an account. Makes no mutating call."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from sre_agent_deploy.account.account import Account, describe_account, look_up_account
+from sre_agent_deploy.account.account import Account, describe_account, look_up_account, open_production_account
 from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.preflight.suite import run_preflight
@@ -18,13 +21,15 @@ from sre_agent_deploy.commands.saved_plan import describe_plan, require_replacea
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import Located, find_state, load_config, open_workspace, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.costs import Estimate, estimate_cost
+from sre_agent_deploy.deployer_policy import list_statements, name_policies, split_policies
 from sre_agent_deploy.deployment_tags import taggable
 from sre_agent_deploy.engine.planning import plan_changes
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.plan import Plan
-from sre_core import clock
+from sre_core import atomic_file, clock
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Refused
 
@@ -124,3 +129,41 @@ def _image_in_use(state: State | None, operating_system: str) -> str:
 def plan_deployment(account: Account, wanted: Blueprint, state: State | None, *, leave: Collection[str] = ()) -> Plan:
     """Plan the changes from what AWS has now to a blueprint. The state of another deployment says nothing about this one."""
     return plan_changes(account.aws, wanted, state if state and state.deployment == wanted.deployment else None, leave=leave)
+
+
+def write_policies(request: Request) -> Mapping[str, Any]:
+    """Write the policies of a configuration, by name. Raises Refused with every fault of the configuration.
+
+    The account's number is part of the deployment's id, and so of most ARNs: without aws.account_id AWS is asked for it.
+    """
+    config = load_config(request)
+    if config.mode == "local":
+        raise Refused(_local())
+    account_id = config.aws.account_id or _ask_account(config)
+    facts = replace(describe_account(config), account_id=account_id, partition=partition_of(config.aws.region))
+    plan = blueprint(config, facts)
+    policies = split_policies(list_statements(config, plan, account_id))
+    return dict(zip(name_policies(plan.deployment, len(policies)), policies, strict=True))
+
+
+def save_policies(policies: Mapping[str, Any], folder: Path) -> tuple[Path, ...]:
+    """Write each policy into a file of its own, named like it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = tuple(folder / f"{name}.json" for name in policies)
+    for file, policy in zip(files, policies.values(), strict=True):
+        atomic_file.write(file, (json.dumps(policy, indent=2) + "\n").encode())
+    return files
+
+
+def _ask_account(config: Config) -> str:
+    account = open_production_account(config)
+    return ask_or_refuse(account.aws, lambda: account.aws.account_id)
+
+
+def _local() -> Problem:
+    return Problem(
+        code="IAM-POLICY-LOCAL",
+        what="There is no policy for local mode.",
+        why="In local mode everything is done as the root of the local AWS, which needs no policy.",
+        do=("Name the mode that the policy is for: sre-agent-deploy iam-policy --mode production",),
+    )

@@ -22,8 +22,7 @@ from sre_agent_deploy.instance.boot_report import BootReport
 from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.interpreter import UV
 from sre_agent_deploy.instance.layout import USER, Layout
-from sre_agent_deploy.instance.log_limits import limit_logs
-from sre_agent_deploy.instance.monitoring import start_agent
+from sre_agent_deploy.instance.logs import limit_logs, start_agent
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 from sre_agent_deploy.instance.systemd import (
     CERTIFICATE_FOLLOW,

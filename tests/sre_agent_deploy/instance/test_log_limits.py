@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent_deploy.instance.log_limits import limit_logs
+from sre_agent_deploy.instance.logs import limit_logs
 from sre_agent_deploy.instance.nginx import NginxPaths
 
 JOURNALD = Path("/etc/systemd/journald.conf")
