@@ -107,7 +107,7 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
         ),
         {**config.tags, **deployment_tags.ttl_tags(config.deployment.ttl), **state_tags(facts.state_location)},
         duration.parse(config.deployment.keep_previous) or timedelta(0),
-    )
+    ).in_order()
 
 
 def bucket(config: Config, id: str) -> Item:

@@ -52,6 +52,24 @@ class Blueprint:
             limited.add(name)
         return replace(self, items=tuple(item for item in self.items if item.name in limited))
 
+    def in_order(self) -> Blueprint:
+        """Return the same with each resource after all that it refers to, as near to the order of the declaration as that allows."""
+        places = {item.name: place for place, item in enumerate(self.items)}
+        ordered, begun = list[Item](), set[str]()
+
+        def add(name: str) -> None:
+            if name not in begun:
+                begun.add(name)
+                item = self.items[places[name]]
+                # What only an account knows is of no resource.
+                for needed in sorted(_list_needs(item) & places.keys(), key=places.__getitem__):
+                    add(needed)
+                ordered.append(item)
+
+        for item in self.items:
+            add(item.name)
+        return replace(self, items=tuple(ordered))
+
     def sorter(self) -> TopologicalSorter[str]:
         """Sort the names, each after those it refers to; ready to be walked in parallel."""
         sorter = TopologicalSorter(self.needs())
@@ -61,7 +79,7 @@ class Blueprint:
     def needs(self) -> dict[str, frozenset[str]]:
         """Map each resource to the names that it refers to. Raises LookupError on a Ref to nothing: a fault of the blueprint."""
         names = {item.name for item in self.items}
-        edges = {item.name: frozenset((*(ref.of for ref in refs(item.resource)), *item.after)) for item in self.items}
+        edges = {item.name: _list_needs(item) for item in self.items}
         if missing := {(name, other) for name, others in edges.items() for other in others - names}:
             raise LookupError(f"refers to what is not in the blueprint: {sorted(missing)}")
         return edges
@@ -72,3 +90,7 @@ class Blueprint:
         for name in TopologicalSorter(needs).static_order():
             depth[name] = 1 + max((depth[other] for other in needs[name]), default=0)
         return max(depth.values(), default=0)
+
+
+def _list_needs(item: Item) -> frozenset[str]:
+    return frozenset((*(ref.of for ref in refs(item.resource)), *item.after))

@@ -134,7 +134,7 @@ def _show_step(walk: Walk, name: str) -> None:
     step = name_step(walk.guide, name)
     if step is None:
         return
-    known = _known(walk.outputs)
+    known = known_values(walk.outputs)
     for file in (line.file or line.text for line in step.lines if line.file or line.label == UPLOAD):
         _write_file(walk.guide, file, known)
     for text in describe_step(step, known):
@@ -163,7 +163,8 @@ def describe_step(step: Step, known: Mapping[str, str]) -> Iterator[str]:
         yield f"  Right when: {step.right}"
 
 
-def _known(outputs: Mapping[str, Outputs]) -> dict[str, str]:
+def known_values(outputs: Mapping[str, Outputs]) -> dict[str, str]:
+    """Return what AWS has chosen by now, as `fill_in` takes it; nothing that is secret (pure)."""
     return {f"{of}.{output}": value for of, found in outputs.items() for output, value in found.items() if isinstance(value, str)}
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.guide.account_values import AccountValues
 from sre_agent_deploy.guide.places import deep_link, find_place
 from sre_agent_deploy.later import ACCOUNT, LaterText
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, NAME_TAG
+from sre_agent_deploy.resource import Mark
+from sre_agent_deploy.resources.route53_record import mark_record
 from sre_agent_deploy.resources.s3_object import S3Object
 from sre_core import bedrock
 
@@ -86,10 +87,6 @@ class Guide:
     files: tuple[File, ...]
 
 
-BY_HAND_ID = "DEPLOYMENT-ID"
-"""What a declaration writes into its steps where only the blueprint knows the deployment's id."""
-
-
 def write_guide(blueprint: Blueprint, values: AccountValues, config: Config) -> Guide:
     """Write the guide of a blueprint. A value that AWS chooses on the way is named by the step that shows it."""
     reading = _Reading(blueprint, values)
@@ -115,10 +112,14 @@ class _Reading:
             return Step(item.name, title, (), link, right, named=item.named, notes=notes)
         prefix = f"{number:02}-{item.name}"
         lines = tuple(line for text in item.resource.console() for line in self.lines(text, prefix))
-        tags = f"{DEPLOYMENT_TAG} = {self.blueprint.deployment}, {NAME_TAG} = {item.name}, {GENERATION_TAG} = 1"
-        tagged = (Line(self.pieces(tags), "Tags"),) if item.resource.MOST_TAGS else ()
+        tagged = (Line(self.pieces(self.tags(item)), "Tags"),) if item.resource.MOST_TAGS else ()
         verify = f"sre-agent-deploy plan --target {item.name}"
         return Step(item.name, title, (*lines, *self._upload(item, prefix), *tagged), link, right, verify, notes=notes)
+
+    def tags(self, item: Item) -> str:
+        """List the tags that a resource must have, those of the user's configuration too."""
+        mark = Mark(self.blueprint.deployment, item.name, 1, token="", extra=self.blueprint.tags)
+        return ", ".join(f"{key} = {value}" for key, value in mark.tags(item.resource.MOST_TAGS).items())
 
     def chapters(self, chapters: Iterable[Step]) -> Iterator[Step]:
         """Fill the account's values into fixed chapters."""
@@ -151,7 +152,7 @@ class _Reading:
     def pieces(self, text: str) -> tuple[Piece, ...]:
         """Split a text at the values that are known later."""
         pieces: list[Piece] = []
-        text = text.replace(BY_HAND_ID, self.blueprint.deployment)
+        text = mark_record(text, self.blueprint.deployment, self.blueprint.tags)
         last = 0
         for match in REF.finditer(text):
             if match[1] in self.numbers or match[1] == ACCOUNT:
@@ -192,6 +193,11 @@ def _lines(*texts: str) -> tuple[Line, ...]:
 
 
 def _before(config: Config) -> Iterator[Step]:
+    """Yield the chapters before the resources, with letters where these have numbers."""
+    yield from (replace(chapter, title=f"{letter}. {chapter.title}") for letter, chapter in zip("ABCD", _prepare(config), strict=False))
+
+
+def _prepare(config: Config) -> Iterator[Step]:
     yield _sign_in(config)
     if not (config.aws.creates_network or (config.aws.vpc_id and config.aws.subnet_id)):
         yield _choose_network(config.aws.region)
@@ -205,7 +211,7 @@ def _sign_in(config: Config) -> Step:
     region = config.aws.region
     return Step(
         "begin",
-        "A. Sign in and choose the region",
+        "Sign in and choose the region",
         _lines(
             f"Sign in to the account of the deployment{f' ({config.aws.account_id})' if config.aws.account_id else ''}.",
             f"Choose the region {region} at the top right. Every step but IAM, Route 53 and Billing is in it.",
@@ -221,7 +227,7 @@ def _sign_in(config: Config) -> Step:
 def _choose_network(region: str) -> Step:
     return Step(
         "network",
-        "B. Choose or make a VPC with a public subnet",
+        "Choose or make a VPC with a public subnet",
         _lines(
             "Most accounts have a default VPC with public subnets: VPC > Your VPCs, column Default VPC: Yes. Then make nothing.",
             "Else: VPC > Create VPC > VPC and more; one Availability Zone, one public subnet, no private subnet, no NAT gateway.",
@@ -239,7 +245,7 @@ def _choose_network(region: str) -> Step:
 def _allow_models(config: Config) -> Step:
     return Step(
         "models",
-        "C. Allow the language model",
+        "Allow the language model",
         _lines(
             "Bedrock > Model catalog > open each of these, and use it once in the playground, which accepts its Marketplace terms:",
             *config.assistant.models,
@@ -257,7 +263,7 @@ def _have_domain(config: Config) -> Step:
     domain = config.deployment.domain_name
     return Step(
         "domain",
-        "D. Have the domain and its certificate",
+        "Have the domain and its certificate",
         _lines(
             f"The DNS of {domain} must be yours to change. To register a domain, or to delegate a part of one: docs/how-to/domain.md",
             *_CERTIFICATES[config.tls.source],

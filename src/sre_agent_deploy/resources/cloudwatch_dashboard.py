@@ -95,7 +95,8 @@ class Dashboard(Defaults):
         return (
             "CloudWatch > Dashboards > Create dashboard",
             f"Dashboard name: {self.dashboard_name}; then Actions > View/edit source, and paste:",
-            f"{self.dashboard_body}",
+            # With line breaks it is a file to paste.
+            json.dumps(json.loads(str(self.dashboard_body)), indent=1, ensure_ascii=False),
         )
 
     def template(self) -> CfnResource:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _TTL = 60
 _HERITAGE = "heritage=sre-agent&"
+# What the steps for a person say where only the blueprint knows the deployment's id and the user's tags.
+_BY_HAND = "DEPLOYMENT-ID"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +134,7 @@ class DnsRecord(Defaults):
         return replace(record, note=note)
 
     def _mark_by_hand(self) -> str:
-        return _heritage({DEPLOYMENT_TAG: "DEPLOYMENT-ID", NAME_TAG: self.name, GENERATION_TAG: "1"})
+        return _heritage({DEPLOYMENT_TAG: _BY_HAND, NAME_TAG: self.name, GENERATION_TAG: "1"})
 
     def _address(self) -> Any:
         return _record_set(self.domain, "A", require_known(self.address)) | {"TTL": self.ttl}
@@ -208,6 +210,11 @@ class AliasRecord(DnsRecord):
 def _split_id(id: str) -> tuple[str, str]:
     zone, _, domain = id.partition("/")
     return zone, domain
+
+
+def mark_record(step: str, deployment: str, tags: Mapping[str, str]) -> str:
+    """Fill a deployment's id and the user's tags into a step of a record's `console` (pure)."""
+    return step.replace(_BY_HAND, "&".join((deployment, urlencode(tags))) if tags else deployment)
 
 
 def _heritage_name(domain: str) -> str:

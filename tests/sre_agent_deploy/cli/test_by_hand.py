@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fixtures.embedded import EmbeddedAws
+from fixtures.hands import Hands
 from fixtures.person import Person
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.guide import walk_guide
@@ -79,7 +80,7 @@ NAMED = {
 
 def test_everything_by_hand(local_folder: Path, typed: Typed, unbooted: EmbeddedAws) -> None:
     """A person makes every resource as the guide says: what is wrong is named, what is right taken over, and a plan has nothing to do."""
-    person = Person(unbooted.client, unbooted.state_dir / "local-ca", WRONG)
+    person = Person(Hands(unbooted.client), WRONG)
     ended = walk_guide(Request(), person)
     assert ended.success, [*person.said[-30:], ended.message]
     assert {name: [gap.strip().partition(":")[0] for gap in gaps] for name, gaps in person.gaps.items()} == {
