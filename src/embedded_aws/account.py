@@ -95,6 +95,10 @@ class Account:
         """Deliver application logs of a resource into the log groups that its owner chose, if any."""
         moto_state.deliver_logs(self.account_id, self.region, resource_arn, stream, lines)
 
+    def write_logs(self, group: str, stream: str, lines: Sequence[str]) -> None:
+        """Write lines into a log group, which is created where it is absent."""
+        moto_state.write_logs(self.account_id, self.region, group, stream, lines)
+
     async def listen(self, app: AsgiApp, *, address: str = "127.0.0.1", port: int = 0) -> Listener:
         """Serve an ASGI app over TLS with a certificate of the local authority. Raises OSError where the address is in use."""
         certificate = self.authority.issue(address, "localhost")

@@ -166,10 +166,24 @@ def deliver_logs(account_id: str, region: str, resource_arn: str, stream: str, l
         arn = destination.delivery_destination_configuration["destinationResourceArn"]
         group = backend.groups.get(arn.removesuffix(":*").rpartition(":log-group:")[2])
         if group is not None:
-            if stream not in group.streams:
-                group.create_log_stream(stream)
-            now = int(clock.now().timestamp() * 1000)
-            group.put_log_events(stream, [{"timestamp": now, "message": line} for line in lines])
+            _put_lines(group, stream, lines)
+
+
+def write_logs(account_id: str, region: str, group_name: str, stream: str, lines: Sequence[str]) -> None:
+    """Write lines into a log group, which is created where it is absent: without tags, and for ever."""
+    from moto.logs.models import logs_backends
+
+    backend = logs_backends[account_id][region]
+    if group_name not in backend.groups:
+        backend.create_log_group(group_name, {})
+    _put_lines(backend.groups[group_name], stream, lines)
+
+
+def _put_lines(group: Any, stream: str, lines: Sequence[str]) -> None:
+    if stream not in group.streams:
+        group.create_log_stream(stream)
+    now = int(clock.now().timestamp() * 1000)
+    group.put_log_events(stream, [{"timestamp": now, "message": line} for line in lines])
 
 
 @dataclass(frozen=True)

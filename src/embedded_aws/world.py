@@ -127,6 +127,10 @@ class World(Protocol):
         """Deliver application logs of a resource into the log groups that its owner chose, if any."""
         ...
 
+    def write_logs(self, group: str, stream: str, lines: Sequence[str]) -> None:
+        """Write lines into a log group, which is created where it is absent."""
+        ...
+
     async def listen(self, app: AsgiApp, *, address: str = "127.0.0.1", port: int = 0) -> Listener:
         """Serve an ASGI app over TLS with a certificate of the local authority. Raises OSError where the address is in use."""
         ...

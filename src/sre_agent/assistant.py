@@ -80,7 +80,13 @@ def assemble(settings: Settings, issuer_http: httpx2.AsyncClient, discovery: Dis
     client = Client(settings.gateway_client_id, settings.gateway_client_secret, settings.gateway_scope)
     tokens = TokenSource(issuer_http, discovery, client, settings.prefix_token_endpoint)
     gateway_http = transport.create_client(auth=BearerAuth(tokens), seconds=15.0, traced=True)
-    return Assistant(settings.gateway_url, gateway_http, issuer_http, reasoner=reasoner, usage=UsageLog(settings.usage_file))
+    return Assistant(
+        settings.gateway_url,
+        gateway_http,
+        issuer_http,
+        reasoner=reasoner,
+        usage=UsageLog(settings.usage_file, printed=settings.usage_printed),
+    )
 
 
 def _unknown(name: str, configured: str) -> Problem:

@@ -29,6 +29,8 @@ class Settings:
     """The token endpoint at the pool's prefix, where the pool has a custom domain too."""
     usage_file: Path | None = None
     """Where it is written down what each question used; None where no folder for logs is given."""
+    usage_printed: bool = False
+    """Whether it is printed instead."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -48,8 +50,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     values = {name.lower(): environment[name] for name in _NAMES}
     prefix_endpoint = environment.get(_PREFIX, "")
     logs = environment.get("LOGS_DIRECTORY", "")
-    usage_file = Path(logs) / metrics.USAGE_FILE if logs else None
-    return Settings(**values, gateway_client_secret=secret, reasoner=reasoner, prefix_token_endpoint=prefix_endpoint, usage_file=usage_file)
+    return Settings(
+        **values,
+        gateway_client_secret=secret,
+        reasoner=reasoner,
+        prefix_token_endpoint=prefix_endpoint,
+        usage_file=Path(logs) / metrics.USAGE_FILE if logs else None,
+        usage_printed=environment.get(metrics.USAGE_VARIABLE) == metrics.USAGE_PRINTED,
+    )
 
 
 _PREFIX = "PREFIX_TOKEN_ENDPOINT"

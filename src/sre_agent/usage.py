@@ -44,10 +44,10 @@ class Usage:
 
 
 class UsageLog:
-    """Appends to one file; without a file it writes nothing."""
+    """Appends to one file, or prints where it is asked to; otherwise it writes nothing."""
 
-    def __init__(self, file: Path | None = None) -> None:
-        self._file = file
+    def __init__(self, file: Path | None = None, *, printed: bool = False) -> None:
+        self._file, self._printed = file, printed
 
     @contextmanager
     def record(self, waiting: int) -> Iterator[Usage]:
@@ -65,9 +65,11 @@ class UsageLog:
             self._append(usage, time.monotonic() - began)
 
     def _append(self, usage: Usage, seconds: float) -> None:
+        text = "".join(json.dumps(line) + "\n" for line in usage.lines(seconds))
+        if self._printed:
+            print(text, end="", flush=True)
         if self._file is None:
             return
-        text = "".join(json.dumps(line) + "\n" for line in usage.lines(seconds))
         try:
             # nginx is in the group, and may read what it could otherwise forge.
             with open(self._file, "a", encoding="utf-8", opener=_open_for_owner) as lines:

@@ -20,7 +20,7 @@ INSTANCE: tuple[tuple[str, LaterText], ...] = (("InstanceId", Ref("instance", "i
 
 def asks_model(config: Config) -> bool:
     """Say if a language model costs money that metrics of the deployment can see."""
-    return config.assistant.reasoner != "rules" and not config.assistant.on_runtime
+    return config.assistant.reasoner != "rules"
 
 
 def declare_alarms(config: Config, facts: AccountFacts, id: str) -> tuple[Alarm, ...]:
@@ -210,7 +210,7 @@ ALARMS: Mapping[str, Problem] = {
         what="The language model has cost monitoring.model_usd_per_day or more since midnight (UTC).",
         why="More was asked than usual, questions need more tokens, or a stranger asks with a client's secret.",
         do=(
-            "See which questions: `input_tokens` and `dollars` in the log group ending in -usage.",
+            "See which questions: `input_tokens` and `dollars` in the log group ending in -usage; on AgentCore Runtime in the runtime's.",
             "Lower assistant.usd_per_question, or raise monitoring.model_usd_per_day.",
         ),
     ),

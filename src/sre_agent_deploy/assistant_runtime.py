@@ -7,7 +7,7 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.instance.user_data import describe_assistant
 from sre_agent_deploy.later import LaterText, Ref, decode_refs
-from sre_agent_deploy.names import prefix
+from sre_agent_deploy.names import log_resource, prefix
 from sre_agent_deploy.policies import (
     bucket_key_statements,
     image_statements,
@@ -21,11 +21,15 @@ from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
 from sre_agent_deploy.resources.agentcore_runtime_endpoint import RuntimeEndpoint
 from sre_agent_deploy.resources.agentcore_runtime_network import RuntimeNetwork
 from sre_agent_deploy.resources.iam_role import IamRole
+from sre_agent_deploy.resources.logs_log_group import LogGroup, name_runtime, name_runtime_log
 from sre_agent_deploy.resources.policy_document import Statement
 from sre_agent_deploy.resources.s3_object import Content, S3Object
+from sre_core import metrics
 
 ENDPOINT = "runtime_endpoint"
-_SERVES = "live"
+SERVES = "live"
+_TRIES = "DEFAULT"
+"""The endpoint that AgentCore makes with the runtime: an update asks a new version there first."""
 
 
 def declare_runtime(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
@@ -33,7 +37,19 @@ def declare_runtime(config: Config, facts: AccountFacts, id: str) -> tuple[Item,
     if not config.assistant.on_runtime:
         return ()
     package = () if config.assistant.image else (Item(_package(config, facts, id)),)
-    return (*package, Item(_role(config, facts, id)), Item(_runtime(config, id)), Item(_endpoint()))
+    logs = tuple(Item(_log(config, endpoint)) for endpoint in (SERVES, _TRIES))
+    # Before anybody can ask: otherwise AgentCore would make the groups, which then keep their lines for ever.
+    endpoint = Item(_endpoint(), after=tuple(item.name for item in logs))
+    return (*package, Item(_role(config, facts, id)), Item(_runtime(config, id)), *logs, endpoint)
+
+
+def _log(config: Config, endpoint: str) -> LogGroup:
+    return LogGroup(
+        name=log_resource(metrics.RUNTIME if endpoint == SERVES else f"{metrics.RUNTIME}-{endpoint.lower()}"),
+        log_group_name=name_runtime_log(Ref("runtime", "runtime_id"), endpoint),
+        retention_days=config.monitoring.log_retention_days,
+        kms_key=config.monitoring.kms_key_arn,
+    )
 
 
 def _package(config: Config, facts: AccountFacts, id: str) -> S3Object:
@@ -65,7 +81,7 @@ def runtime_statements(config: Config, where: tuple[str, str, str], id: str) -> 
     partition, region, _ = where
     image = config.assistant.image
     return (
-        *runtime_role_statements(*where, _name(id)),
+        *runtime_role_statements(*where, name_runtime(id)),
         *(image_statements(partition, image) if image else package_statements(Ref("runtime_package", "key"))),
         *(() if image else bucket_key_statements(region, config.gateway.kms_key_arn)),
         *model_statements(*where, config.assistant.models),
@@ -77,10 +93,12 @@ def _runtime(config: Config, id: str) -> AgentRuntime:
     """Declare the runtime. AgentCore checks Cognito's tokens and passes them on, so that the assistant checks them too."""
     secret: dict[str, LaterText] = {"GATEWAY_CLIENT_SECRET_ARN": Ref("gateway_client_secret", "secret_arn")}
     environment = {name: decode_refs(value) for name, value in describe_assistant(config).items()} | secret
+    # Into the log of its endpoint, from which the metrics of questions are made.
+    environment[metrics.USAGE_VARIABLE] = metrics.USAGE_PRINTED
     image = config.assistant.image
     return AgentRuntime(
         name="runtime",
-        runtime_name=_name(id),
+        runtime_name=name_runtime(id),
         description=f"SRE assistant {config.name}",
         role_arn=Ref("runtime_role", "role_arn"),
         bucket_name="" if image else Ref("bucket", "bucket_name"),
@@ -96,12 +114,7 @@ def _endpoint() -> RuntimeEndpoint:
     return RuntimeEndpoint(
         name=ENDPOINT,
         runtime_id=Ref("runtime", "runtime_id"),
-        endpoint_name=_SERVES,
+        endpoint_name=SERVES,
         version=Ref("runtime", "version"),
         description="The version that callers reach",
     )
-
-
-def _name(id: str) -> str:
-    """Name the runtime: AgentCore allows letters, digits and underscores."""
-    return id.replace("-", "_")

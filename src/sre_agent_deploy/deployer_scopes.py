@@ -18,6 +18,7 @@ from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
 from sre_agent_deploy.resources.eks_access_entry import READERS, AccessEntry
 from sre_agent_deploy.resources.iam_role import IamRole
+from sre_agent_deploy.resources.logs_log_group import name_runtime, name_runtime_log
 from sre_agent_deploy.resources.policy_document import NO_CONDITIONS, Conditions
 from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_core import metrics
@@ -122,7 +123,8 @@ class ActionScopes:
     def _by_name(self, name: str) -> Iterator[Scope]:
         """Narrow by the names of resources that begin with the deployment's id, in the services where all do."""
         place, id = self.place, self._id
-        names = (*(metrics.log_group(id, each) for each in metrics.LOG_GROUPS), metrics.gateway_log_group(id))
+        of_runtime = (str(name_runtime_log(name_runtime(id), "*")),) if self._config.assistant.on_runtime else ()
+        names = (*(metrics.log_group(id, each) for each in metrics.LOG_GROUPS), metrics.gateway_log_group(id), *of_runtime)
         groups = [place.arn("logs", f"log-group:{each}{end}") for each in names for end in ("", ":*")]
         alarms = (place.arn("cloudwatch", f"alarm:{id}-*"), place.arn("cloudwatch", f"dashboard/{id}", region=""))
         if "Budget" in name:

@@ -132,10 +132,9 @@ def declare_gateway_logs(config: Config, id: str) -> tuple[DeliverySource | Deli
 
 
 def list_counts(config: Config) -> Mapping[str, tuple[Count, ...]]:
-    """Return the metrics by the log that they are made from. On AgentCore Runtime the assistant writes into a log of AWS's own."""
-    models = MODELS if asks_model(config) else ()
-    usage = () if config.assistant.on_runtime else (*QUESTIONS, *models)
-    return {metrics.FRONT_DOOR: REQUESTS, metrics.USAGE: usage}
+    """Return the metrics by the log that they are made from. On AgentCore Runtime the assistant writes into that of its endpoint."""
+    usage = metrics.RUNTIME if config.assistant.on_runtime else metrics.USAGE
+    return {metrics.FRONT_DOOR: REQUESTS, usage: (*QUESTIONS, *(MODELS if asks_model(config) else ()))}
 
 
 def declare_metric_filters(config: Config, id: str) -> tuple[MetricFilter, ...]:
@@ -201,8 +200,6 @@ def render_dashboard(config: Config, watching: tuple[Alarm, ...], region: str, i
 
 def _usage_graphs(config: Config, ours: str) -> Iterator[tuple[str, Sequence[object]]]:
     """Yield the graphs of questions and models. Which outcomes and models there are is known only when they are shown."""
-    if config.assistant.on_runtime:
-        return
     calls = [[ours, metric, {"stat": "Sum"}] for metric in (metrics.TOOL_CALLS, metrics.TOOL_FAILURES)]
     seconds = [[ours, metrics.INVESTIGATION_SECONDS, {"stat": stat}] for stat in ("p50", "p95")]
     yield "Questions by outcome", [_search(ours, "Outcome", metrics.INVESTIGATIONS)]

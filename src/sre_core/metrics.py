@@ -40,8 +40,12 @@ SECURITY = "security"
 USAGE = "usage"
 USAGE_FILE = "usage.log"
 """The file below a service's folder for logs (systemd's `$LOGS_DIRECTORY`) in which the assistant writes down what questions used."""
+USAGE_VARIABLE, USAGE_PRINTED = "USAGE_LOG", "stdout"
+"""The variable by which the assistant prints those lines instead: on AgentCore Runtime its output is its log."""
 GATEWAY = "gateway"
 """What AgentCore's gateway logs of each request: the only group that no machine writes."""
+RUNTIME = "runtime"
+"""The log of the endpoint of AgentCore Runtime that callers reach: AgentCore names the group by the runtime's id."""
 LOG_GROUPS = {
     SERVICES: "what the services log",
     FRONT_DOOR: "every request to the front door",

@@ -24,7 +24,9 @@ from behaviours.command_line import ROOT, Desk
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sre_agent:latest"
 OCI = "application/vnd.oci.image.manifest.v1+json"
-RUNTIME = {"assistant": {"runtime": "agentcore"}}
+MONITORED = {"monitoring": {"enabled": "always"}}
+RUNTIME = {"assistant": {"runtime": "agentcore"}, **MONITORED}
+LOGS = "/aws/bedrock-agentcore/runtimes/"
 
 
 @dataclass
@@ -73,11 +75,15 @@ def library(desk: Desk, name: str, **files: str) -> dict[str, Any]:
     folder.mkdir()
     for file, content in files.items():
         (folder / f"{file}.py").write_text(content)
-    return {"assistant": {"runtime": "agentcore", "libraries": str(folder)}}
+    return {"assistant": {"runtime": "agentcore", "libraries": str(folder)}, **MONITORED}
 
 
 def test_a_deployment_on_agentcore_runtime(desk: Desk) -> None:
-    """It is verified like any other; a version that does not answer never serves; update and rollback lose no request."""
+    """It is verified like any other; a version that does not answer never serves; update and rollback lose no request.
+
+    Its logs are kept as long as others, say what questions used, and are deleted with it.
+    """
+    desk.start_aws()
     desk.configure(**RUNTIME)
     ended = desk.deploy("deploy")
     assert ended.code == 0, ended.text
@@ -103,21 +109,42 @@ def test_a_deployment_on_agentcore_runtime(desk: Desk) -> None:
     assert "payment-service" in answered.out
     _scripts_of_the_sample(desk)
     _update(desk)
+    _logs(desk)
+
+
+def _logs(desk: Desk) -> None:
+    """The groups of both endpoints have lines, from which metrics are made; cleanup deletes them, one that AgentCore made, and no other."""
+    logs, cloudwatch = desk.client("logs"), desk.client("cloudwatch")
+    [runtime] = desk.client("bedrock-agentcore-control").list_agent_runtimes()["agentRuntimes"]
+    groups = {group["logGroupName"]: group for group in logs.describe_log_groups(logGroupNamePrefix=LOGS)["logGroups"]}
+    assert groups.keys() == {f"{LOGS}{runtime['agentRuntimeId']}-{endpoint}" for endpoint in ("DEFAULT", "live")}
+    assert {(group["retentionInDays"], group["storedBytes"] > 0) for group in groups.values()} == {(30, True)}
+    counted = {metric["MetricName"] for metric in cloudwatch.list_metrics()["Metrics"] if metric["Namespace"].startswith("SREAgent/")}
+    assert {"Investigations", "ToolCalls"} <= counted
+    for made in (f"{runtime['agentRuntimeId']}-mine", "sre_0000000000-AbCdEfGhIj-DEFAULT"):
+        logs.create_log_group(logGroupName=LOGS + made)
     cleaned = desk.deploy("cleanup", "--yes")
     assert cleaned.code == 0, cleaned.text
+    left = [group["logGroupName"] for group in logs.describe_log_groups(logGroupNamePrefix=LOGS)["logGroups"]]
+    assert left == [f"{LOGS}sre_0000000000-AbCdEfGhIj-DEFAULT"]
 
 
 def _scripts_of_the_sample(desk: Desk) -> None:
     """The sample's own scripts find the same runtime, and change nothing."""
     shutil.copytree(ROOT / "compat/deployment", desk.folder / "deployment")
-    environ = {**os.environ, "SRE_AGENT_STATE_DIR": str(desk.state_dir), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for words in (("deploy_agent_runtime.py", "--container-uri", IMAGE), ("invoke_agent_runtime.py", "--prompt", "Which pods restart?")):
-        command = [sys.executable, f"deployment/{words[0]}", *words[1:]]
-        ended = subprocess.run(command, cwd=desk.folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "payment-service" in ended.stdout
+    deployed = _run_script(desk, "deploy_agent_runtime.py", "--container-uri", IMAGE)
+    assert "the ECR of the local AWS has no such image" in deployed
+    assert "payment-service" in _run_script(desk, "invoke_agent_runtime.py", "--prompt", "Which pods restart?")
     assert (desk.folder / "deployment/.agent_arn").read_text().startswith("arn:aws:bedrock-agentcore:")
     assert live_version(desk) == "1 of 1"
+
+
+def _run_script(desk: Desk, script: str, *words: str) -> str:
+    environ = {**os.environ, "SRE_AGENT_STATE_DIR": str(desk.state_dir), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = [sys.executable, f"deployment/{script}", *words]
+    ended = subprocess.run(command, cwd=desk.folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout + ended.stderr
 
 
 def _update(desk: Desk) -> None:
@@ -150,9 +177,12 @@ def _run_an_image(desk: Desk) -> None:
     manifests = [{"mediaType": OCI, "digest": f"sha256:{'0' * 64}", "size": 1, "platform": {"architecture": "arm64", "os": "linux"}}]
     index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}
     ecr.put_image(repositoryName="sre_agent", imageManifest=json.dumps(index), imageTag="latest")
-    desk.configure(assistant={"runtime": "agentcore", "image": IMAGE})
+    desk.configure(assistant={"runtime": "agentcore", "image": IMAGE}, **MONITORED)
     updated = desk.deploy("deploy", "--yes")
     assert updated.code == 0, updated.text
+    assert live_version(desk) == "4 of 4"
+    # The sample's script takes it too, and changes nothing.
+    assert "was not used" not in _run_script(desk, "deploy_agent_runtime.py", "--container-uri", IMAGE)
     assert live_version(desk) == "4 of 4"
 
 

@@ -94,7 +94,7 @@ class Invocations:
         workload = self._workload_tokens.issue(runtime.runtime_id, _user_in(headers))
         passed = _select(headers, version) | {_SESSION: session, _WORKLOAD_TOKEN: workload.reveal()}
         call = _Call(passed, body, request_id)
-        await self._pass_on(runtime, version, call, send)
+        await self._pass_on(runtime, version, endpoint.name, call, send)
 
     def _find(self, scope: Scope) -> tuple[Runtime, RuntimeEndpoint, RuntimeVersion]:
         arn = runtime_in(scope["raw_path"].decode("latin-1"))
@@ -123,11 +123,11 @@ class Invocations:
             return Denied("missing_token")
         return await self._checker_of(authorizer.discovery_url).check(token.strip(), authorizer)
 
-    async def _pass_on(self, runtime: Runtime, version: RuntimeVersion, call: _Call, send: Send) -> None:
+    async def _pass_on(self, runtime: Runtime, version: RuntimeVersion, endpoint: str, call: _Call, send: Send) -> None:
         began = False
         try:
             async with (
-                self._packages.use(runtime, version) as package,
+                self._packages.use(runtime, version, endpoint) as package,
                 package.post("http://runtime/invocations", headers=call.headers, data=call.body, allow_redirects=False) as answer,
             ):
                 kept = [(name.lower(), value) for name, value in answer.headers.items() if name.lower() in _ANSWERED]

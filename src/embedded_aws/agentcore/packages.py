@@ -17,6 +17,7 @@ from pathlib import Path
 import aiohttp
 
 from embedded_aws.agentcore.images import find_program
+from embedded_aws.agentcore.runtime_logs import RuntimeLog
 from embedded_aws.agentcore.runtime_records import Runtime, RuntimeVersion
 from embedded_aws.instances.credentials import write_trusted
 from embedded_aws.instances.release import unpack
@@ -37,6 +38,7 @@ class _Process:
     starting: asyncio.Lock = field(default_factory=asyncio.Lock)
     running: AsyncExitStack | None = None
     session: aiohttp.ClientSession | None = None
+    log: RuntimeLog | None = None
     users: int = 0
 
 
@@ -51,7 +53,7 @@ class Packages:
         self._log = log.get()
 
     @asynccontextmanager
-    async def use(self, runtime: Runtime, version: RuntimeVersion) -> AsyncIterator[aiohttp.ClientSession]:
+    async def use(self, runtime: Runtime, version: RuntimeVersion, endpoint: str) -> AsyncIterator[aiohttp.ClientSession]:
         """Lend the connection to a version's package, which the first use starts. Raises StepFailed where it does not become healthy."""
         key = (runtime.runtime_id, version.number)
         process = self._processes.setdefault(key, _Process())
@@ -60,6 +62,8 @@ class Packages:
             yield await self._session(process, runtime, version)
         finally:
             process.users -= 1
+            if process.log:
+                process.log.deliver(runtime, version, endpoint)
             self._end_unneeded(runtime.runtime_id)
 
     def retire(self, runtime_id: str, needed: frozenset[int]) -> None:
@@ -84,6 +88,8 @@ class Packages:
         async with process.starting:
             if process.session is None:
                 async with AsyncExitStack() as running:
+                    logs = self._world.folder / "runtimes" / f"{runtime.runtime_id}-{version.number}" / "logs"
+                    process.log = RuntimeLog(self._world, logs / "runtime.log")
                     process.session = await self._start(runtime, version, running)
                     process.running = running.pop_all()
             return process.session

@@ -230,8 +230,8 @@ def _follows_parent(kind: type[Resource], found: Found[Any]) -> bool:
 
 
 def parent_id(id: str) -> str:
-    """Return the id of the parent: the first part of a child's id."""
-    return id.partition("/")[0]
+    """Return the id of the parent: the first part of a child's id. Of log groups of AWS's own, whose names are paths, all but the last."""
+    return id.rpartition("/")[0] if id.startswith("/") else id.partition("/")[0]
 
 
 def _bears_id(kind: type[Resource], found: Found[Any], deployment: str) -> bool:

@@ -27,6 +27,7 @@ from sre_agent_deploy.resource import (
 from sre_agent_deploy.resources.agentcore_runtime_network import PUBLIC, RuntimeNetwork
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.iam_role import IamRole
+from sre_agent_deploy.resources.logs_log_group import LogGroup
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ class AgentRuntime(Defaults):
     TOKEN: ClassVar[bool] = True
     UNIQUE: ClassVar[bool] = True
     ID_FROM_AWS: ClassVar[bool] = True
-    # It works with its role and checks tokens by its pool until it is gone.
-    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({IamRole.KIND, UserPool.KIND})
+    # It works with its role, checks tokens by its pool and makes its log groups anew until it is gone.
+    DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({IamRole.KIND, UserPool.KIND, LogGroup.KIND})
     # AgentCore tries to assume the role while it creates the runtime; until IAM has propagated a new role, it can't.
     PROPAGATES: ClassVar[frozenset[str]] = frozenset({"AccessDeniedException", "ValidationException"})
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteAgentRuntime", "ConflictException")})

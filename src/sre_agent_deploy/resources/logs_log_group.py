@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.later import LaterText, require_known, text
 from sre_agent_deploy.resource import (
     DEPLOYMENT_TAG,
     CfnResource,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 # How the names of groups begin into which AWS's services deliver their own logs.
 _VENDED = "/aws/vendedlogs/"
+# AgentCore Runtime makes the group of an endpoint at its first line, unless it is there: without tags, and with no end of its lines.
+_OF_RUNTIMES = "/aws/bedrock-agentcore/runtimes/"
+_EXISTS = ("ResourceAlreadyExistsException",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,18 +45,24 @@ class LogGroup(Defaults):
     LOSES: ClassVar[str] = "data"
 
     name: str
-    log_group_name: str
+    log_group_name: LaterText
     retention_days: int
     kms_key: str = ""
 
     def natural_id(self, aws: Aws) -> str:
-        return self.log_group_name
+        return self.log_group_name if isinstance(self.log_group_name, str) else ""
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        groups = [group for prefix in (deployment, _VENDED + deployment) for group in _list(aws, prefix)]
-        tagged = [(group["logGroupName"], read_tags(aws, _arn(group))) for group in groups]
+        prefixes = (deployment, _VENDED + deployment, _OF_RUNTIMES + name_runtime(deployment) + "-")
+        groups = [group for prefix in prefixes for group in _list(aws, prefix)]
+        tagged = [(group["logGroupName"], _read_owner(aws, group)) for group in groups]
         return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
+
+    @classmethod
+    def deployments(cls, aws: Aws) -> Iterable[str]:
+        # The tagging API lists those with tags.
+        return (_find_runtime(group["logGroupName"]) for group in _list(aws, _OF_RUNTIMES))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -60,12 +70,17 @@ class LogGroup(Defaults):
         if found is None:
             return None
         seen = cls(name=name, log_group_name=id, retention_days=found.get("retentionInDays", 0), kms_key=found.get("kmsKeyId", ""))
-        return Found(id, seen, {"log_group_name": id, "arn": f"{_arn(found)}:*"}, read_tags(aws, _arn(found)))
+        return Found(id, seen, {"log_group_name": id, "arn": f"{_arn(found)}:*"}, _read_owner(aws, found))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        key: Any = {"kmsKeyId": self.kms_key} if self.kms_key else {}
-        aws.client("logs").create_log_group(logGroupName=self.log_group_name, tags=mark.tags(), **key)
-        return self.log_group_name
+        name, key = require_known(self.log_group_name), {"kmsKeyId": self.kms_key} if self.kms_key else {}
+        settings: Any = {"logGroupName": name, "tags": mark.tags(), **key}
+        if not _find_runtime(name):
+            aws.client("logs").create_log_group(**settings)
+        elif or_none(lambda: aws.client("logs").create_log_group(**settings), _EXISTS) is None:
+            # AgentCore was faster.
+            self.set_tags(aws, name, TagChanges(mark.tags(), ()))
+        return name
 
     def configure(self, aws: Aws, id: str) -> None:
         aws.client("logs").put_retention_policy(logGroupName=id, retentionInDays=self.retention_days)
@@ -133,6 +148,27 @@ class LogGroup(Defaults):
             for operation in ("CreateLogGroup", "AssociateKmsKey")
         },
     }
+
+
+def name_runtime(deployment: str) -> str:
+    """Name the runtime of a deployment: AgentCore allows letters, digits and underscores."""
+    return deployment.replace("-", "_")
+
+
+def name_runtime_log(runtime_id: LaterText, endpoint: str) -> LaterText:
+    """Name the log group of an endpoint of a runtime, as AgentCore does."""
+    return text(_OF_RUNTIMES + "{runtime_id}-" + endpoint, runtime_id=runtime_id)
+
+
+def _find_runtime(name: str) -> str:
+    """Return the id of the deployment whose runtime writes into a group; empty for another group."""
+    return name.removeprefix(_OF_RUNTIMES).partition("-")[0].replace("_", "-") if name.startswith(_OF_RUNTIMES) else ""
+
+
+def _read_owner(aws: Aws, group: Any) -> dict[str, str]:
+    """Read the tags of a group; a runtime's says by its name whose it is, although AgentCore gives it no tags."""
+    of = _find_runtime(group["logGroupName"])
+    return {**({DEPLOYMENT_TAG: of} if of else {}), **read_tags(aws, _arn(group))}
 
 
 def _find(aws: Aws, name: str) -> Any:

@@ -44,13 +44,12 @@ class MetricFilter(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        # Its id begins with the group's name and a slash. Groups with slashes have no filters of ours.
-        groups = [group.id for group in LogGroup.owned(aws, deployment) if "/" not in group.id]
+        groups = [group.id for group in LogGroup.owned(aws, deployment)]
         return tuple(found for group in groups for found in _list_filters(aws, group))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        group, _, filter_name = id.partition("/")
+        group, _, filter_name = id.rpartition("/")
         found = next((each for each in _describe(aws, group, filter_name) if each["filterName"] == filter_name), None)
         if found is None:
             return None
@@ -78,7 +77,7 @@ class MetricFilter(Defaults):
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
-        group, _, filter_name = id.partition("/")
+        group, _, filter_name = id.rpartition("/")
         or_none(lambda: aws.client("logs").delete_metric_filter(logGroupName=group, filterName=filter_name), _GONE)
 
     def console(self) -> Steps:

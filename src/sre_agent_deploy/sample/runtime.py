@@ -7,15 +7,18 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
+from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.backup.conflict import Field
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_agent_deploy.commands.deployments import read_outputs
 from sre_agent_deploy.commands.token import read_caller_token
 from sre_agent_deploy.commands.user import User
-from sre_agent_deploy.commands.workspace import find_state
+from sre_agent_deploy.commands.workspace import find_state, use_account
+from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.connection import connection_path
 from sre_agent_deploy.sample import REQUEST
 from sre_core.problem import Problem, Refused
@@ -40,11 +43,27 @@ def build_image(name: str, platform: str, *, local: bool) -> None:
 
 
 def describe_runtime(container_uri: str, user: User) -> dict[Field, str]:
-    """Describe the assistant on AgentCore Runtime as config.yaml does. The local AWS runs no containers, and gets the package instead."""
-    if find_state(REQUEST).config().mode == "production":
+    """Describe the assistant on AgentCore Runtime as config.yaml does. The local AWS gets its package where its ECR has no such image."""
+    config = find_state(REQUEST).config()
+    if config.mode == "production" or _has_image(config, container_uri, user):
         return {("assistant", "runtime"): "agentcore", ("assistant", "image"): container_uri}
-    user.warn("--container-uri was not used: the local AWS runs no containers. It runs the same assistant from its package.")
+    user.warn(
+        "--container-uri was not used: the ECR of the local AWS has no such image (`aws ecr put-image` puts one there). "
+        "The same assistant runs from its package."
+    )
     return {("assistant", "runtime"): "agentcore"}
+
+
+def _has_image(config: Config, uri: str, user: User) -> bool:
+    """Say if the ECR of the local AWS has an image. One that can't be looked up is absent."""
+    path, _, digest = uri.partition("/")[2].partition("@")
+    repository, _, tag = path.partition(":")
+    image: Any = {"imageDigest": digest} if digest else {"imageTag": tag or "latest"}
+    with use_account(config, user, start=True) as account:
+        assert account
+        ecr = account.aws.client("ecr")
+        answer = attempt(lambda: ecr.describe_images(repositoryName=repository, imageIds=[image]), progress=account.aws.progress)
+    return not isinstance(answer, Problem | Lost)
 
 
 def ask(prompt: str, runtime_arn: str, session_id: str, user_id: str, user: User) -> str:

@@ -156,6 +156,23 @@ def test_an_invocation(site: Site) -> None:
     assert len(site.invoke().headers[SESSION]) >= 33
 
 
+def test_what_a_package_prints(site: Site) -> None:
+    """It goes into the log group of the endpoint that was asked, which is made at the first line by the role, if that may."""
+    logs, role = site.aws.client("logs"), site.request["roleArn"].rpartition("/")[2]
+    name = f"/aws/bedrock-agentcore/runtimes/{site.runtime_id}-DEFAULT"
+    site.invoke()
+    assert logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"] == []
+    write = {"Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [write]})
+    site.aws.client("iam").put_role_policy(RoleName=role, PolicyName="write", PolicyDocument=document)
+    site.invoke()
+    [group] = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    assert "retentionInDays" not in group
+    assert logs.list_tags_for_resource(resourceArn=group["logGroupArn"])["tags"] == {}
+    lines = [event["message"] for event in logs.filter_log_events(logGroupName=name)["events"]]
+    assert [line for line in lines if '"POST' in line] == lines != []
+
+
 def test_a_stream_of_events(site: Site) -> None:
     """Events are passed on when they are written, not when the answer is complete."""
     token = {"Authorization": f"Bearer {site.issuer.token()}"}
