@@ -97,9 +97,10 @@ def test_the_sequence_of_the_samples_readme(desk: Desk) -> None:
         assert stat.S_IMODE((desk.folder / place).stat().st_mode) == 0o600, place
     config = (desk.folder / "config.yaml").read_text()
 
-    again = shell(desk.folder, "./scripts/configure_gateway.sh", settings)
-    assert again.code == 0, again.text
-    assert re.search(r"Resources: [0-9]+ already there \(", again.out)
+    for lines in (SEQUENCE, "./scripts/configure_gateway.sh"):
+        again = shell(desk.folder, lines, settings)
+        assert again.code == 0, again.text
+        assert re.search(r"Resources: [0-9]+ already there \(", again.out)
     assert list_ids(desk) == ids
     assert (desk.folder / "config.yaml").read_text() == config
     uri = (desk.folder / "gateway/.gateway_uri").read_text()
@@ -141,6 +142,7 @@ def single_scripts(desk: Desk, settings: dict[str, str], ids: dict[str, str]) ->
     login = shell(desk.folder, "./deployment/setup_cognito.sh", settings)
     assert login.code == 0, login.text
     assert f"User Pool ID: {pool}" in login.out
+    assert "run on the deployment's instance" in shell(desk.folder, "cd backend; ./scripts/stop_demo_backend.sh", settings).text
     memory = shell(desk.folder, "python scripts/manage_memories.py list --memory-type preferences", settings)
     assert (memory.code, "SAMPLE-NO-MEMORY" in memory.err) == (1, True)
     ended = shell(desk.folder, "./scripts/configure_gateway.sh --cleanup", settings)

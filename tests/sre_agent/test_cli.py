@@ -198,7 +198,10 @@ def test_a_question_on_standard_input(deployment: Deployment) -> None:
     """A pipe is a question."""
     done = deployment.run("-q", stdin="How many nodes are there?\n")
     assert done.stdout.startswith("# 3 nodes, all ready"), done.stderr
-    full = deployment.invoke("--full", "--prompt", "How many nodes are there?").stdout
+    # As the README of the sample writes it.
+    asked = deployment.invoke("--full", "--provider", "bedrock", "--query", "How many nodes are there?")
+    full = asked.stdout
+    assert "--provider bedrock was not used" in asked.stderr
     assert "## Answer" in full
 
 

@@ -16,7 +16,18 @@ from sre_agent.cli.asking import Options, ask_once, parse_prompt, read_question
 from sre_agent.cli.problems import report_problems, show_problems
 from sre_core import exit_codes
 
-_WITH_VALUE = ("--prompt", "--deployment", "--connection", "--output-dir", "--since", "--namespace", "--service", "--reasoner")
+_WITH_VALUE = (
+    "--prompt",
+    "--query",
+    "--provider",
+    "--deployment",
+    "--connection",
+    "--output-dir",
+    "--since",
+    "--namespace",
+    "--service",
+    "--reasoner",
+)
 
 
 class Questions(click.Group):
@@ -51,11 +62,12 @@ _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code,
 
 
 @click.group(cls=Questions, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXIT_CODES)
-@click.option("--prompt", metavar="TEXT", help="Ask the deployed assistant, for example: Why do orders fail?")
+@click.option("--prompt", "--query", "prompt", metavar="TEXT", help="Ask the deployed assistant, for example: Why do orders fail?")
 @click.option("--since", default="", metavar="TIME", help="Look from this time on: 2h, 14:00, yesterday, 2026-11-22T14:35:40Z.")
 @click.option("--namespace", default="", metavar="NAME", help="Look in this namespace; all looks in every one.")
 @click.option("--service", default="", metavar="NAME", help="Look at this service.")
 @click.option("--reasoner", default="", metavar="NAME", help="Answer with the deployment's language model, or with rules.")
+@click.option("--provider", metavar="NAME", help="Accepted from users of the sample; the deployment's configuration names the provider.")
 @click.option("--deployment", metavar="NAME", help="Which deployment to ask, by name or id. Needed where there are several.")
 @click.option("--connection", metavar="FILE", help="Ask by this connection file instead.")
 @click.option(
@@ -67,7 +79,9 @@ _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code,
 @click.option("--interactive", is_flag=True, help="The same as sre-agent chat.")
 @click.version_option(package_name="sre-agent", prog_name="sre-agent")
 @click.pass_context
-def command(context: click.Context, /, prompt: str | None, interactive: bool, **given: str | bool | Path | None) -> None:
+def command(
+    context: click.Context, /, prompt: str | None, interactive: bool, provider: str | None, **given: str | bool | Path | None
+) -> None:
     """Find out what broke, with evidence.
 
     \b
@@ -78,6 +92,8 @@ def command(context: click.Context, /, prompt: str | None, interactive: bool, **
     """
     options = Options(**given)  # type: ignore[arg-type] # click has made each option's value what its field is
     context.obj = options
+    if provider:
+        click.echo(f"--provider {provider} was not used: assistant.reasoner of the deployment's configuration decides.", err=True)
     if context.invoked_subcommand and prompt is not None:
         raise click.UsageError(f"--prompt asks a question; it can't be used with the command {context.invoked_subcommand}.")
     if context.invoked_subcommand:

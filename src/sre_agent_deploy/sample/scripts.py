@@ -277,9 +277,16 @@ def mcp_commands() -> None:
     end(verify(REQUEST, user), user)
 
 
+@click.command(help="Says how the backends are ended: they run on the deployment's own instance.")
+def stop_demo_backend() -> None:
+    _, user = _open()
+    user.note("No backend runs here: they run on the deployment's instance. To delete it with everything: scripts/cleanup.sh")
+
+
 SCRIPTS = {
     "backend/openapi_specs/generate_specs.sh": generate_specs,
     "backend/scripts/start_demo_backend.sh": start_demo_backend,
+    "backend/scripts/stop_demo_backend.sh": stop_demo_backend,
     "deployment/build_and_deploy.sh": build_and_deploy,
     "deployment/deploy_agent_runtime.py": deploy_agent_runtime,
     "deployment/invoke_agent_runtime.py": invoke_agent_runtime,
