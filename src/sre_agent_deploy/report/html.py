@@ -38,7 +38,7 @@ _NODES = (
     Node("AgentCore Gateway", "MCP, with a token", 8, 240, 160, ("gateway.no", "gateway.e", "gateway.w", "gateway.tools_listed")),
     Node("Targets", "OpenAPI in Amazon S3", 192, 240, 160, ("gateway.tools_",)),
 )
-_EDGES = ((180, 44, 88, 76), (180, 44, 272, 76), (88, 126, 88, 158), (168, 183, 192, 183), (88, 208, 88, 240), (168, 265, 192, 265))
+_EDGES = ((180, 44, 88, 76), (180, 44, 272, 76), (88, 130, 88, 158), (168, 185, 192, 185), (88, 212, 88, 240), (168, 267, 192, 267))
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def page(report: Report) -> str:
         counts=count_findings(report.findings),
         hops=report.hops,
         nodes=nodes,
-        edges=(*_EDGES, *((272, 290, node.x + node.width // 2, 326) for node in _backends())),
+        edges=(*_EDGES, *((272, 294, node.x + node.width // 2, 326) for node in _backends())),
         description=", ".join(f"{node.label}: {_WORDS[node.status]}" for node in nodes),
         words=_WORDS,
         looks=_LOOKS,

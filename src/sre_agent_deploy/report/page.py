@@ -2,8 +2,8 @@
 
 To add a page, write `report/templates/NAME.html` that begins with `{% extends "page.html" %}` and fills the blocks `content` and, if
 it needs one, `script`; then call `render_page("NAME.html", title=..., **values)`. Every value is escaped. The macros of
-`macros.html` (`badge`, `facts`, `command`) and the classes of `page.css` (`card`, `stack`, `ok`, `bad`, `open`) give it the look of the
-others: readable at 360 px, in dark mode and on paper. The page loads nothing: its policy forbids every request.
+`macros.html` (`badge`, `facts`, `prose`, `command`) and the classes of `page.css` (`card`, `stack`, `ok`, `bad`, `open`) give it the look
+of the others: readable at 360 px, in dark mode and on paper. The page loads nothing: its policy forbids every request.
 """
 
 from __future__ import annotations

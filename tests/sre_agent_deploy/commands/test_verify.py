@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.user import User
-from sre_agent_deploy.commands.verify import fill_in_ids, keep_report
+from sre_agent_deploy.commands.verify import fill_in_ids, keep_report, watch_deployment
 from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record, State
@@ -47,6 +50,16 @@ class Reader(User):
 
     def show_problems(self, problems: Iterable[Problem]) -> None:
         self.read += (problem.code for problem in problems)
+
+
+def test_watching_without_a_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What prevents a verification is shown, and the next one is tried all the same."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path / "state"))
+    reader = Reader()
+    seen = list(islice(watch_deployment(Request(), reader, timedelta()), 2))
+    assert [(result.success, len(result.problems)) for result in seen] == [(False, 1)] * 2
+    assert reader.read == [result.problems[0].code for result in seen]
 
 
 def test_a_report_that_can_not_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,18 +153,26 @@ def _endless(count: int) -> Problem:
 
 
 def _not_called(failed: dict[str, str]) -> Problem:
+    errors = {error: [target for target, each in failed.items() if each == error] for error in failed.values()}
+    # What the gateway does not explain is mostly its own: it can't read the key.
+    opaque = all("internal error" in error for error in errors)
     return Problem(
         code="GATEWAY-CALL-FAILED",
         what=f"Tools are listed but can't be called: {', '.join(failed)}.",
-        why=" | ".join(f"{target}: {error}" for target, error in failed.items()),
+        why=" | ".join(f"{', '.join(targets)}: {error}" for error, targets in errors.items()),
         do=(
-            "The gateway calls the backends by name: deployment.domain_name must resolve to this deployment's Elastic IP "
-            "(an A record; set hosted_zone_id to have it created).",
-            "If it says 'internal error': the gateway's role may lack GetResourceApiKey; set gateway.debug to see more.",
+            *(_LACKS_KEY, _NAME_LEADS_ELSEWHERE)[:: 1 if opaque else -1],
             "Run `sre-agent-deploy deploy` again; it repairs what differs from the configuration.",
         ),
         context={"services": ", ".join(failed)},
     )
+
+
+_LACKS_KEY = "If it says 'internal error': the gateway's role may lack GetResourceApiKey; set gateway.debug to see more."
+_NAME_LEADS_ELSEWHERE = (
+    "The gateway calls the backends by name: deployment.domain_name must resolve to this deployment's Elastic IP "
+    "(an A record; set hosted_zone_id to have it created)."
+)
 
 
 def _no_session(url: str, broken: list[BaseException]) -> Problem:
