@@ -177,6 +177,49 @@ def test_what_the_gateway_may_do(calls: Calls) -> None:
     assert "AttachRolePolicy" not in role
 
 
+def test_what_the_assistant_on_agentcore_may_do() -> None:
+    """Read one secret and its own package, write its own log and table, use its models; and only this account's AgentCore may be it."""
+    role = sent(assistant={"runtime": "agentcore"})["runtime_role"]
+    groups = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group"
+    own = f"{groups}:/aws/bedrock-agentcore/runtimes/{ID.replace('-', '_')}-*"
+    trust = [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "bedrock-agentcore.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}, "ArnLike": {"aws:SourceArn": f"{AGENTCORE}:*"}},
+        }
+    ]
+    assert policy(role, "CreateRole", "AssumeRolePolicyDocument") == trust
+    assert policy(role, "UpdateAssumeRolePolicy", "PolicyDocument") == trust
+    assert policy(role, "PutRolePolicy", "PolicyDocument") == [
+        allow("ReadOwnSecrets", "secretsmanager:GetSecretValue", "gateway_client_secret.secret_arn"),
+        allow("FindLogGroups", "logs:DescribeLogGroups", f"{groups}:*"),
+        allow("CreateLogGroup", ["logs:CreateLogGroup", "logs:DescribeLogStreams"], own),
+        allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{own}:log-stream:*"),
+        allow("ReadPackage", "s3:GetObject", "bucket.arn/runtime_package.key"),
+        *invoke(0, "anthropic.claude-sonnet-4-6"),
+        *invoke(1, "amazon.nova-pro-v1:0"),
+        allow("KeepSessions", ["dynamodb:PutItem", "dynamodb:Query"], "session_table.arn"),
+    ]
+
+
+def test_what_the_instance_may_do_to_order_a_certificate() -> None:
+    """Store it, and change one TXT record of its zone; a request that names no record is none of it."""
+    ordered = sent(tls={"source": "letsencrypt", "challenge": "dns-01"}, deployment={"hosted_zone_id": "Z1"})["instance_role"]
+    keys = [f"route53:ChangeResourceRecordSets{key}" for key in ("NormalizedRecordNames", "RecordTypes")]
+    assert [each for each in policy(ordered, "PutRolePolicy", "PolicyDocument") if each["Sid"] in {"StoreCertificate", "ProveDomain"}] == [
+        allow("StoreCertificate", "secretsmanager:PutSecretValue", "certificate.secret_arn"),
+        allow("ProveDomain", "route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z1")
+        | {
+            "Condition": {
+                "ForAllValues:StringEquals": dict(zip(keys, ("_acme-challenge.sre.example.com", "TXT"), strict=True)),
+                "Null": dict.fromkeys(keys, "false"),
+            }
+        },
+    ]
+
+
 def test_who_may_call_the_gateway(calls: Calls) -> None:
     """Only tokens of the gateway's own client pass, and errors tell nothing about the inside."""
     for operation in ("CreateGateway", "UpdateGateway"):

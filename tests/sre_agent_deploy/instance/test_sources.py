@@ -164,6 +164,7 @@ def test_sources_on_aws() -> None:
         *(("eks:DescribeCluster", f"arn:aws:eks:us-east-1:123456789012:cluster/{name}") for name in ("prod", "test")),
     }
     assert len({statement.sid for statement in found}) == len(found)
+    assert [dict(each.conditions) for each in found if each.conditions] == [{"StringLike": {"s3:prefix": "runbooks/*"}}]
 
 
 def with_model(**assistant: object) -> Config:
