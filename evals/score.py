@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+_EVERY = 10.0  # seconds between two lines of progress
 
 
 @dataclass(frozen=True)
@@ -43,3 +47,13 @@ def table(outcomes: Iterable[Outcome]) -> str:
 def _told(found: Outcome) -> str:
     said = f"{found.said.cause} {found.said.object}".strip() or "nothing concluded"
     return said if found.right else f"{said}; expected {f'{found.expected.cause} {found.expected.object}'.strip() or 'nothing'}"
+
+
+def show_progress[T](found: Iterable[T], what: str) -> Iterator[T]:
+    """Pass on what is found, and say on stderr every few seconds how much of it there is."""
+    started = shown = time.monotonic()
+    for number, one in enumerate(found, 1):
+        if time.monotonic() - shown >= _EVERY:
+            shown = time.monotonic()
+            sys.stderr.write(f"{what}: {number} asked about in {shown - started:.0f} s\n")
+        yield one

@@ -15,7 +15,7 @@ from pathlib import Path
 from evals.cases.case import Case, find_cases
 from evals.cases.recording import write_recording
 from evals.recorded_tools import RecordedTools
-from evals.score import Verdict
+from evals.score import Verdict, show_progress
 from sre_agent import supervisor
 from sre_agent.evidence import Answer, Argument
 from sre_agent.reasoners.rules.reasoner import Rules
@@ -77,11 +77,12 @@ def run(folder: Path, only: str = "", workers: int = 1, *, leave_out: bool = Fal
     """Score every case below a folder whose name contains `only`; with `leave_out` by rules that do not know its cause."""
     cases = [case for case in find_cases(folder) if only in case.name]
     asked = partial(score, leave_out=leave_out)
+    what = f"{len(cases)} cases{', their causes unknown' if leave_out else ''}"
     if workers == 1:
-        yield from map(asked, cases)
+        yield from show_progress(map(asked, cases), what)
         return
     with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(asked, cases)
+        yield from show_progress(pool.map(asked, cases), what)
 
 
 def score(case: Case, *, leave_out: bool = False) -> Scored:
@@ -94,12 +95,12 @@ def score(case: Case, *, leave_out: bool = False) -> Scored:
 
 
 def _ask(case: Case, rules: Rules) -> Scored:
-    """Ask about one case. The time is that of the investigation alone."""
+    """Ask about one case. The time is the processor time of the investigation alone, which other programs do not lengthen."""
     with tempfile.TemporaryDirectory() as folder:
         tools = CountedTools(RecordedTools(str(write_recording(case, Path(folder)))))
-        started = time.perf_counter()
+        started = time.process_time()
         report = asyncio.run(supervisor.investigate(PROMPT, tools, rules))
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started
     confidence = report.root_cause.confidence.score if report.root_cause else 0.0
     return Scored(
         name=case.name,

@@ -54,6 +54,15 @@ def read_questions() -> tuple[Question, ...]:
     return tuple(Question(**{**one, "paraphrases": tuple(one.get("paraphrases", ()))}) for one in found)
 
 
+def read_wordings() -> tuple[Question, ...]:
+    """Read the further wordings, each as a question of its own."""
+    lines = (FOLDER / "wordings.txt").read_text(encoding="utf-8").splitlines()
+    rows = (line.split(" | ") for line in lines if not line.startswith("#"))
+    return tuple(
+        Question(text=text, kind=kind, subject=subject.strip(), verdict=kind if kind == "not_found" else "") for kind, subject, text in rows
+    )
+
+
 def ask_all(recording: str, questions: Sequence[Question]) -> list[Asked]:
     """Ask each question as it is written."""
     return _ask(recording, [(question.text, question) for question in questions])
@@ -77,12 +86,16 @@ def render_answers(recording: str, asked: Sequence[Asked]) -> str:
 
 def score(questions: Sequence[Question]) -> Iterator[str]:
     """Yield a line for each wording that was not answered in kind, then the share of those that were."""
-    asked = [one for recording in RECORDINGS for one in (*ask_all(recording, questions), *ask_paraphrases(recording, questions))]
+    asked = [one for recording in RECORDINGS for one in _ask_each(recording, questions)]
     for one in asked:
         if not one.in_kind:
             yield f"NO  {one.text!r}: {one.report.kind} {one.report.subject.get('name', '')} {one.report.verdict}; not {one.question.kind}"
     right = sum(one.in_kind for one in asked)
     yield f"{right / len(asked):.3f} answered in kind ({right} of {len(asked)})"
+
+
+def _ask_each(recording: str, questions: Sequence[Question]) -> list[Asked]:
+    return [*ask_all(recording, questions), *ask_paraphrases(recording, questions), *ask_all(recording, read_wordings())]
 
 
 def _ask(recording: str, wordings: Sequence[tuple[str, Question]]) -> list[Asked]:

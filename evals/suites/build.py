@@ -163,7 +163,12 @@ DECOYS: Mapping[str, Decoy] = {"old restarts": add_old_restarts, "old warnings":
 
 
 def _innocent(incident: Incident, fault: str) -> tuple[str, ...]:
-    """Choose two applications that have no part in the fault, by their pods: ready, and never restarted."""
+    """Choose two applications that have no part in the fault."""
+    return list_innocent(incident, fault)[:2] or tuple(service for service in incident.services if service != fault)[:2]
+
+
+def list_innocent(incident: Incident, *faults: str) -> tuple[str, ...]:
+    """List the applications that have no part in the faults, by their pods: all of them are ready."""
     unready = {
         incident.owner(str(pod["metadata"]["name"]))
         for pod in incident.objects.get("pods", ())
@@ -171,8 +176,7 @@ def _innocent(incident: Incident, fault: str) -> tuple[str, ...]:
         or not pod.get("status", {}).get("containerStatuses")
     }
     running = {incident.owner(str(pod["metadata"]["name"])) for pod in incident.objects.get("pods", ())}
-    fine = [service for service in incident.services if service in running - unready and service != fault]
-    return tuple(fine[:2]) or tuple(service for service in incident.services if service != fault)[:2]
+    return tuple(service for service in incident.services if service in running - unready and service not in faults)
 
 
 @dataclass(frozen=True)

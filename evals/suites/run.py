@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import batched, chain
 from pathlib import Path
 
 from evals.cases.case import Case, find_cases
 from evals.cases.recording import write_recording
-from evals.cases.run import PROMPT, to_verdict
+from evals.cases.run import CONFIDENT, PROMPT, CountedTools, to_verdict
 from evals.recorded_tools import RecordedTools
-from evals.score import Verdict
+from evals.score import Verdict, show_progress
 from evals.suites.build import build_decoys, build_healthy, build_two_faults, is_about_an_application
+from evals.suites.enlarge import enlarge
 from evals.suites.incident import Incident, read_incident
+from evals.suites.rename import rename
 from sre_agent import supervisor
 from sre_agent.reasoner import DEFAULT, create_reasoner
 from sre_agent.reasoners.rules.vocabulary import CAUSES
 from sre_services.recording import SHIPPED
 
 MOST_HEALTHY = 15
+MOST_OF_A_CAUSE = 2  # cases that are renamed
 _OURS = {
     "crash-loop": Verdict("bad_configuration", "app/payment-service"),
     "memory-leak": Verdict("memory_leak", "app/catalog-service"),
@@ -37,24 +42,38 @@ class Result:
     expected: tuple[Verdict, ...]
     said: tuple[Verdict, ...]
     verdict: str
+    confidence: float
+    calls: int
+    seconds: float
 
     @property
     def right(self) -> bool:
-        """Healthy: nothing wrong. Two faults: both are named. Decoys: the first answer is the one without them."""
+        """Healthy: nothing wrong. Two faults: both are named. All others: the first answer is what is expected of the case."""
         if not self.expected:
             return self.verdict == "nothing_wrong"
         return set(self.expected) <= set(self.said) if len(self.expected) > 1 else self.said[:1] == self.expected
+
+    @property
+    def confident_error(self) -> bool:
+        """True where the first answer is wrong, and stated with high confidence."""
+        return bool(self.said) and self.said[0] not in self.expected and self.confidence >= CONFIDENT
 
 
 def run(folder: Path | None, workers: int = 1, only: str = "") -> Iterator[Result]:
     """Build all suites and ask about each incident."""
     incidents = read_cases(folder) if folder else _read_shipped()
-    jobs = [(suite, one) for suite, build in SUITES.items() if only in suite for one in build(incidents)]
+    jobs = ((suite, one) for suite, build in SUITES.items() if only in suite for one in build(incidents))
+    yield from show_progress(_ask_all(jobs, workers), "suites")
+
+
+def _ask_all(jobs: Iterator[tuple[str, Incident]], workers: int) -> Iterator[Result]:
+    """Ask about each incident; they are built meanwhile, because all of them take gigabytes."""
     if workers == 1:
         yield from map(_ask, jobs)
         return
     with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(_ask, jobs)
+        for some in batched(jobs, 4 * workers):
+            yield from pool.map(_ask, some)
 
 
 def _healthy(incidents: Sequence[Incident]) -> Iterator[Incident]:
@@ -68,10 +87,24 @@ def _two_faults(incidents: Sequence[Incident]) -> Iterator[Incident]:
     return build_two_faults(applications)
 
 
+def _renamed(incidents: Sequence[Incident]) -> Iterator[Incident]:
+    """Some of each cause: those that were not chosen differ from them in the service only."""
+    by_cause: dict[str, list[Incident]] = {}
+    for one in incidents:
+        by_cause.setdefault(one.expected[0].cause, []).append(one)
+    return map(rename, chain.from_iterable(own[:MOST_OF_A_CAUSE] for own in by_cause.values()))
+
+
+def _enlarged(incidents: Sequence[Incident]) -> Iterator[Incident]:
+    return map(enlarge, _renamed(incidents))
+
+
 SUITES: Mapping[str, Callable[[Sequence[Incident]], Iterator[Incident]]] = {
     "healthy": _healthy,
     "two faults": _two_faults,
     "decoys": build_decoys,
+    "renamed": _renamed,
+    "enlarged": _enlarged,
 }
 
 
@@ -83,12 +116,6 @@ def read_cases(folder: Path) -> list[Incident]:
 def _read_case(case: Case) -> Incident:
     with tempfile.TemporaryDirectory() as written:
         found = read_incident(write_recording(case, Path(written)), case.name, case.expected)
-    return _with_shipped_runbooks(found)
-
-
-def _with_shipped_runbooks(found: Incident) -> Incident:
-    from dataclasses import replace
-
     return replace(found, runbooks=SHIPPED / "healthy" / "runbooks")
 
 
@@ -99,11 +126,23 @@ def _read_shipped() -> list[Incident]:
 def _ask(job: tuple[str, Incident]) -> Result:
     suite, incident = job
     with tempfile.TemporaryDirectory() as folder:
-        tools = RecordedTools(str(incident.write(Path(folder))))
+        tools = CountedTools(RecordedTools(str(incident.write(Path(folder)))))
+        started = time.process_time()
         report = asyncio.run(supervisor.investigate(PROMPT, tools, create_reasoner(DEFAULT, {})))
+        seconds = time.process_time() - started
     causes = [report.root_cause, *(other for other in report.other_causes if other.role == "further")] if report.root_cause else []
     said = tuple(to_verdict(cause) for cause in causes)
-    return Result(suite=suite, name=incident.name, expected=incident.expected, said=said, verdict=report.verdict)
+    confidence = report.root_cause.confidence.score if report.root_cause else 0.0
+    return Result(
+        suite=suite,
+        name=incident.name,
+        expected=incident.expected,
+        said=said,
+        verdict=report.verdict,
+        confidence=confidence,
+        calls=tools.calls,
+        seconds=seconds,
+    )
 
 
 def table(results: Sequence[Result]) -> str:
@@ -113,10 +152,17 @@ def table(results: Sequence[Result]) -> str:
         for one in results
         if not one.right
     ]
-    for suite in dict.fromkeys(one.suite for one in results):
-        own = [one for one in results if one.suite == suite]
-        lines.append(f"{suite:<12} {sum(one.right for one in own)} of {len(own)}")
+    lines += [_total(suite, [one for one in results if one.suite == suite]) for suite in dict.fromkeys(one.suite for one in results)]
     return "\n".join(lines)
+
+
+def _total(suite: str, own: Sequence[Result]) -> str:
+    errors, seconds = sum(one.confident_error for one in own), sorted(one.seconds for one in own)
+    right, calls = sum(one.right for one in own), max(one.calls for one in own)
+    return (
+        f"{suite:<12} {right} of {len(own)}, confident errors {errors}, most calls {calls}, "
+        f"seconds median {seconds[len(seconds) // 2]:.2f} worst {seconds[-1]:.2f}"
+    )
 
 
 def _words(verdicts: Sequence[Verdict]) -> str:
@@ -127,4 +173,6 @@ def count(results: Sequence[Result]) -> dict[str, float]:
     """Count what is compared between runs."""
     suites = dict.fromkeys(one.suite for one in results)
     right = {suite: float(sum(one.right for one in results if one.suite == suite)) for suite in suites}
-    return right | {f"{suite}, all": float(sum(one.suite == suite for one in results)) for suite in suites}
+    number = {f"{suite}, all": float(sum(one.suite == suite for one in results)) for suite in suites}
+    errors, calls = sum(one.confident_error for one in results), max((one.calls for one in results), default=0)
+    return right | number | {"confident errors": float(errors), "most calls": float(calls)}

@@ -10,9 +10,12 @@ from sre_agent.report import Claim, Report, RootCause, Step
 from sre_core import clock
 
 # Characters that format, link or embed inside a line. Underscores within words, as in names of tools, do not.
-_SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w)|:(?=//))")
-# Characters that control a terminal (escape sequences) or change the order of a line (bidirectional overrides).
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=\bwww)\.)", re.IGNORECASE)
+# Characters that control a terminal (escape sequences), change the order of a line (bidirectional overrides), or are not seen.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\ud800-\udfff]"
+)
 _STARTS_BLOCK = re.compile(r"^(#*)([#+.)-])(?=\s)|^(\d+)([.)])(?=\s)")
 _EVIDENCE = "\n\n## Evidence\n"
 ROLES = {"first": "First", "further": "Also", "second_best": "Second best explanation"}

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from evals.questions.run import ENDS, FOLDER, RECORDINGS, Asked, ask_all, read_questions, render_answers
+from evals.questions.run import ENDS, FOLDER, RECORDINGS, Asked, ask_all, read_questions, read_wordings, render_answers
 from evals.recorded_tools import RecordedTools
 
 from sre_agent import supervisor
@@ -93,6 +93,14 @@ def test_the_same_in_other_words(question: object) -> None:
     one = next(found for found in QUESTIONS if found is question)
     if one.verdict != "not_found":
         assert [text for text in one.paraphrases if parse_intent(text, CUES).kind not in {one.kind, "capabilities"}] == []
+
+
+def test_further_wordings() -> None:
+    """Terse, polite, passive, with slips of the keyboard: nearly all are of the kind that was meant."""
+    wordings = [one for one in read_wordings() if one.verdict != "not_found"]
+    missed = [one.text for one in wordings if parse_intent(one.text, CUES).kind != one.kind]
+    assert len(wordings) > 200
+    assert len(missed) <= 0.02 * len(wordings), missed
 
 
 @pytest.mark.parametrize(

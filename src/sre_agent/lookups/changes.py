@@ -45,6 +45,7 @@ LOOKUP = Lookup(
     look=look,
     cues=(
         cue(9, r"\b(was|were) (\S+ ){1,3}(deployed|released|rolled out|updated|upgraded|changed)\b"),
+        cue(8, r"\bdeployments?\b.*\b(made|done|happened|went out)\b"),
         cue(9, r"\bdeployments (of|from|on) (last|this|yesterday|today|\w+day)\b"),
         cue(9, r"\w+day's (deployments|releases|rollouts)\b"),
         cue(
@@ -56,7 +57,7 @@ LOOKUP = Lookup(
         cue(
             9,
             r"\b(was|were|been|got|has|who|anything|what|something|when|recently|last) (last |recently "
-            r"|just )?(deployed|released|rolled out|shipped|updated|upgraded|pushed)\b|\b(when|who)\b.*\b(deployed"
+            r"|just )?(deployed|released|rolled out|shipped|updated|upgraded|pushed|went out|went live)\b|\b(when|who)\b.*\b(deployed"
             r"|released|rolled out|deploy|release)\b",
         ),
         cue(

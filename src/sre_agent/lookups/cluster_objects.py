@@ -14,7 +14,10 @@ from sre_agent.question.wording import split_words
 from sre_agent.reading import Json, objects, part, text, texts, whole
 from sre_agent.report import Claim
 
-_JOBS = r"\bcron ?jobs?\b|\bjobs\b|\b(the|a|any|this|that|our) ([\w.-]+ ){1,3}job\b|\bschedules\b"
+_JOBS = (
+    r"\bcron ?jobs?\b|\bjobs\b|\b(the|a|any|this|that|our) ([\w.-]+ ){1,3}job\b|\bschedules\b"
+    r"|\b(backups?|imports?|exports?) (ran|run|succeed\w*|finish\w*|complete\w*|fail\w*)\b"
+)
 _AUTOSCALERS = r"\bauto-?scal(e|es|ed|ing|ers?)\b|\bhpas?\b|\bhorizontalpodautoscalers?\b"
 _ROUTES = r"\bingress(es)?\b|\b(http ?)?routes\b|\bhttproutes?\b|\b(hosts?|urls?|paths?) leads? to\b"
 _POLICIES = r"\bnetwork ?polic(y|ies)\b"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sre_agent.lookups.lookup import Lookup
 from sre_agent.question.intent import cue
 
-_ASKS = "how what which show list is are was were did does do can could give get tell when who whom whose has have any see plot check"
-_NO_QUESTION = rf"^(?!(and |so )?({'|'.join(_ASKS.split())})\b).*"
+_ASKS = "how what which where show list is are was were did does do can could give get tell when who whom whose has have any see plot check"
+_NO_QUESTION = rf"^(?!(and |so )?((on|in|at|to|from|for|since) )?({'|'.join(_ASKS.split())})\b).*"
 LOOKUP = Lookup(
     kind="diagnosis",
     example="What is wrong?",
@@ -47,6 +47,9 @@ LOOKUP = Lookup(
             r"|does not work|stopped working|unavailable|unreachable|misbehav\w+|goes down|is down|are down"
             r"|keeps?)\b",
         ),
+        cue(9, r"\b(something|anything) (is |are |seems |looks )?(off|odd|strange|weird|fishy|amiss)\b"),
+        cue(4, r"\b(do|does|did|will) not (go|get|come|start|load|answer|respond|arrive|reach|connect|finish|run|open)\b"),
+        cue(4, r"\b(gets?|getting|got|becomes?|became|becoming) (\w+ and )?(slower|worse)\b"),
         cue(3, r"\b(problems?|issues?|trouble|slow|down|errors|failures?|degraded|complain\w*)\b"),
     ),
 )

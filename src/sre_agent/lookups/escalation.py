@@ -59,9 +59,12 @@ LOOKUP = Lookup(
         cue(
             13,
             r"\bwho(m)?\b.*\b(call(ed)?|paged?|contact(ed)?|wake|tell|told"
-            r"|inform(ed)?|notify|notified|ask(ed)?|phoned?|ping(ed)?|reach(ed)?|responsible|owns?|alert|involve|talk to|speak to"
-            r"|help)\b",
+            r"|inform(ed)?|notify|notified|ask(ed)?|phoned?|ping(ed)?|reach(ed)?|responsible|owns?|alert|involve"
+            r"|takes? over|steps? in|talk to|speak to|help)\b",
         ),
+        cue(13, r"\b(which|what) (team|person|people|group)\b.*\b(paged?|called|notified|contacted|informed|responsible|owns?)\b"),
+        cue(12, r"\b(pager|whose turn)\b"),
+        cue(6, r"\bcontacts?\b"),
         cue(12, r"\bwhose (service|phone|pager)\b|\b(pager|contacts?|phone) (number|list|for)\b"),
     ),
 )

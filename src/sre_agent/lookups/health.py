@@ -139,6 +139,13 @@ LOOKUP = Lookup(
             r"|available|ready|unavailable|offline|online|working|struggling|suffering|affected|in trouble"
             r"|reachable)$",
         ),
+        cue(7, r"^(is|are|has|have)\b.{1,50}\b(recovered|back|back (up|to normal|online)|healed|stabili[sz]ed)$"),
+        cue(6, r"^can\b.{1,40}\b(be )?(reach(ed)?|called|used|access(ed)?)\b"),
+        cue(
+            6,
+            r"^(and )?([\w.-]+ ){1,3}(still (up|there|running|working)|ok|okay|fine|healthy|alive|up and running)$"
+            r"|\b(operational|functional|functioning)\b",
+        ),
         cue(6, r"\b(health|healthy|unhealthy)\b|\bhealth ?check\b"),
         cue(6, r"^(all|everything|anything|still|things) (is )?(well|ok|okay|good|fine|healthy|green|quiet|clear)\b"),
         cue(5, r"\b(status|state|condition) of\b|\bstatus\b"),

@@ -113,6 +113,8 @@ LOOKUP = Lookup(
     cues=(
         cue(9, r"\bcount (the )?errors\b|\berrors?\b.*\b(per|by) service\b|\bmost error (lines|messages|logs)\b"),
         cue(8, r"\blogs?\b(?! in\b)"),
+        cue(8, r"^(please |can you |could you )?(tail|grep)\b"),
+        cue(8, r"\b(written|printed|logged) by\b"),
         cue(5, r"\b(logged|logging|stack ?traces?|log (lines|entries|output))\b"),
         cue(6, r"\berror (messages|lines|log)|\b(last|latest|recent|newest|show|list|see|which|what|any)\b.*\b(errors|exceptions)\b"),
         cue(6, r"\bhow many (errors|exceptions|warnings)\b|\berrors (of|from|in)\b|\b(who|which service|what)\b.*\bmost errors\b"),

@@ -108,7 +108,7 @@ def _is_p95(item: Json) -> bool:
 METRICS = (
     Metric(
         "error rate",
-        re.compile(r"\berrors?\b|\b5xx\b|\b500s\b|\bfail(ing|ed|ure) (rate|percent\w*|share)|\bfailure\b"),
+        re.compile(r"\berrors?\b|\b5xx\b|\b500s\b|\bfail(s|ing|ed|ures?)?\b"),
         "get_error_rates",
         _window,
         _error_rate,
@@ -124,7 +124,7 @@ METRICS = (
     ),
     Metric(
         "throughput",
-        re.compile(r"\bthroughput\b|\brequests?\b|\btraffic\b|\b(rps|qps|load|busy)\b"),
+        re.compile(r"\bthroughput\b|^(?!.*\b(fail|error)).*\brequests?\b|\btraffic\b|\b(rps|qps|load|loaded|busy)\b"),
         "get_performance_metrics",
         _times("throughput"),
         _series,
@@ -162,8 +162,12 @@ LOOKUP = Lookup(
         cue(5, r"\bslowest\b|\bhow long\b.*\b(requests?|calls?|responses?)\b.*\btake\b"),
         cue(8, r"\b(memory|ram|heap|cpu|latenc(y|ies)|p50|p90|p95|p99|throughput|rps|qps|traffic|uptime|availability|slo|sla)\b"),
         cue(7, r"\b(error|failure|success) (rates?|percent\w*|ratio|share)\b|\bpercent\w* of (errors|failures|requests)\b"),
-        cue(6, r"\bmetrics?\b|\bresponse times?\b|\brequests (per|a) (second|minute)\b|\b(resource|cpu|memory) (usage|use|consumption)\b"),
-        cue(5, r"\bhow (slow|fast|loaded|busy|quick|quickly)\b|\bhow (many|much) (requests|errors does|load|traffic)\b"),
+        cue(
+            6,
+            r"\bmetrics?\b|\bresponse times?\b|\brequests? (\S+ ){0,3}(per|a) (second|minute)\b"
+            r"|\b(resource|cpu|memory) (usage|use|consumption)\b",
+        ),
+        cue(5, r"\bhow (slow|fast|loaded|busy|quick|quickly)\b|\bhow (many|much) (\S+ )?(requests|errors does|load|traffic)\b"),
         cue(18, r"\b(percent\w*|share|ratio|fraction|proportion|rate)\b.*\b(fail\w*|errors?|5xx|requests?)\b"),
         cue(7, r"\b(5xx|4xx|500s)\b"),
         cue(6, r"\b(mib|gib|mb|gb|millicores|cores)\b"),

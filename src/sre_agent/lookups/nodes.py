@@ -51,6 +51,8 @@ LOOKUP = Lookup(
         cue(9, r"\bnodes?\b"),
         cue(5, r"\bhow (many|big)\b.*\b(nodes?|machines?|hosts|servers|workers|boxes|instances in the cluster)\b"),
         cue(5, r"\b(machines|worker machines|workers|hosts|boxes)\b"),
+        cue(3, r"\b(worker|all|our) (machines|hosts|servers|boxes)\b"),
+        cue(8, r"\b(machines|hosts|servers|boxes)\b.*\bcluster\b"),
         cue(5, r"\bcluster size\b|\bsize of (the|our) cluster\b|\bhow (big|large) is (the|our|this) cluster\b"),
         cue(5, r"\bkubelet version\b"),
     ),

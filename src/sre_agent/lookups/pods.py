@@ -51,8 +51,11 @@ LOOKUP = Lookup(
         cue(8, r"\bpods?\b"),
         cue(5, r"\breplicas?\b|\bcontainers?\b"),
         cue(5, r"\brestarts\b|\bhow (often|many times)\b.*\brestart|\b(restarted|restarting) (most|more|often|lately|recently)\b"),
-        cue(4, r"\b(what|which|anything|who)\b.*\b(restart(ed|ing)?|crash(ed|es|ing)?( ?loop(ing)?)?|(oom ?)?killed)\b"),
+        cue(4, r"\b(what|which|anything|everything|who)\b.*\b(restart(ed|ing)?|crash(ed|es|ing)?( ?loop(ing)?)?|(oom ?)?killed)\b"),
         cue(3, r"\b(not ready|unready|pending|evicted|killed)\b"),
         cue(5, r"\bhow many (instances|copies)\b|\binstances of\b"),
+        cue(4, r"\b(crashloopbackoff|imagepullbackoff|errimagepull|createcontainerconfigerror|oomkilled)\b"),
+        cue(5, r"^where (is|are|does|do)\b.*\b(runs?|running|scheduled|placed|hosted)\b"),
+        cue(6, r"\b(which|what) (node|machine|host)\b.*\b(pods?|runs?|running|scheduled|placed|hosted)\b"),
     ),
 )

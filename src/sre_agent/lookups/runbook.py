@@ -16,16 +16,17 @@ from sre_agent.report import Claim
 MOST_STEPS = 5
 # Words about the asking, not about the incident.
 _ASKING_WORDS = """
-a about all an and any apply are at be best call can case contact could cover covers deal dealing describes did do doc docs
-documentation does duty escalate escalation event exist exists find follow for get gets give guide handle handling happen happens
-has have help how i if in incident inform is issue issues it its keep keeps list look me my need notify now of on on-call oncall
-one or our page person playbook playbooks please problem problems procedure respond responsible right runbook runbooks see should
-show situation some somebody someone start step steps tell that the there this to tonight us use wake want we what when whenever
-where which who whom with would you
+a about all am an and any apply are at be being best call can case contact could cover covers deal dealing dealt described
+describes did do doc docs documentation documented does duty escalate escalation event exist exists expected find fix follow for
+get gets give guide handle handled handling happen happens has have help how i if in incident inform is issue issues it its keep
+keeps list look me meant my need notify now of on on-call oncall one or our page person playbook playbooks please problem
+problems procedure procedures respond responsible right runbook runbooks see should show situation some somebody someone start
+step steps supposed tell that the there this to tonight us use wake want we what when whenever where which who whom with would
+written you
 """
 _ASKING = frozenset(_ASKING_WORDS.split())
 _ALL = re.compile(
-    r"\b(which|what|list|all|show|how many)\b.{0,25}\b(runbooks|playbooks)\b.{0,30}(\bare there\b"
+    r"\b(which|what|list|all|show|how many)\b.{0,25}\b(runbooks|playbooks|procedures)\b.{0,30}(\bare there\b"
     r"|\bdo (we|you) have\b|\bexist|\bavailable\b|$)"
 )
 _SPELLINGS = {
@@ -106,13 +107,19 @@ LOOKUP = Lookup(
     about="words",
     look=look,
     cues=(
+        cue(13, r"\bwhat (am|are|is) (i|we|you|one) (supposed|meant|expected) to do\b"),
+        cue(10, r"\b(written down|documented|described)\b|\bwhere is it written\b"),
+        cue(13, r"\bwhat (is|has|can|should|must|needs)( to)? be done\b"),
+        cue(18, r"\bhow\b.{1,40}\b(is|are|be) (handled|dealt with|treated)\b"),
+        cue(32, r"\bhow (to|do (i|we|you)) (fix|solve|resolve|repair) .*\b(problems?|errors?|failures?|issues?)\b"),
+        cue(8, r"\b(docs|documentation)\b"),
         cue(6, r"\b(run ?books?|playbooks?) (for|on|about|against)\b"),
         cue(16, r"\bsteps (for|against|when|if)\b"),
         cue(12, r"\bguides\b.*\b(incidents?|available|are there|do we have)\b"),
         cue(12, r"\b(run ?books?|playbooks?)\b"),
         cue(
-            9,
-            r"\b(procedures?|documentation|guide|instructions) (for|when|about|on|to|if)\b|\b(is|are) there (a "
+            19,
+            r"(?<!escalation )\b(procedures?|documentation|guide|instructions) (for|when|about|on|to|if)\b|\b(is|are) there (a "
             r"|any )?(guide|procedure|documentation|docs)\b",
         ),
         cue(
@@ -122,7 +129,7 @@ LOOKUP = Lookup(
         ),
         cue(
             13,
-            r"\bhow (do|should|can|would|must) (i|we|you|one) (handle|deal with|respond to|react to|treat"
+            r"\bhow (do|does|should|can|would|must) (i|we|you|one) (handle|deal with|respond to|react to|treat"
             r"|approach|troubleshoot|debug)\b|\bhow to (handle|deal with|respond to|react to|troubleshoot"
             r"|debug)\b",
         ),

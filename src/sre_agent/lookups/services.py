@@ -43,12 +43,15 @@ LOOKUP = Lookup(
     look=look,
     cues=(
         cue(4, r"^(the |all )?(services|applications|workloads)( please)?$"),
-        cue(6, r"\b(name|list|show) (me )?(every|each) (service|application|workload)\b"),
+        cue(6, r"\b(name|list|show) (me )?(every|each) (service|application|workload)\b|^enumerate\b"),
         cue(
             6,
-            r"\b(which|what|list|show|how many|name|give me|all|every|see)\b.*\b(services|microservices"
+            r"\b(which|what|list|show|how many|do we (?:run|have)|name|give me|all|every|see)\b.*\b(services|microservices"
             r"|deployments|workloads|apps|applications)\b",
         ),
+        cue(6, r"\b(names?|list|overview|number|inventory) of (\w+ ){0,2}(services|microservices|workloads|applications|apps)\b"),
+        cue(6, r"\bservices? (list|overview|inventory|names)\b|\b(everything|all) that is (deployed|running|installed)\b"),
+        cue(4, r"\bwhat (runs|do we run|are we running)\b"),
         cue(4, r"\bwhat (is|do we have) (deployed|running)\b(?!.*\bsince\b)"),
     ),
 )

@@ -18,10 +18,13 @@ _BEFORE = rf"^(?:(?:{'|'.join(_POLITE_WORDS.split())}) )*"
 
 @dataclass(frozen=True)
 class Verb:
-    """One kind of change: the words that ask for it, the words to search runbooks for, its command, and the permission for it."""
+    """One kind of change: the words that ask for it, those that say that it is to be done, the words to search runbooks for, its
+    command, and the permission for it.
+    """
 
     title: str
     asked: str
+    done: str
     search: str
     command: re.Pattern[str]
     permission: str
@@ -31,6 +34,7 @@ VERBS = (
     Verb(
         "Roll back",
         r"(?:roll(?:ing)? ?-?back|rollback|undo|rollout undo|revert|go back to|return to|(?:roll|put|take|bring) (?:\S+ ){0,3}?back)",
+        r"rolled ?-?back|reverted|undone",
         "rollout roll back",
         re.compile(r"rollout undo"),
         "patch deployments",
@@ -38,6 +42,7 @@ VERBS = (
     Verb(
         "Restart",
         r"(?:re-?start(?:ing)?|rollout restart|reboot|bounce|recycle|kick)",
+        r"re-?started|rebooted|bounced|recycled",
         "restart",
         re.compile(r"rollout restart|delete pod"),
         "patch deployments",
@@ -45,16 +50,25 @@ VERBS = (
     Verb(
         "Scale",
         r"(?:scale|scaling|resize|add (?:\w+ ){0,3}(?:replicas|pods|instances)|more replicas)",
+        r"scaled|resized",
         "latency error rate",
         re.compile(r"\bscale\b"),
         "patch deployments/scale",
     ),
-    Verb("Drain", r"(?:drain|evacuate|empty)", "node pressure", re.compile(r"kubectl drain"), "create pods/eviction"),
-    Verb("Cordon", r"(?:un)?cordon", "node pressure", re.compile(r"kubectl cordon"), "patch nodes"),
+    Verb(
+        "Drain",
+        r"(?:drain|evacuate|empty)",
+        r"drained|evacuated|emptied",
+        "node pressure",
+        re.compile(r"kubectl drain"),
+        "create pods/eviction",
+    ),
+    Verb("Cordon", r"(?:un)?cordon", r"(?:un)?cordoned", "node pressure", re.compile(r"kubectl cordon"), "patch nodes"),
     Verb(
         "Raise the limit of",
         r"(?:(?:raise|increase|bump|lift|double|extend)\b.*\b(?:memory|limits?|cpu|ram)"
         r"|(?:give|grant) (?!me\b|us\b).*\bmore (?:memory|cpu|ram))",
+        r"given more (?:memory|cpu|ram)",
         "out of memory",
         re.compile(r"set resources"),
         "patch deployments",
@@ -62,30 +76,46 @@ VERBS = (
     Verb(
         "Pause the rollout",
         r"(?:pause|stop|halt|freeze)\b.*\b(?:rollout|deployment|release|deploy)",
+        r"paused|halted|frozen",
         "rollout",
         re.compile(r"rollout pause"),
         "patch deployments",
     ),
-    Verb("Renew the certificate", r"renew\b.*\bcert\w*", "certificate expiry", re.compile(r"certbot renew"), "root on the host"),
+    Verb(
+        "Renew the certificate", r"renew\b.*\bcert\w*", r"renewed", "certificate expiry", re.compile(r"certbot renew"), "root on the host"
+    ),
     Verb(
         "Apply the configuration",
         r"(?:apply|redeploy|re-deploy|deploy|fix|correct|change|set|edit|update(?! me| us)|patch|configure)",
+        r"redeployed|re-deployed|patched|configured",
         "configuration crash loop",
         re.compile(r"kubectl apply|set env"),
         "patch deployments",
     ),
     Verb(
-        "Delete", r"(?:delete|kill|remove|terminate|destroy|evict|purge|wipe|drop)", "restart", re.compile(r"kubectl delete"), "delete pods"
+        "Delete",
+        r"(?:delete|kill|remove|terminate|destroy|evict|purge|wipe|drop)",
+        r"deleted|killed|removed|terminated|evicted",
+        "restart",
+        re.compile(r"kubectl delete"),
+        "delete pods",
     ),
     Verb(
         "Run the change",
         r"(?:execute|run (?:the|a|this|that)|shut ?down|turn off|disable|enable|switch|failover|fail over|stop|start)",
+        r"executed|shut ?down|turned off|disabled|enabled|stopped|started",
         "",
         re.compile(r"(?!)"),
         "the permission that its command needs",
     ),
 )
-CUES: tuple[Cue, ...] = tuple(cue(30, rf"{_BEFORE}{verb.asked}\b") for verb in VERBS)
+# "Could orders be restarted?", "orders needs to be rolled back"; not "why was it restarted" nor "can it be that …".
+_TO_BE = (
+    r"^(?!how|why|when|what|who|did|was|were|has|had)"
+    r"(?:can|could|may|should|must|would|will|shall|[\w .-]{1,40} (?:(?:needs?|has|have|wants?) to|should|must))\b.{0,40}\bbe"
+)
+_NEEDS = r"^[\w .-]{1,40} needs? (?:an?|another)"
+CUES: tuple[Cue, ...] = tuple(cue(30, rf"{_BEFORE}{verb.asked}\b|{_TO_BE} (?:{verb.done})\b|{_NEEDS} {verb.asked}\b") for verb in VERBS)
 
 
 def find_verb(words: str) -> Verb:

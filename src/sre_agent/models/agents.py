@@ -18,6 +18,7 @@ from sre_agent.models.toolbox import OPERATIONS, Desk
 from sre_agent.reasoner import Inquiry
 from sre_agent.reasoners.claims import ModelClaim, check_claims
 from sre_agent.reasoners.conclusion import Conclusion
+from sre_agent.reasoners.instructions import gives_order, is_instruction
 from sre_agent.reasoners.rules.vocabulary import CAUSES
 from sre_agent.report import Report
 
@@ -117,7 +118,9 @@ def _report(desk: Desk, found: Findings) -> str:
     checked = check_claims(found.claims, desk.log, desk.privacy)
     claims = [f"- {claim.claim} ({claim.evidence})" for claim in checked.accepted] or ["- nothing that its evidence proves"]
     cited = dict.fromkeys(claim.evidence for claim in checked.accepted)
-    gaps = [f"Not seen: {found.not_seen}"] if found.not_seen else []
+    # A specialist that obeys what it read would pass it on by this field, which no evidence proves.
+    harmless = found.not_seen and not is_instruction(found.not_seen) and not gives_order(found.not_seen)
+    gaps = [f"Not seen: {desk.privacy.hide_in(found.not_seen)}"] if harmless else []
     return "\n".join([*claims, *gaps, desk.show([desk.log[name] for name in cited])])
 
 

@@ -51,7 +51,7 @@ class ModelReasoner:
 
         rules = await Rules().conclude(inquiry, observations, tools)
         evidence = EvidenceLog.resume(rules.investigation_id, rules.evidence)
-        desk, usage, meter = Desk(tools, evidence, self._settings.privacy, inquiry.watch), RunUsage(), Meter()
+        desk, usage, meter = Desk(tools, evidence, self._settings.privacy, inquiry.watch, _only_namespace(inquiry)), RunUsage(), Meter()
         said = await self._ask_model(inquiry, rules, desk, usage, meter)
         report = self._without_model(rules, said) if isinstance(said, str) else await _combine(rules, said, desk)
         return replace(report, finished_at=clock.now(), model={**self._account(usage, said), "models": meter.to_json()})
@@ -92,6 +92,11 @@ class ModelReasoner:
             "output_tokens": usage.output_tokens,
             "dollars": float(usage.cost) if usage.cost is not None else None,
         }
+
+
+def _only_namespace(inquiry: Inquiry) -> str:
+    """Return the namespace to which the question is restricted; empty where it is not."""
+    return "" if inquiry.scope.namespace == "all" else inquiry.scope.namespace
 
 
 async def _combine(rules: Report, said: Conclusion, desk: Desk) -> Report:

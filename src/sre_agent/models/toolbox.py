@@ -11,6 +11,7 @@ import pydantic_ai
 
 from sre_agent.evidence import Answer, Argument, Evidence, EvidenceLog, Excerpt
 from sre_agent.reading import objects
+from sre_agent.reasoners.instructions import is_instruction
 from sre_agent.reasoners.privacy import Privacy
 from sre_agent.tools import Tool, Tools
 from sre_agent.watching import Watch
@@ -42,12 +43,15 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass
 class Desk:
-    """What the agents of one question share: tools, evidence, and what they must not see."""
+    """What the agents of one question share: tools, evidence, what they must not see, and the only namespace to look at, if the
+    question names one.
+    """
 
     tools: Tools
     log: EvidenceLog
     privacy: Privacy
     watch: Watch | None = None
+    namespace: str = ""
     _fence: str = field(default_factory=lambda: secrets.token_hex(4))
 
     def tools_of(self, specialist: str) -> list[pydantic_ai.Tool[None]]:
@@ -69,13 +73,27 @@ class Desk:
         )
 
     def _wrap(self, operation: str, tool: Tool) -> pydantic_ai.Tool[None]:
-        description = self.privacy.hide_in(tool.description)[:LONGEST_DESCRIPTION]
-        return pydantic_ai.Tool.from_schema(self._caller(operation, tool), operation, description, dict(tool.schema))
+        schema = {name: self._clean_schema(value) for name, value in tool.schema.items()}
+        return pydantic_ai.Tool.from_schema(self._caller(operation, tool), operation, self._clean_text(tool.description), schema)
+
+    def _clean_text(self, description: str) -> str:
+        """Hide secrets in a description; one that instructs its reader is left out."""
+        return "" if is_instruction(description) else self.privacy.hide_in(description)[:LONGEST_DESCRIPTION]
+
+    def _clean_schema(self, value: object) -> object:
+        """Clean every text of a schema, at any depth: a description of an argument is read as well as that of the tool."""
+        if isinstance(value, Mapping):
+            return {name: self._clean_schema(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self._clean_schema(one) for one in value]
+        return self._clean_text(value) if isinstance(value, str) else value
 
     def _caller(self, operation: str, tool: Tool) -> Callable[..., Awaitable[str]]:
         async def call(**arguments: object) -> str:
-            answer = await self.tools.call(operation, **_clean(arguments, tool))
-            return self._observe(answer)
+            known = _clean(arguments, tool)
+            if self.namespace and known.get("namespace", self.namespace) != self.namespace:
+                return f"Refused: the question is about namespace {self.namespace} only."
+            return self._observe(await self.tools.call(operation, **known))
 
         return call
 

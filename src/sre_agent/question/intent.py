@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sre_agent.question.common_words import COMMON
 from sre_agent.question.language import find_foreign_language
 from sre_agent.question.names import Mention, find_mentions
-from sre_agent.question.wording import normalize
+from sre_agent.question.wording import correct_spelling, normalize
 
 CAPABILITIES = "capabilities"
 LANGUAGE = "language"
@@ -47,11 +48,19 @@ def parse_intent(prompt: str, kinds: Mapping[str, Sequence[Cue]]) -> Intent:
     language = find_foreign_language(prompt)
     if language:
         return Intent(kind=LANGUAGE, words=words, language=language)
-    weights = {kind: sum(found.weight for found in cues if found.pattern.search(words)) for kind, cues in kinds.items()}
-    best = max(weights, key=lambda kind: weights[kind], default=CAPABILITIES)
-    kind = best if weights.get(best, 0) >= DECIDES else CAPABILITIES
+    kind = _weigh(words, kinds)
+    # A name may look like a word with a slip in it, so that words are corrected only where they say nothing as they are.
+    corrected = correct_spelling(words, COMMON) if kind == CAPABILITIES else words
+    if corrected != words and _weigh(corrected, kinds) != CAPABILITIES:
+        words, kind = corrected, _weigh(corrected, kinds)
     continues = bool(_CONTINUES.search(words) or _REFERS.search(words))
     return Intent(kind=kind, words=words, mentions=find_mentions(_keep_quotes(prompt)), continues=continues)
+
+
+def _weigh(words: str, kinds: Mapping[str, Sequence[Cue]]) -> str:
+    weights = {kind: sum(found.weight for found in cues if found.pattern.search(words)) for kind, cues in kinds.items()}
+    best = max(weights, key=lambda kind: weights[kind], default=CAPABILITIES)
+    return best if weights.get(best, 0) >= DECIDES else CAPABILITIES
 
 
 def _keep_quotes(prompt: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+from sre_agent.question.common_words import COMMON
 from sre_agent.question.wording import split_words
 
 _ENGLISH_WORDS = """
@@ -23,6 +24,7 @@ _FOREIGN = {
     "Portuguese": "o que por porque quantos qual está não nao os as uma do da com como há desde quem mostra acontece",
     "Dutch": "wat is er waarom hoeveel welke het een en niet met wie zijn sinds hoe laat zien mis",
 }
+OTHER = "another language"
 _WORDS = {language: frozenset(words.split()) for language, words in _FOREIGN.items()}
 _SCRIPTS = {
     "CJK": "Chinese or Japanese",
@@ -55,4 +57,7 @@ def _of_words(text: str) -> str:
     english = sum(word in _ENGLISH for word in split_words(text.lower()))
     scores = {language: sum(word in known for word in words) for language, known in _WORDS.items()}
     best = max(scores, key=lambda language: scores[language])
-    return best if scores[best] >= 2 and scores[best] > english else ""
+    if scores[best] >= 2 and scores[best] > english:
+        return best
+    foreign = sum(not word.isascii() for word in words)
+    return OTHER if foreign and not (_ENGLISH | COMMON).intersection(words) else ""

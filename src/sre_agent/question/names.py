@@ -14,6 +14,7 @@ LONGEST_NAME = 4  # words that together may spell one name: "the ledger primary 
 NEAREST = 3
 _QUOTED = re.compile(r"[`\"\u201c]([A-Za-z0-9][\w.:/-]{0,100})[`\"\u201d]|(?<!\w)'([A-Za-z0-9][\w.:/-]{0,100})'(?!\w)")
 _SUFFIX = re.compile(r"[-_](?:service|svc|api|app|server|deployment)$")
+_KINDS_OF = re.compile(r"(?:per|each|micro|multi|cross|inter|self|non|out-of|in|by|of)-")
 _KIND = r"(?:service|svc|deployment|workload|pod|container|app|application|component|statefulset|daemonset|microservice|node|host|machine)"
 _NAME = r"(?P<name>[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?)"
 # Places in a sentence where an object is named, so that a word there that names nothing is a name that does not exist.
@@ -80,7 +81,12 @@ def nearest_names(name: str, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _is_common(word: str) -> bool:
-    """Return True for a common word, also one that is put together of common words (`out-of-memory`), a number or a time."""
+    """Return True for a common word, also one that is put together of common words (`out-of-memory`), a number or a time.
+
+    `search-service` is a name all the same.
+    """
+    if _SUFFIX.search(word) and not _KINDS_OF.match(word):
+        return False
     parts = [part for part in re.split(r"[-_.:/]", word) if part]
     return all(part in COMMON or _singular(part) in COMMON or part[0].isdigit() or _INFLECTED.fullmatch(part) for part in parts)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from string import ascii_lowercase
 
+_SHORTEST_SLIP = 3  # letters of a word in which a slip is looked for
 _SPELLINGS = (
     (re.compile(r"[\u2018\u2019\u02bc`\u00b4]"), "'"),
     (re.compile(r"[\u201c\u201d]"), '"'),
@@ -22,6 +25,7 @@ _SPELLINGS = (
     (re.compile(r"\b(?:u)\b"), "you"),
     (re.compile(r"\b(?:pls|plz)\b"), "please"),
     (re.compile(r"\bk8s\b"), "kubernetes"),
+    (re.compile(r"(?<![\w-])svc(s?)(?![\w-])"), r"service\1"),
 )
 _WORD = re.compile(r"[a-z0-9](?:[a-z0-9_.:-]*[a-z0-9])?", re.I)
 
@@ -32,6 +36,26 @@ def normalize(text: str) -> str:
     for pattern, replacement in _SPELLINGS:
         found = pattern.sub(replacement, found)
     return " ".join(re.sub(r"[^\w\s'./:%-]|(?<!\w)[./:-]+|[./:-]+(?!\w)", " ", found).split())
+
+
+def correct_spelling(words: str, known: frozenset[str]) -> str:
+    """Return the words with each that is not known replaced by the known one from which it differs by one slip of the keyboard."""
+    return " ".join(_correct(word, known) for word in words.split())
+
+
+def _correct(word: str, known: frozenset[str]) -> str:
+    if word in known or not word.isalpha() or len(word) < _SHORTEST_SLIP:
+        return word
+    return min((found for found in _list_slips(word) if found in known), key=lambda found: (found[0] != word[0], found), default=word)
+
+
+def _list_slips(word: str) -> Iterator[str]:
+    """List every word with two letters exchanged, and of longer words those with one letter more, less or another."""
+    halves = [(word[:place], word[place:]) for place in range(len(word) + 1)]
+    yield from (f"{before}{after[1]}{after[0]}{after[2:]}" for before, after in halves if len(after) > 1)
+    if len(word) > _SHORTEST_SLIP:
+        yield from (before + after[1:] for before, after in halves if after)
+        yield from (f"{before}{letter}{after[skipped:]}" for before, after in halves for letter in ascii_lowercase for skipped in (0, 1))
 
 
 def split_words(text: str) -> tuple[str, ...]:

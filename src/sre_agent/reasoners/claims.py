@@ -53,15 +53,23 @@ def find_fault(claim: ModelClaim, log: EvidenceLog, privacy: Privacy) -> str:
     found = accept(Finding(claim=claim.claim, evidence=(claim.evidence,)), log)
     if isinstance(found, Rejected):
         return found.because
-    if len(_flat(claim.quote)) < SHORTEST_QUOTE:
-        return "its quote is too short to prove anything"
-    if not quotes(claim.quote, log[claim.evidence], privacy):
-        return f"its quote is not in {claim.evidence}"
+    if unproven := _find_fault_of_quote(claim, log[claim.evidence], privacy):
+        return unproven
     if is_instruction(claim.quote) or is_instruction(claim.claim):
         return "it quotes an instruction, which is no observation"
     if gives_order(claim.claim):
         return "it tells people what to do, which only runbooks may"
     return ""
+
+
+def _find_fault_of_quote(claim: ModelClaim, record: Evidence, privacy: Privacy) -> str:
+    if len(_flat(claim.quote)) < SHORTEST_QUOTE:
+        return "its quote is too short to prove anything"
+    if not quotes(claim.quote, record, privacy):
+        return f"its quote is not in {claim.evidence}"
+    # An answer may repeat what was looked for.
+    asked = any(_flat(claim.quote) in _flat(str(value)) for value in record.arguments.values())
+    return "its quote is what the tool was asked for" if asked else ""
 
 
 def quotes(quote: str, record: Evidence, privacy: Privacy) -> bool:

@@ -6,6 +6,7 @@ of, name a cause without measurements of the object, or add a step: steps come f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -27,6 +28,11 @@ MOST_CONFIDENT = 0.75
 MOST_FINDINGS = 12
 MEASURING = ("kubernetes", "metrics")
 """The specialists whose observations are state and numbers. Logs, events' texts and runbooks are text that an attacker may have written."""
+
+
+# What Kubernetes accepts: both get into commands that a person copies.
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,118}[a-z0-9])?")
+_KIND = re.compile(r"[A-Za-z]{0,40}")
 
 
 class Conclusion(BaseModel):
@@ -67,7 +73,7 @@ def decide(rules: Report, said: Conclusion, checked: Checked, log: EvidenceLog, 
     others = tuple(other for other in rules.other_causes if other.role == "further")
     if cause:
         others = (*others, replace(cause, role="second_best", against="the language model, which looked further, names another cause"))
-    found = _root_cause(said, checked.accepted)
+    found = _root_cause(said, checked.accepted, log)
     return Decision(replace(report, verdict=found.verdict, root_cause=found, other_causes=others), is_models=True)
 
 
@@ -75,8 +81,10 @@ def find_fault(said: Conclusion, checked: Checked, log: EvidenceLog, measured: M
     """Return why a model's cause can't be concluded; empty where it can."""
     if said.cause not in CAUSES:
         return "it is not in the vocabulary of causes"
-    if not said.name or is_instruction(said.summary) or gives_order(said.summary):
-        return "it has no object, or tells people what to do"
+    if not _NAME.fullmatch(said.name) or not _KIND.fullmatch(said.kind):
+        return "its object has no name or kind that Kubernetes could have"
+    if is_instruction(said.summary) or gives_order(said.summary):
+        return "it tells people what to do"
     records = [log[claim.evidence] for claim in checked.accepted]
     if len({record.tool for record in records}) < 2:
         return "its accepted claims cite fewer than two tools"
@@ -86,11 +94,13 @@ def find_fault(said: Conclusion, checked: Checked, log: EvidenceLog, measured: M
     return ""
 
 
-def _root_cause(said: Conclusion, claims: tuple[ModelClaim, ...]) -> RootCause:
+def _root_cause(said: Conclusion, claims: tuple[ModelClaim, ...], log: EvidenceLog) -> RootCause:
+    """State the model's cause. Its namespace is put into commands, so one that no cited observation names is left out."""
+    seen = bool(_NAME.fullmatch(said.namespace)) and any(said.namespace in log[claim.evidence].excerpt for claim in claims)
     return RootCause(
         kind=said.cause,
         service=said.name,
-        ref=Ref(kind=said.kind or "Deployment", namespace=said.namespace, name=said.name),
+        ref=Ref(kind=said.kind or "Deployment", namespace=said.namespace if seen else "", name=said.name),
         summary=redact(said.summary) or f"{said.name}: {CAUSES[said.cause].title}",
         confidence=Confidence(min(said.confidence, MOST_CONFIDENT)),
         reasons=tuple(redact(claim.claim) for claim in claims),

@@ -5,7 +5,15 @@ The first fence is mechanical: tools, plan and approval do not come from text at
 
 from __future__ import annotations
 
+import base64
+import codecs
+import contextlib
+import html
 import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from urllib.parse import unquote
 
 # The phrases of public collections of prompt injections; docs/how-to/language-models.md names them.
 _INSTRUCTION = re.compile(
@@ -26,8 +34,27 @@ _INSTRUCTION = re.compile(
     | <\|?\s*(?:im_start|im_end|system|assistant|user|endoftext|start_header_id) | \[/?(?:INST|SYS|SYSTEM)\] | <</?SYS>>
     | \#{2,}\s*(?:system|instruction|human|assistant) | ^\s*(?:system|assistant|human|user)\s*:
     | \bend\s+of\s+(?:log|observation|data|document|context)s?\b
+    | \bfrom\s+now\s+on\b
+    | \b(?:AI|LLM|language\s+model|chatbot)s?(?:\s+(?:agent|assistant|system)s?)?\s+(?:(?:that|who|which)\s+)?
+      (?:is\s+|are\s+)?(?:read|process|pars|summari[sz]|analy[sz])\w*
+    | \b(?:when|while|before|after)\s+(?:you\s+)?summari[sz]\w+
+    | \byour\s+(?:\w+\s+)?(?:answer|response|reply|summary|report|conclusion|output|task|job|goal)\s+(?:must|should|shall|has\s+to)\b
+    | \b(?:call|query|ask|pass|repeat)\b.{0,60}\bnamespace\s*=
+    | </?\s*(?:observation|tool_?(?:result|call|use)|function_?(?:result|call)s?|instructions?|prompt)\b
+    | <\|?\s*(?:bos|eos|eot_id|begin_of_text|start_of_turn|end_of_turn)\b | <\|(?:end|user|tool)\b
+    | "role"\s*:\s*"(?:system|assistant|developer)"
     """,
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
+)
+# "Ignore" and "instructions", near one another, in the languages that most logs and most attackers are written in.
+_OTHER_LANGUAGE = re.compile(
+    r"""
+    (?:ignorier|missacht|vergiss|vergesst|ignore[zr]|oublie|ignor[ae]|olvid|descart|esque[cç]|dimentica|negeer|vergeet|zignoruj
+      |игнорир|забудь|忽略|无视|無視|忘记|忘れ|무시) .{0,40}
+      (?:anweisung|vorherig|befehl|instru[ckçz]|consigne|pr[eé]c[eé]dent|anterior|istruzion|opdracht|polece|инструкц|указани|指令|指示|提示|命令|지시|명령)
+    | (?:指令|指示|提示|命令|지시|명령|anweisung\w*|befehle?) .{0,20} (?:忽略|无视|無視|忘れ|무시|ignorier|missacht)
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 _ORDER = re.compile(
     r"""
@@ -41,12 +68,56 @@ _ORDER = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+# Letters of other scripts that look like Latin ones, and what stands for letters in disguised words.
+_ALIKE = str.maketrans("аеорсухіјѕԁһӏвкмнтαεικνορτυχ", "aeopcyxijsdhlbkmhtaeikvoptux")
+_DIGITS = str.maketrans("013457@$", "oieastas")
+_ENCODED = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_SPACED = re.compile(r"(?<!\w)(?:\w[ .*_-]){3,}\w(?!\w)")
+_TAGS = range(0xE0000, 0xE0080)  # Unicode's invisible copies of ASCII
+
 
 def is_instruction(text: str) -> bool:
     """Say whether a text tries to instruct who reads it."""
-    return _INSTRUCTION.search(text) is not None
+    return any(_INSTRUCTION.search(read) or _OTHER_LANGUAGE.search(read) for read in _read(text))
 
 
 def gives_order(text: str) -> bool:
     """Say whether a text leads somewhere or tells people to do something."""
-    return _ORDER.search(text) is not None
+    return any(_ORDER.search(read) for read in (text, _undisguise(text), unquote(html.unescape(text))))
+
+
+@lru_cache(256)
+def _read(text: str) -> tuple[str, ...]:
+    """Return the readings of a text: as it is, without disguise, and decoded, as a model can read it."""
+    plain = _undisguise(text)
+    return tuple(dict.fromkeys([text, plain, *(decode(plain) for decode in _DECODINGS), *_decode_tokens(text)]))
+
+
+def _undisguise(text: str) -> str:
+    """Return a text without invisible characters, accents, look-alikes and spaced letters."""
+    shown = "".join(chr(ord(one) - _TAGS.start) if ord(one) in _TAGS else one for one in text)
+    parts = unicodedata.normalize("NFKD", shown)
+    seen = "".join(one for one in parts if unicodedata.category(one) not in {"Cf", "Mn"}).lower().translate(_ALIKE)
+    return _SPACED.sub(lambda found: re.sub(r"[ .*_-]", "", found[0]), seen.replace("\\n", "\n"))
+
+
+_DECODINGS: tuple[Callable[[str], str], ...] = (
+    lambda text: unquote(html.unescape(text)),
+    lambda text: text.translate(_DIGITS),
+    lambda text: codecs.encode(text, "rot13"),
+    lambda text: text[::-1],
+)
+
+
+def _decode_tokens(text: str) -> Iterator[str]:
+    """Decode each word that is Base64 or hexadecimal and gives text."""
+    for token in _ENCODED.findall(text):
+        for decode in (_decode_base64, bytes.fromhex):
+            with contextlib.suppress(ValueError):
+                decoded = decode(token).decode("ascii")
+                if decoded.isprintable():
+                    yield decoded
+
+
+def _decode_base64(token: str) -> bytes:
+    return base64.b64decode(token.rstrip("=") + "=" * (-len(token.rstrip("=")) % 4), altchars=b"-_", validate=True)
