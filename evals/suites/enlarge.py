@@ -33,7 +33,7 @@ class _Copy:
 
 def enlarge(incident: Incident, most: int = MANY) -> Incident:
     """Return the incident in a system of so many applications. What is expected of it stays."""
-    well = list_innocent(incident, *(one.object.partition("/")[2] for one in incident.expected))
+    well = _list_well(incident)
     count = -(-(most - len(incident.services)) // max(len(well), 1)) if well else 0
     copies = [_Copy(number, {name: _name(number, place) for place, name in enumerate(well)}) for number in range(1, count + 1)]
     objects = dict(incident.objects)
@@ -46,6 +46,29 @@ def enlarge(incident: Incident, most: int = MANY) -> Incident:
         for file, found in incident.series.items()
     }
     return replace(incident, name=f"{incident.name}, enlarged", objects=objects, logs={**incident.logs, **logs}, series=series)
+
+
+def _list_well(incident: Incident) -> tuple[str, ...]:
+    """List the applications without a part in the fault that do not depend on it either; where all do, those without a part in it."""
+    faults = {one.object.partition("/")[2] for one in incident.expected}
+    innocent = list_innocent(incident, *faults)
+    needs = _list_needs(incident)
+    suffering = set(faults)
+    while found := {name for name, needed in needs.items() if needed & suffering} - suffering:
+        suffering |= found
+    return tuple(name for name in innocent if name not in suffering) or innocent
+
+
+def _list_needs(incident: Incident) -> dict[str, set[str]]:
+    """List what each application calls, by its settings and by measured calls."""
+    names = "|".join(map(re.escape, sorted(incident.services, key=len, reverse=True)))
+    needs = {
+        str(one["metadata"]["name"]): set(re.findall(rf"(?<![\w-])(?:{names})(?![\w-])", json.dumps(one["spec"]["template"]["spec"])))
+        for one in incident.objects.get("deployments", ())
+    }
+    for one in incident.series.get("calls", ()):
+        needs.setdefault(str(one["metric"].get("client")), set()).add(str(one["metric"].get("server")))
+    return needs
 
 
 def _name(number: int, place: int) -> str:

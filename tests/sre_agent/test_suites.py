@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +21,13 @@ from evals.recorded_tools import RecordedTools  # noqa: E402
 from evals.score import Verdict  # noqa: E402
 from evals.suites import run as suites  # noqa: E402
 from evals.suites.build import DECOYS, merge  # noqa: E402
+from evals.suites.enlarge import enlarge  # noqa: E402
 from evals.suites.incident import Incident, cut_before, first_measured, move_to, read_incident  # noqa: E402
+from evals.suites.rename import rename  # noqa: E402
 
 from sre_agent import supervisor  # noqa: E402
 from sre_agent.brief import render_brief  # noqa: E402
+from sre_agent.calls import MOST_CALLS  # noqa: E402
 from sre_agent.evidence import EvidenceLog, new_investigation_id  # noqa: E402
 from sre_agent.observations import Observations  # noqa: E402
 from sre_agent.reasoner import Inquiry  # noqa: E402
@@ -41,10 +46,31 @@ def shipped(name: str, *expected: Verdict) -> Incident:
 
 
 def test_every_suite_of_our_own_recordings() -> None:
-    """Both faults are named when two happen at once, and restarts, warnings and rollouts elsewhere change no answer."""
+    """Both faults are named when two happen at once; restarts, warnings and rollouts elsewhere, other names and two hundred more
+    applications change no answer.
+    """
     results = list(suites.run(None))
-    assert {result.suite for result in results} == {"two faults", "decoys"}
+    assert {result.suite for result in results} == {"two faults", "decoys", "renamed", "enlarged"}
     assert not [result for result in results if not result.right], suites.table(results)
+    assert max(result.calls for result in results) <= MOST_CALLS
+    assert not any(result.confident_error for result in results)
+
+
+def test_names_of_another_system() -> None:
+    """Names change in every spelling and the fault stays: what differs by an underscore still does."""
+    incident = shipped("memory-leak", Verdict("memory_leak", "app/catalog-service"))
+    for service in incident.objects["services"]:
+        if service["metadata"]["name"] == "catalog-service":
+            service["spec"]["selector"] = {"app": "catalog_service"}
+    other = rename(incident)
+    texts = json.dumps([other.objects, other.logs, [one["metric"] for found in other.series.values() for one in found]])
+    stems = {name.removesuffix("-service") for name in incident.services}
+    assert [name for name in stems | {incident.namespace} if re.search(rf"(?<![a-z]){name}(?![a-z])", texts)] == []
+    (fault,) = other.expected
+    name = fault.object.removeprefix("app/")
+    assert name in other.services
+    assert {"app": name.replace("-", "_")} in [service["spec"].get("selector") for service in other.objects["services"]]
+    assert len(enlarge(other).services) >= 220
 
 
 def test_a_healthy_system_with_decoys(tmp_path: Path) -> None:

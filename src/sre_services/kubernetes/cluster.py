@@ -17,7 +17,7 @@ from sre_services.kubernetes.ingress import Backends, join_routes, parse_http_ro
 from sre_services.kubernetes.jobs import join_cron_job, parse_job
 from sre_services.kubernetes.limits import join_limit_range, parse_limit_range
 from sre_services.kubernetes.model import Deployment, Event, Node, Pod, Ref, Service, Usage
-from sre_services.kubernetes.objects import Json, key_of
+from sre_services.kubernetes.objects import Json, index_by_owner, key_of
 from sre_services.kubernetes.policies import Network, join_policies, parse_policy
 from sre_services.kubernetes.quotas import join_quotas, parse_quota
 from sre_services.kubernetes.references import Known
@@ -112,8 +112,9 @@ class Cluster:
             config_maps={key_of(document): document.get("data") or {} for document in self._list("configmaps")},
             services=frozenset(key_of(document) for document in self._list("services")),
         )
-        replica_sets = tuple(self._list("replicasets", namespace))
-        return tuple(rollouts.parse_deployment(found, replica_sets, references) for found in self._list("deployments", namespace))
+        owned = index_by_owner(self._list("replicasets", namespace))
+        deployments = self._list("deployments", namespace)
+        return tuple(rollouts.parse_deployment(found, owned.get(key_of(found), ()), references) for found in deployments)
 
     def services(self, namespace: str | None) -> tuple[Service, ...]:
         slices = [parse_slice(document) for document in self._list("endpointslices", namespace)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,16 @@ type Json = Mapping[str, Any]
 def key_of(document: Json) -> tuple[str, str]:
     """Return the namespace and the name of any object."""
     return document["metadata"].get("namespace", "default"), document["metadata"]["name"]
+
+
+def index_by_owner(documents: Iterable[Json]) -> Mapping[tuple[str, str], tuple[Json, ...]]:
+    """Index objects by the namespace and the name of what owns them, so that each owner need not look at all of them."""
+    owned: dict[tuple[str, str], list[Json]] = {}
+    for document in documents:
+        namespace, _ = key_of(document)
+        for name in dict.fromkeys(owner["name"] for owner in document["metadata"].get("ownerReferences") or ()):
+            owned.setdefault((namespace, name), []).append(document)
+    return {key: tuple(found) for key, found in owned.items()}
 
 
 def parse_pod(document: Json) -> Pod:

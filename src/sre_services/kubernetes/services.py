@@ -41,9 +41,11 @@ def join_services(services: Sequence[Service], pods: Sequence[Json], slices: Seq
     endpoints: dict[tuple[str, str], list[Endpoint]] = {}
     for key, found in slices:
         endpoints.setdefault(key, []).extend(found)
+    here_by_namespace, labelled = _index_pods(pods)
     for service in services:
-        here = [pod for pod in pods if key_of(pod)[0] == service.namespace and not _has_ended(pod)]
-        matched = [pod for pod in here if service.selector and _matches(service.selector, _labels(pod))]
+        here = here_by_namespace.get(service.namespace, [])
+        label = next(iter(service.selector.items()), ("", ""))
+        matched = [pod for pod in labelled.get((service.namespace, *label), ()) if _matches(service.selector, _labels(pod))]
         own = endpoints.get((service.namespace, service.name))
         mismatches = [*_check_selector(service, matched, here), *_check_ports(service, matched), *_check_endpoints(service, own)]
         yield replace(
@@ -54,6 +56,22 @@ def join_services(services: Sequence[Service], pods: Sequence[Json], slices: Seq
             not_ready_endpoints=None if own is None else sum(not endpoint.ready for endpoint in own),
             mismatches=tuple(mismatches),
         )
+
+
+type _ByLabel = Mapping[tuple[str, str, str], Sequence[Json]]
+
+
+def _index_pods(pods: Sequence[Json]) -> tuple[Mapping[str, Sequence[Json]], _ByLabel]:
+    """Index the pods that have not ended by namespace, and by each of their labels."""
+    here: dict[str, list[Json]] = {}
+    labelled: dict[tuple[str, str, str], list[Json]] = {}
+    for pod in pods:
+        namespace, _ = key_of(pod)
+        if not _has_ended(pod):
+            here.setdefault(namespace, []).append(pod)
+            for key, value in _labels(pod).items():
+                labelled.setdefault((namespace, key, value), []).append(pod)
+    return here, labelled
 
 
 def _check_selector(service: Service, matched: Sequence[Json], pods: Sequence[Json]) -> Iterator[Mismatch]:

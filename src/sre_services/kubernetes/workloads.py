@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from sre_services.kubernetes.model import Mismatch
-from sre_services.kubernetes.objects import Json, key_of, parse_pod, parse_resources
+from sre_services.kubernetes.objects import Json, index_by_owner, key_of, parse_pod, parse_resources
 from sre_services.kubernetes.references import Known, check_environment, check_ports, check_references, claims_of, named_services
 from sre_services.kubernetes.scheduling import check_nodes
 from sre_services.kubernetes.workload_model import DeclaredContainer, Probe, Workload
@@ -23,6 +24,14 @@ class Surroundings:
     nodes: Sequence[Json]
     pods: Sequence[Json]
     replica_sets: Sequence[Json]
+
+    @cached_property
+    def pods_by_owner(self) -> Mapping[tuple[str, str], tuple[Json, ...]]:
+        return index_by_owner(self.pods)
+
+    @cached_property
+    def replica_sets_by_owner(self) -> Mapping[tuple[str, str], tuple[Json, ...]]:
+        return index_by_owner(self.replica_sets)
 
 
 def parse_workload(kind: str, document: Json) -> Workload:
@@ -47,8 +56,9 @@ def parse_workload(kind: str, document: Json) -> Workload:
 def join_workload(workload: Workload, document: Json, around: Surroundings) -> Workload:
     """Add to a workload the Services that it names, the nodes that its pods run on, and what does not match."""
     spec = template_of(document)
-    owners = {workload.name} | {key_of(found)[1] for found in around.replica_sets if _is_owned(found, workload.namespace, {workload.name})}
-    pods = [pod for pod in around.pods if _is_owned(pod, workload.namespace, owners)]
+    here = workload.namespace
+    owners = [(here, workload.name), *map(key_of, around.replica_sets_by_owner.get((here, workload.name), ()))]
+    pods = list({key_of(pod): pod for owner in owners for pod in around.pods_by_owner.get(owner, ())}.values())
     waiting = [pod for pod in pods if not pod["spec"].get("nodeName") and (pod.get("status") or {}).get("phase") == "Pending"]
     return replace(
         workload,
@@ -85,11 +95,6 @@ def _check(workload: Workload, spec: Json, waiting: Sequence[Json], around: Surr
         yield from check_nodes(waiting[0], around.nodes, around.pods)
     yield from check_environment(spec, workload.namespace, around.known)
     yield from check_ports(spec)
-
-
-def _is_owned(document: Json, namespace: str, owners: set[str]) -> bool:
-    metadata = document["metadata"]
-    return key_of(document)[0] == namespace and any(owner["name"] in owners for owner in metadata.get("ownerReferences") or ())
 
 
 def _desired(kind: str, document: Json) -> int:
