@@ -13,7 +13,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from urllib.parse import unquote
 
 # The phrases of public collections of prompt injections; docs/how-to/language-models.md names them.
 _INSTRUCTION = re.compile(
@@ -83,7 +82,7 @@ def is_instruction(text: str) -> bool:
 
 def gives_order(text: str) -> bool:
     """Say whether a text leads somewhere or tells people to do something."""
-    return any(_ORDER.search(read) for read in (text, _undisguise(text), unquote(html.unescape(text))))
+    return any(_ORDER.search(read) for read in (text, _undisguise(text), _unescape(text)))
 
 
 @lru_cache(256)
@@ -101,8 +100,13 @@ def _undisguise(text: str) -> str:
     return _SPACED.sub(lambda found: re.sub(r"[ .*_-]", "", found[0]), seen.replace("\\n", "\n"))
 
 
+def _unescape(text: str) -> str:
+    """Undo what HTML and URLs do to a text."""
+    return re.sub(r"%([2-7][0-9a-f])", lambda found: chr(int(found[1], 16)), html.unescape(text), flags=re.IGNORECASE)
+
+
 _DECODINGS: tuple[Callable[[str], str], ...] = (
-    lambda text: unquote(html.unescape(text)),
+    _unescape,
     lambda text: text.translate(_DIGITS),
     lambda text: codecs.encode(text, "rot13"),
     lambda text: text[::-1],
