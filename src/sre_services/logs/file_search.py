@@ -37,9 +37,9 @@ _LONGEST = 64 * 2**10
 _WORKERS = 2
 # A time, a bracket before it, a JSON object, or the mark of UTF-8: most lines of a trace begin otherwise.
 _BEGINS = frozenset(bytes([byte]) for byte in b"0123456789[{\xef")
-# In a JSON text other characters may be escaped, with a backslash.
+# In a JSON text other characters may be escaped, with a backslash; or the end of the text and the line after it match.
 _AS_IN_JSON = re.compile(r"[\w |-]*", re.ASCII)
-_JSON_WITH_ESCAPES = r"(?m:^)\x{FEFF}?\{.*\\"
+_JSON_WITH_ESCAPES = r"(?m:^)\x{FEFF}?\{.*(?:\\|\n[^{\[0-9])"
 # Also a k, an s or an i, in JSON.
 _JSON_WITH_LETTERS = r"\\u(?:212a|017f|013[01])"
 # For RE2 these are not letters i.
