@@ -22,8 +22,10 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from fixtures.kube_apiserver import PROGRAM, RealCluster, kube_apiserver
-from fixtures.kubernetes_api import Cluster, add_more_kinds, reader_rules, served, sort_objects
+from fixtures.kube_apiserver import PROGRAM, kube_apiserver
+from fixtures.kubernetes_api import Cluster, reader_rules, served
+from fixtures.kubernetes_objects import add_more_kinds, sort_objects
+from fixtures.real_cluster import RealCluster
 from sre_core import clock
 from sre_core.secret import Secret
 from sre_services import recording as recordings

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from fixtures.kubernetes_api import Cluster, served, sort_objects
+from fixtures.kubernetes_api import Cluster, served
+from fixtures.kubernetes_objects import sort_objects
 from sre_core import clock
 from sre_core.secret import Secret
 from sre_services import recording
