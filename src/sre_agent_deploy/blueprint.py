@@ -15,6 +15,7 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.operations import XRAY
 from sre_agent_deploy.config.sources import list_entered_clusters
 from sre_agent_deploy.deployment_tags import state_tags
+from sre_agent_deploy.gateway import declare_gateway, declare_gateway_role, declare_object, declare_provider, declare_targets
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.sources import group_credentials, secret_name
 from sre_agent_deploy.instance.user_data import describe_machine, render_user_data
@@ -26,9 +27,6 @@ from sre_agent_deploy.names import (
     SESSION_TABLE,
     address,
     api_key,
-    authority,
-    base_url,
-    gateway_name,
     moves_by_name,
     prefix,
 )
@@ -36,8 +34,6 @@ from sre_agent_deploy.network import declare_endpoints, declare_network, list_pl
 from sre_agent_deploy.policies import (
     backup_statements,
     bucket_key_statements,
-    gateway_role_statements,
-    gateway_trust,
     instance_role_statements,
     log_statements,
     metric_statements,
@@ -48,9 +44,6 @@ from sre_agent_deploy.policies import (
     trace_statements,
 )
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
-from sre_agent_deploy.resources.agentcore_gateway import Gateway
-from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
-from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
 from sre_agent_deploy.resources.budgets_budget import Budget, Notification
 from sre_agent_deploy.resources.certificate import Certificate
 from sre_agent_deploy.resources.dynamodb_table import DynamoDbTable
@@ -65,9 +58,8 @@ from sre_agent_deploy.resources.policy_document import Statement
 from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_bucket_settings import OLD_VERSION_DAYS
-from sre_agent_deploy.resources.s3_object import Content, S3Object
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
-from sre_core import release, tracing
+from sre_core import release
 from sre_core.machine import BACKUPS_FOLDER
 
 
@@ -83,12 +75,12 @@ def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
             *declare_login(config, id),
             *declare_client_secrets(id),
             *source_secrets(config, facts, id),
-            credential_provider(config, id),
-            gateway_role(config, facts, id),
-            gateway(config, id),
+            declare_provider(config, id),
+            declare_gateway_role(config, facts, id),
+            declare_gateway(config, id),
             *fixed_address(config),
             *certificate(config, facts, id),
-            *targets(config, facts, id),
+            *declare_targets(config, facts, id),
             release_object(config, facts, id),
             *session_table(config, id),
             *instance_identity(config, facts, id),
@@ -140,25 +132,6 @@ def backend_key(config: Config, facts: AccountFacts, id: str) -> Item:
     )
 
 
-def gateway_role(config: Config, facts: AccountFacts, id: str) -> Item:
-    chosen = config.aws.role_name.rpartition("/")[2]
-    name = f"{id}-gateway"
-    return Item(
-        IamRole(
-            name="gateway_role",
-            role_name=chosen or name,
-            path=f"/sre-agent/{id}/",
-            service="bedrock-agentcore.amazonaws.com",
-            permissions_boundary=config.aws.permissions_boundary,
-            trust_conditions=gateway_trust(facts.partition, facts.region, facts.account_id, gateway_name(config, id)),
-            statements=gateway_role_statements(
-                facts.partition, facts.region, facts.account_id, gateway_name(config, id), api_key(config).secret_arn
-            ),
-        ),
-        named=chosen,
-    )
-
-
 def source_secrets(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
     """Declare one secret for each service, with the credentials of the systems of the user's from which it answers."""
     return tuple(
@@ -173,29 +146,6 @@ def source_secrets(config: Config, facts: AccountFacts, id: str) -> tuple[Item, 
     )
 
 
-def credential_provider(config: Config, id: str) -> Item:
-    provider = ApiKeyCredentialProvider(
-        name="credential_provider", provider_name=f"{id}-backends", secret_arn=Ref("backend_key", "secret_arn"), json_key=API_KEY
-    )
-    return Item(provider, named=config.gateway.provider_arn.rpartition("/")[2])
-
-
-def gateway(config: Config, id: str) -> Item:
-    """Declare the gateway. Only tokens of its client pass: Cognito's machine tokens have no audience, so the client is checked."""
-    return Item(
-        Gateway(
-            name="gateway",
-            gateway_name=gateway_name(config, id),
-            description=config.gateway.description,
-            role_arn=Ref("gateway_role", "role_arn"),
-            discovery_url=Ref("user_pool", "discovery_url"),
-            allowed_clients=(Ref("gateway_client", "client_id"),),
-            search=config.gateway.search,
-            debug=config.gateway.debug,
-        )
-    )
-
-
 def certificate(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
     host: LaterText = config.deployment.domain_name or address("public_ip")
     served = Certificate(name="certificate", secret_name=f"{id}/certificate", source=facts.certificate, hosts=(host,))
@@ -204,7 +154,7 @@ def certificate(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...
     key = f"private-ca/{_digest(facts.private_ca)}.pem"
     return (
         Item(served),
-        Item(s3_object(config, id, "private_ca", key=key, body=facts.private_ca, content_type="application/x-pem-file")),
+        Item(declare_object(config, id, "private_ca", key=key, body=facts.private_ca, content_type="application/x-pem-file")),
     )
 
 
@@ -213,39 +163,9 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def targets(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
-    """Declare for each backend its OpenAPI document, with its final address, and the gateway target that reads it."""
-    return tuple(item for service in release.backends() for item in target(config, facts, id, service))
-
-
-def target(config: Config, facts: AccountFacts, id: str, service: release.Service) -> tuple[Item, Item]:
-    document, name = facts.openapi[service.name], f"openapi_{service.name}"
-    located = text(
-        '{"servers":[{"url":"{base}' + service.route.rstrip("/") + '"}],' + document.lstrip()[1:], base=base_url(config, facts.https_suffix)
-    )
-    # A gateway target reads its document once; another address or document must be another key, or it would go unnoticed.
-    key = text("openapi/{host}/" + f"{service.name}.json", host=authority(config, facts.https_suffix))
-    return (
-        Item(s3_object(config, id, name, key=key, body=located, content_type="application/json")),
-        Item(
-            GatewayTarget(
-                name=f"target_{service.name}",
-                gateway_id=Ref("gateway", "gateway_id"),
-                target_name=service.name,
-                description=f"The {service.name} API of {id}",
-                schema_uri=Ref(name, "uri"),
-                provider_arn=Ref("credential_provider", "provider_arn"),
-                ca_uri=Ref("private_ca", "uri") if facts.private_ca else "",
-                passed_headers=(tracing.HEADER,) if config.monitoring.traces else (),
-            )
-        ),
-    )
-
-
 def release_object(config: Config, facts: AccountFacts, id: str) -> Item:
-    return Item(
-        s3_object(config, id, "release", key=f"releases/{facts.release_sha256}.zip", body=facts.release, content_type="application/zip")
-    )
+    key = f"releases/{facts.release_sha256}.zip"
+    return Item(declare_object(config, id, "release", key=key, body=facts.release, content_type="application/zip"))
 
 
 def session_table(config: Config, id: str) -> tuple[Item, ...]:
@@ -260,16 +180,6 @@ def session_table(config: Config, id: str) -> tuple[Item, ...]:
         ttl_attribute="expires",
     )
     return (Item(table),)
-
-
-def s3_object(config: Config, id: str, name: str, *, key: LaterText, body: LaterText | bytes, content_type: str) -> S3Object:
-    return S3Object(
-        name=name,
-        bucket_name=Ref("bucket", "bucket_name"),
-        key=text(f"{prefix(config, id)}/{{key}}", key=key),
-        content=Content(body),
-        content_type=content_type,
-    )
 
 
 def instance_statements(config: Config, where: tuple[str, str, str], id: str) -> tuple[Statement, ...]:
