@@ -113,7 +113,7 @@ def apply(restoration: Restoration, restored: Restored, state_file: Path) -> Kep
 
 
 def find_faults(path: Path, text: str, environ: Mapping[str, str], *, dotenv: str | None = None) -> tuple[Problem, ...]:
-    """Find every fault that a configuration of this text would have at `path`; `dotenv` stands for the .env file beside it."""
+    """Find every fault that a configuration of this text would have at `path`; `dotenv` is the text of the .env file beside it."""
     loaded = load_text(path, text.replace("\r\n", "\n"), environ=environ, mode=None, dotenv=dotenv)
     return loaded if isinstance(loaded, tuple) else ()
 

@@ -70,6 +70,6 @@ def _wrong() -> Problem:
         why="The passphrase is another one, or the encrypted part was changed.",
         do=(
             "Give the passphrase that this backup was made with: --passphrase-file FILE.",
-            "Or restore all but the secrets: leave the passphrase out. They are then made anew.",
+            "Or restore all but the secrets: leave the passphrase out. They are then made again.",
         ),
     )

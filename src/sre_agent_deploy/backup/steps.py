@@ -97,7 +97,7 @@ def decide_api_key(saved: Secret, stages: Mapping[str, Secret], *, created: str,
             "secret", "backend_key", "update" if begun else "keep", "an earlier restore has begun it" if begun else "it is the same"
         )
     if created >= made_at:
-        return Step("secret", "backend_key", "update", "it was made anew")
+        return Step("secret", "backend_key", "update", "it was made again")
     return Step("secret", "backend_key", "newer", "it was rotated since the backup")
 
 

@@ -205,7 +205,7 @@ def restore(
     from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands.backup import fetch_backup
 
-    question = "Passphrase of the secrets (empty: make them anew)" if with_data else None
+    question = "Passphrase of the secrets (empty: make them again)" if with_data else None
     passphrase, request = _read_passphrase(passphrase_file, question), Request(config_file, mode, state_file)
     user = Terminal(yes=yes, as_json=as_json)
     with fetch_backup(request, backup_file, user) as path:

@@ -61,7 +61,7 @@ from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
 RESTORED_SECRETS = ("backend_key", "gateway_client_secret", "caller_client_secret")
-"""The secrets that nothing but a backup can bring back: all others come from the configuration, or are made anew."""
+"""The secrets that nothing but a backup can bring back: all others come from the configuration, or are made again."""
 
 
 @dataclass(frozen=True)

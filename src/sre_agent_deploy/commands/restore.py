@@ -53,7 +53,7 @@ type Conflict = Literal["mine", "theirs", "abort"]
 
 @dataclass(frozen=True)
 class Restore:
-    """A backup, and the deployment that it is restored into. Without `secrets`, those are made anew."""
+    """A backup, and the deployment that it is restored into. Without `secrets`, those are made again."""
 
     backup: DataBackup
     secrets: Secrets | None
@@ -107,7 +107,7 @@ class Restore:
     def _decide_secret(self, name: str, saved: Mapping[str, Secret]) -> Step:
         id = self.id_of(name)
         if not id:
-            return Step("secret", name, "update" if name == "backend_key" else "keep", "it is to be made anew")
+            return Step("secret", name, "update" if name == "backend_key" else "keep", "it is to be made again")
         if name != "backend_key":
             return decide_client_secret(name, saved, self._ask(stored.read_values, id))
         labels = {stage: self._ask(stored.read_values, id, stage).get(API_KEY, Secret("")) for stage in self._ask(stored.read_stages, id)}
@@ -209,7 +209,7 @@ def _describe(restore: Restore, steps: tuple[Step, ...], *, bring_state: bool) -
         f"  resources        {f'{len(changes)} to deploy first' if changes else 'all there'}",
         *describe_steps(steps),
         *(f"  not in it: {each}" for each in restore.backup.left_out),
-        *(("  secrets          made anew: there is no passphrase",) if restore.backup.sealed and restore.secrets is None else ()),
+        *(("  secrets          made again: there is no passphrase",) if restore.backup.sealed and restore.secrets is None else ()),
     )
 
 

@@ -151,7 +151,7 @@ class _LogFile:
         data, size = _normalize(raw), len(_normalize(raw[: end - first]))
         at = data.find(b"\n") + 1 if start else 0
         records: list[LogRecord] = []
-        # After each record the search begins anew: one match may reach over several.
+        # After each record the search begins again: one match may reach over several.
         while (at or not start) and (match := expression.search(data, at)):
             begin, at = self._find_record(data, data.rfind(b"\n", 0, match.start()) + 1, at)
             if begin >= size:
