@@ -146,6 +146,38 @@ def test_what_the_instance_may_do(calls: Calls) -> None:
     assert calls["instance_profile"]["AddRoleToInstanceProfile"]["RoleName"] == "instance_role.role_name"
 
 
+def test_what_backups_add_to_the_instance() -> None:
+    """Read users and objects of its own deployment; write and delete below one prefix. Its own bucket then keeps what it deletes."""
+
+    def added(**changed: Mapping[str, Any]) -> list[Any]:
+        calls, usual = sent(backups={"at": "02:30"} | changed.pop("backups", {}), **changed), sent(**changed)
+        before = policy(usual["instance_role"], "PutRolePolicy", "PolicyDocument")
+        return [each for each in policy(calls["instance_role"], "PutRolePolicy", "PolicyDocument") if each not in before]
+
+    people = [f"cognito-idp:{each}" for each in ("DescribeUserPool", "ListGroups", "ListUsers", "ListUsersInGroup")]
+    folder = f"sre-agent/{ID}/backups/*"
+    kept = {"Condition": {"StringLike": {"s3:prefix": folder}}}
+    of_users, of_backups = allow("SaveUsers", people, "user_pool.arn"), ["s3:DeleteObject", "s3:PutObject"]
+    assert added() == [
+        of_users,
+        allow("ListObjects", "s3:ListBucket", "bucket.arn"),
+        allow("SaveObjects", ["s3:GetObject", "s3:GetObjectTagging"], "bucket.arn/*"),
+        allow("ListBackups", "s3:ListBucket", "bucket.arn") | kept,
+        allow("KeepBackups", of_backups, f"bucket.arn/{folder}"),
+    ]
+    assert sent(backups={"at": "02:30"})["bucket"]["PutBucketVersioning"]["VersioningConfiguration"] == {"Status": "Enabled"}
+    elsewhere = {"at": "02:30", "bucket": "theirs"}
+    assert added(backups=elsewhere)[3:] == [
+        allow("ListBackups", "s3:ListBucket", "arn:aws:s3:::theirs") | kept,
+        allow("KeepBackups", of_backups, f"arn:aws:s3:::theirs/{folder}"),
+    ]
+    assert "PutBucketVersioning" not in sent(backups=elsewhere)["bucket"]
+    within = added(gateway={"s3_bucket": "team"}, credentials={"user_pool_id": "us-east-1_a1B2c3D4e"})
+    assert [each["Sid"] for each in within] == ["ListObjects", "SaveObjects", "ListBackups", "KeepBackups"]
+    assert within[0]["Condition"] == {"StringLike": {"s3:prefix": f"sre-agent/{ID}/*"}}
+    assert within[1]["Resource"] == [f"bucket.arn/sre-agent/{ID}/*"]
+
+
 def test_what_the_gateway_may_do(calls: Calls) -> None:
     """Fetch one API key, as itself; and only this account's gateway of this name may be it."""
     role = calls["gateway_role"]
