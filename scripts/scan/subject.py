@@ -26,8 +26,13 @@ from sre_core.machine import MachineService
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/production.yaml"
-# With alarms, so that everything that a deployment may have is looked at.
-ENVIRONMENT = {"AWS_ACCOUNT_ID": "123456789012", "SRE_AGENT__ALERTS__EMAIL": "team@example.com"}
+# With alarms and backups, so that everything that a deployment may have is looked at.
+ENVIRONMENT = {
+    "AWS_ACCOUNT_ID": "123456789012",
+    "SRE_AGENT__ALERTS__EMAIL": "team@example.com",
+    "SRE_AGENT__BACKUPS__AT": "02:30",
+    "SRE_AGENT__BACKUPS__BUCKET": "sre-backups-123456789012",
+}
 PRODUCTION = ("--config", str(EXAMPLE), "--mode", "production")
 LOCAL = {"version": 1, "mode": "local", "name": "scan", "monitoring": {"enabled": "always"}, "alerts": {"email": "team@example.com"}}
 
