@@ -98,11 +98,11 @@ def _questions(write: bool) -> None:
 
 @command.command("suites")
 @click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--only", default="", metavar="WORDS", help="Only the suite whose name contains this.")
+@click.option("--only", multiple=True, metavar="WORDS", help="Only the suites whose name contains this; may be repeated.")
 @click.option("--workers", default=1, show_default=True, help="How many incidents are asked about at the same time.")
 @click.option("--keep", is_flag=True, help="Keep the figures as those with which the next run is compared.")
-def _suites(folder: Path | None, only: str, workers: int, keep: bool) -> None:
-    """Healthy systems, two faults at once and decoys, built from the labelled cases below FOLDER or from the recordings that ship."""
+def _suites(folder: Path | None, only: tuple[str, ...], workers: int, keep: bool) -> None:
+    """Incidents that are built: healthy, two faults, decoys, other names, two hundred applications; from cases below FOLDER."""
     found = list(suites.run(folder, workers, only))
     click.echo(suites.table(found))
     _compare("suites of cases" if folder else "suites of our recordings", suites.count(found), keep=keep)

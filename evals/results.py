@@ -14,15 +14,16 @@ def compare(name: str, figures: Mapping[str, float], file: Path = FILE) -> str:
     before = _read(file).get(name)
     if before is None:
         return f"{name}: nothing is committed to compare with"
-    if any(before.get(key) != figures.get(key) for key in {*before, *figures} if key == "cases" or key.endswith(", all")):
+    if any(before.get(key) != value for key, value in figures.items() if key == "cases" or key.endswith(", all")):
         return f"{name}: another number of cases than the committed one, not compared"
     changed = [f"{key} {before.get(key, 0):g} -> {value:g}" for key, value in figures.items() if before.get(key) != value]
     return f"{name}: {', '.join(changed) or 'as committed'}"
 
 
 def keep(name: str, figures: Mapping[str, float], file: Path = FILE) -> None:
-    """Write the figures, to be committed."""
-    file.write_text(json.dumps({**_read(file), name: dict(figures)}, indent=2) + "\n", encoding="utf-8")
+    """Write the figures, to be committed. Those of suites that did not run stay."""
+    known = _read(file)
+    file.write_text(json.dumps({**known, name: {**known.get(name, {}), **figures}}, indent=2) + "\n", encoding="utf-8")
 
 
 def _read(file: Path) -> dict[str, dict[str, float]]:

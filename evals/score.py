@@ -55,5 +55,5 @@ def show_progress[T](found: Iterable[T], what: str) -> Iterator[T]:
     for number, one in enumerate(found, 1):
         if time.monotonic() - shown >= _EVERY:
             shown = time.monotonic()
-            sys.stderr.write(f"{what}: {number} asked about in {shown - started:.0f} s\n")
+            sys.stderr.write(f"{what}: {number} done in {shown - started:.0f} s\n")
         yield one

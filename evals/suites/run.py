@@ -59,10 +59,11 @@ class Result:
         return bool(self.said) and self.said[0] not in self.expected and self.confidence >= CONFIDENT
 
 
-def run(folder: Path | None, workers: int = 1, only: str = "") -> Iterator[Result]:
-    """Build all suites and ask about each incident."""
+def run(folder: Path | None, workers: int = 1, only: Sequence[str] = ()) -> Iterator[Result]:
+    """Build all suites, or those whose name contains a word of `only`, and ask about each incident."""
     incidents = read_cases(folder) if folder else _read_shipped()
-    jobs = ((suite, one) for suite, build in SUITES.items() if only in suite for one in build(incidents))
+    chosen = {suite: build for suite, build in SUITES.items() if not only or any(word in suite for word in only)}
+    jobs = ((suite, one) for suite, build in chosen.items() for one in build(incidents))
     yield from show_progress(_ask_all(jobs, workers), "suites")
 
 
@@ -110,7 +111,7 @@ SUITES: Mapping[str, Callable[[Sequence[Incident]], Iterator[Incident]]] = {
 
 def read_cases(folder: Path) -> list[Incident]:
     """Read every labelled case below a folder."""
-    return [_read_case(case) for case in find_cases(folder)]
+    return list(show_progress(map(_read_case, find_cases(folder)), "reading cases"))
 
 
 def _read_case(case: Case) -> Incident:
@@ -171,8 +172,10 @@ def _words(verdicts: Sequence[Verdict]) -> str:
 
 def count(results: Sequence[Result]) -> dict[str, float]:
     """Count what is compared between runs."""
-    suites = dict.fromkeys(one.suite for one in results)
-    right = {suite: float(sum(one.right for one in results if one.suite == suite)) for suite in suites}
-    number = {f"{suite}, all": float(sum(one.suite == suite for one in results)) for suite in suites}
-    errors, calls = sum(one.confident_error for one in results), max((one.calls for one in results), default=0)
-    return right | number | {"confident errors": float(errors), "most calls": float(calls)}
+    figures: dict[str, float] = {}
+    for suite in dict.fromkeys(one.suite for one in results):
+        own = [one for one in results if one.suite == suite]
+        figures |= {suite: sum(one.right for one in own), f"{suite}, all": len(own)}
+        figures |= {f"{suite}, confident errors": sum(one.confident_error for one in own)}
+        figures |= {f"{suite}, most calls": max(one.calls for one in own)}
+    return figures
