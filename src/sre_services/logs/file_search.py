@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
+from math import inf
 from typing import Any
 
 import re2
@@ -89,9 +90,13 @@ class _LogFile:
     def read(self, where: LogFilter, most: int, deadline: float) -> Found:
         start, end = (0, self._size) if self._size <= most else self._find_window(where.window)
         expression = _compile(where, self._service) if end - start > min(self._piece, most) else None
-        found = self._search(start, end, expression, deadline) if expression else Found([], cut=True)
-        # What is not too large to be parsed is never cut.
-        return found if expression and (end - start > most or not found.cut) else self._parse_newest(start, end, most)
+        if expression is None:
+            return self._parse_newest(start, end, most)
+        if end - start > most:
+            return self._search(start, end, expression, deadline)
+        # What is not too large to be parsed is never cut, and to search it takes less time.
+        found = self._search(start, end, expression, inf)
+        return self._parse_newest(start, end, most) if found.cut else found
 
     def _parse_newest(self, start: int, end: int, most: int) -> Found:
         return Found(self._parse(max(start, end - most), end), cut=end - start > most)

@@ -112,6 +112,24 @@ def test_a_search_finds_what_a_look_at_each_record_finds(
 
 
 @pytest.mark.parametrize(
+    ("written", "pattern"),
+    [
+        ([("text", "info", "\u212aiosk")], "kiosk"),
+        ([("escaped", "info", "\u212aiosk")], "kiosk"),
+        ([("text", "info", "\u0130stanbul")], "[ij]stanbul"),
+        ([("text", "info", "charge"), ("more", "", "till")], "charge[^,] +at till"),
+        ([("json", "info", "charge"), ("more", "", "till")], r"charge\s+at till"),
+    ],
+)
+def test_what_is_written_in_another_way(tmp_path: Path, written: Sequence[tuple[str, str, str]], pattern: str) -> None:
+    """Letters beyond ASCII, also where JSON escapes them, and ends of lines of any kind are found as in the record."""
+    path, where = tmp_path / "till.log", LogFilter(window=ALWAYS, pattern=Pattern(pattern))
+    path.write_bytes("".join(write_line(number, *line) + "\r\n" for number, line in enumerate([*written, *written])).encode())
+    found = search(path, where, piece=40)
+    assert (len(found.records), found.records) == (2, look_at_each(path, where))
+
+
+@pytest.mark.parametrize(
     ("expression", "needles"),
     [
         (r"declined.*code=E\d+", ("declined",)),
