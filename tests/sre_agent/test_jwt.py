@@ -13,7 +13,7 @@ from agent_https import Authority, connect
 from agent_issuer import CALLER_CLIENT, CALLER_SCOPE, GATEWAY_CLIENT, Issuer, new_key
 from joserfc.jwk import RSAKey
 
-from sre_agent.jwt import Caller, Denial, Keys, Verifier
+from sre_agent.jwt import FRESH_FOR, Caller, Denial, Keys, Verifier
 from sre_agent.oidc import Discovery
 
 
@@ -105,3 +105,25 @@ def test_a_key_that_was_rotated(issuer: Issuer, authority: Authority) -> None:
     assert decisions[:3] == [Denial("invalid_token")] * 3
     assert isinstance(decisions[3], Caller)
     assert issuer.asked.count("jwks") == before + 1
+
+
+def test_a_key_that_the_issuer_has_withdrawn(issuer: Issuer, authority: Authority) -> None:
+    """Its tokens are accepted for five minutes at most, also when no token names another key."""
+    moment, key = [1000.0], new_key()
+    issuer.keys.append(key)
+    token = f"Bearer {issuer.token(key=key)}"
+
+    async def run() -> list[Caller | Denial]:
+        async with connect(authority) as http:
+            discovery = Discovery(http, issuer.discovery_url)
+            keys = Keys(http, discovery, now=lambda: moment[0])
+            verifier = Verifier(keys, discovery, client_id=CALLER_CLIENT, scope=CALLER_SCOPE)
+            seen = [await verifier.check(token)]
+            issuer.keys.remove(key)
+            for seconds in (FRESH_FOR - 1, 2):
+                moment[0] += seconds
+                seen.append(await verifier.check(token))
+            return seen
+
+    accepted = Caller(CALLER_CLIENT, CALLER_CLIENT)
+    assert asyncio.run(run()) == [accepted, accepted, Denial("invalid_token")]

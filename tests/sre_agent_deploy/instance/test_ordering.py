@@ -188,7 +188,10 @@ def test_another_authority_and_another_name(machine: Ordering) -> None:
 
 
 def test_a_record_proves_the_name(machine: Ordering, client: Callable[[str], Any]) -> None:
-    """By dns-01 the machine makes one TXT record and deletes it; the name itself leads nowhere."""
+    """By dns-01 the machine makes one TXT record and deletes it; the name itself leads nowhere.
+
+    What the deployer changes in the secret while the authority looks is kept.
+    """
     route53 = client("route53")
     zone = route53.create_hosted_zone(Name="example.com", CallerReference=str(uuid4()))["HostedZone"]["Id"].rpartition("/")[2]
 
@@ -196,10 +199,15 @@ def test_a_record_proves_the_name(machine: Ordering, client: Callable[[str], Any
         listed = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
         return [value["Value"] for each in listed if each["Type"] == "TXT" for value in each["ResourceRecords"]]
 
-    DNS.look_up = lambda name, kind: look_up() if (name, kind) == (f"_acme-challenge.{HOST}", "TXT") else []
+    def look_up_and_change(name: str, kind: str) -> list[str]:
+        machine.put(changed="meanwhile")
+        return look_up() if (name, kind) == (f"_acme-challenge.{HOST}", "TXT") else []
+
+    DNS.look_up = look_up_and_change
     machine.choose(challenge="dns-01", hosted_zone_id=zone)
     assert machine.order()
     assert look_up() == []
+    assert machine.parts["changed"] == "meanwhile"
 
 
 @pytest.mark.parametrize(
