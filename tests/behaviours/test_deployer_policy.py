@@ -87,6 +87,7 @@ def deployer(desk: Desk, request: pytest.FixtureRequest) -> Iterator[Deployer]:
         "SRE_AGENT__LIMITS__MONTHLY_USD": "50",
         "SRE_AGENT__ALERTS__EMAIL": "team@example.com",
         "SRE_AGENT__MONITORING__OUTSIDE_CHECK": "true",
+        "SRE_AGENT__ASSISTANT__SESSION_STORE": "dynamodb",
     }
     iam = desk.client("iam")
     for name in (BOUNDARY, OTHER):
@@ -133,6 +134,8 @@ def test_a_whole_deployment_under_the_printed_policy(deployer: Deployer) -> None
         assert ended.code == 0, f"{words}\n{ended.text}"
         if words == ("verify",):
             assert is_answered(desk)
+            # The machine writes into the table with its role.
+            assert "it keeps sessions" in ended.text
             live_in(desk)
         assert "AWS-PERMISSION-MISSING" not in ended.text
         assert "not authorized" not in ended.text
