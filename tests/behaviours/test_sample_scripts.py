@@ -85,7 +85,7 @@ def list_ids(desk: Desk) -> dict[str, str]:
 
 
 @pytest.mark.unmeasured
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)  # six verifications, on a machine that has much else to do
 def test_the_sequence_of_the_samples_readme(desk: Desk) -> None:
     """It ends in a verified deployment; run again, it changes nothing; its files are there for their owner only."""
     settings = prepare(desk)
