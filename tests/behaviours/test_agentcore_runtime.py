@@ -78,6 +78,7 @@ def library(desk: Desk, name: str, **files: str) -> dict[str, Any]:
     return {"assistant": {"runtime": "agentcore", "libraries": str(folder)}, **MONITORED}
 
 
+@pytest.mark.timeout(900)  # six deployments, on a machine that has much else to do
 def test_a_deployment_on_agentcore_runtime(desk: Desk) -> None:
     """It is verified like any other; a version that does not answer never serves; update and rollback lose no request.
 
