@@ -14,8 +14,6 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from sre_core.tracing import HEADER
-
 SECONDS = 2.0
 """What an attempt may take: 512 spans at most. 2048 wait at most; a newer one takes the place of the oldest."""
 DELAY_MS = 1000
@@ -51,7 +49,8 @@ class Exported:
     @contextmanager
     def span(self, name: str, kind: str, parent: str | None, facts: Mapping[str, str | int | float]) -> Iterator[Step]:
         """Open a span while the block runs. Of an error that ends it only the type is kept."""
-        within = None if parent is None else self._context.extract({HEADER: parent}, Context())
+        # The header's name is W3C's; `tracing` is not imported, because it imports this file.
+        within = None if parent is None else self._context.extract({"traceparent": parent}, Context())
         with self._tracer.start_as_current_span(
             name, within, _KINDS[kind], dict(facts), record_exception=False, set_status_on_exception=False
         ) as span:

@@ -60,6 +60,16 @@ def imports(source: Source) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.module
 
 
+def imported_modules(source: Source) -> Iterator[str]:
+    """What a file imports when it runs, as modules: of `from package import name` both could be one."""
+    for node in _at_run_time(source.tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 def _at_run_time(node: ast.AST) -> Iterator[ast.AST]:
     yield node
     for child in ast.iter_child_nodes(node):

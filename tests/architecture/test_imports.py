@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from architecture.sources import PACKAGES, imports, sources
+from architecture.sources import PACKAGES, ROOT, Source, imported_modules, imports, sources
 
 AWS_LIBRARIES = {"boto3", "botocore"}
 # The deciding half: it takes values and returns values.
@@ -36,6 +37,21 @@ def test_packages_do_not_import_one_another(package: str) -> None:
         if top(module) in foreign
     ]
     assert not crossing
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_import_circle(package: str) -> None:
+    """Each module can be read after those that it imports, also where it imports them late. Packages' own `__init__` files are left out."""
+    ours = {module_name(source): source for source in sources("src") if source.package == package}
+    graph = {name: {each for each in imported_modules(source) if each in ours and each != package} for name, source in ours.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as circle:
+        pytest.fail(f"import circle: {' -> '.join(circle.args[1])}")
+
+
+def module_name(source: Source) -> str:
+    return ".".join(source.path.relative_to(ROOT / "src").with_suffix("").parts)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
