@@ -256,10 +256,9 @@ def _list_own_secrets(config: Config) -> tuple[str, ...]:
 
 def security_group(config: Config, facts: AccountFacts, id: str) -> Item:
     """Open 443 for everyone, 80 for the redirect, the backends' own ports inside the VPC, and 22 only for the configured ranges."""
-    anyone = "0.0.0.0/0"
+    everyone = ("0.0.0.0/0", *(("::/0",) if config.aws.ipv6 else ()))
     ingress = (
-        Ingress(443, anyone, "HTTPS"),
-        Ingress(80, anyone, "redirect to HTTPS"),
+        *(Ingress(port, anyone, why) for anyone in everyone for port, why in ((443, "HTTPS"), (80, "redirect to HTTPS"))),
         *(
             Ingress(port, vpc_cidr(config, facts), f"{service.name} inside the VPC")
             for service in release.backends()
@@ -290,6 +289,7 @@ def instance(config: Config, facts: AccountFacts, id: str, *, after: tuple[str, 
             key_name=config.deployment.key_name,
             status_uri=status_uri,
             operating_system="" if config.deployment.ami_id else config.deployment.operating_system,
+            ipv6=config.aws.ipv6,
         ),
         after=after,
     )
@@ -321,6 +321,7 @@ def dns(config: Config) -> tuple[Item, ...]:
         domain=chosen.domain_name,
         address=address("public_ip"),
         ttl=chosen.dns_ttl,
+        ipv6_address=Ref("instance", "ipv6_address") if config.aws.ipv6 else "",
     )
     # The address answers only once it is the machine's.
     return (Item(record, after=("address_association",)),)

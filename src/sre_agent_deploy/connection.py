@@ -44,6 +44,7 @@ def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain:
         runtime_url=str(outputs.get(ENDPOINT, {}).get("invocation_url", "")),
         service_logs=account.registry.service_logs if account.registry else "",
         public_names=not account.aws.endpoint,
+        ipv6_address=str(outputs.get("dns_record", {}).get("ipv6_address", "")),
     )
     return add_custom_domain(found, outputs, account)
 

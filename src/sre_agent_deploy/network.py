@@ -14,7 +14,7 @@ from sre_agent_deploy.resources.ec2_internet_gateway import InternetGateway
 from sre_agent_deploy.resources.ec2_launch import LaunchPlace
 from sre_agent_deploy.resources.ec2_route_table import RouteTable
 from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
-from sre_agent_deploy.resources.ec2_subnet import Subnet
+from sre_agent_deploy.resources.ec2_subnet import NO_IPV6, Subnet
 from sre_agent_deploy.resources.ec2_vpc import Vpc
 from sre_agent_deploy.resources.ec2_vpc_endpoint import VpcEndpoint
 from sre_agent_deploy.resources.policy_document import Statement
@@ -28,11 +28,15 @@ def declare_network(config: Config, facts: AccountFacts) -> tuple[Item, ...]:
     """Declare a VPC with a public subnet in each Availability Zone of the configuration, or nothing where it names an existing one."""
     if not config.aws.creates_network:
         return ()
-    vpc = vpc_id(config, facts)
+    vpc, gateway = vpc_id(config, facts), Ref("internet_gateway", "internet_gateway_id")
     return (
-        Item(Vpc(name="vpc", cidr_block=config.aws.network_cidr)),
+        Item(Vpc(name="vpc", cidr_block=config.aws.network_cidr, ipv6=config.aws.ipv6)),
         Item(InternetGateway(name="internet_gateway", vpc_id=vpc)),
-        Item(RouteTable(name="route_table", vpc_id=vpc, internet_gateway_id=Ref("internet_gateway", "internet_gateway_id"))),
+        Item(
+            RouteTable(
+                name="route_table", vpc_id=vpc, internet_gateway_id=gateway, ipv6_internet_gateway_id=gateway if config.aws.ipv6 else ""
+            )
+        ),
         *(Item(subnet) for subnet in _subnets(config, facts)),
     )
 
@@ -40,13 +44,16 @@ def declare_network(config: Config, facts: AccountFacts) -> tuple[Item, ...]:
 def _subnets(config: Config, facts: AccountFacts) -> Iterator[Subnet]:
     ranges = [*ipaddress.IPv4Network(config.aws.network_cidr).subnets(prefixlen_diff=SUBNET_BITS)]
     for zone in dict.fromkeys((facts.zone, *(each.availability_zone for each in config.deployment.fallbacks if each.availability_zone))):
+        # A zone that only the account knows has the last one.
+        number = _LETTERS.find(zone[-1:]) % len(ranges)
         yield Subnet(
             name=_subnet_name(zone),
             vpc_id=vpc_id(config, facts),
-            # A zone that only the account knows has the last one.
-            cidr_block=str(ranges[_LETTERS.find(zone[-1:])]),
+            cidr_block=str(ranges[number]),
             availability_zone=zone,
             route_table_id=Ref("route_table", "route_table_id"),
+            ipv6_number=number if config.aws.ipv6 else NO_IPV6,
+            assign_ipv6_address_on_creation=config.aws.ipv6,
         )
 
 

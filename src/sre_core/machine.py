@@ -122,6 +122,8 @@ class FrontDoor:
     listeners: tuple[Listener, ...]
     redirect_port: int | None
     certificate_source: str = ""
+    ipv6: bool = False
+    """Its public ports are open over IPv6, too."""
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -130,6 +132,7 @@ class FrontDoor:
             "certificate_source": self.certificate_source,
             "listeners": [listener.to_json() for listener in self.listeners],
             "redirect_port": self.redirect_port,
+            **({"ipv6": True} if self.ipv6 else {}),
         }
 
     @classmethod
@@ -140,6 +143,7 @@ class FrontDoor:
             listeners=tuple(map(Listener.from_json, parts["listeners"])),
             redirect_port=parts.get("redirect_port"),
             certificate_source=parts.get("certificate_source", ""),
+            ipv6=parts.get("ipv6") is True,
         )
 
 
@@ -211,6 +215,8 @@ class Machine:
     """None where people install them."""
     backups: Backups | None = None
     """None where people make them."""
+    software: str = ""
+    """`docker-compose` or `docker`, for the machine's owners; empty for neither."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -227,6 +233,7 @@ class Machine:
             **({"monitoring": self.monitoring.to_json()} if self.monitoring else {}),
             **({"updates": {"reboot_window": self.updates.reboot_window}} if self.updates else {}),
             **({"backups": self.backups.to_json()} if self.backups else {}),
+            **({"software": self.software} if self.software else {}),
         }
 
     def text(self) -> str:
@@ -260,6 +267,7 @@ class Machine:
             monitoring=Monitoring.from_json(parts.get("monitoring")),
             updates=Updates.from_json(parts.get("updates")),
             backups=Backups.from_json(parts.get("backups")),
+            software=parts.get("software", ""),
         )
 
     def _check_routes(self) -> None:

@@ -99,6 +99,8 @@ def test_exactly_the_permissions_and_ports(there: Account, facts: AccountFacts, 
     """
     with tempfile.TemporaryDirectory(prefix="configuration-") as folder:
         config = loaded(data.draw(sections(there.theirs)), Path(folder))
+    # A local deployment has none; in production the same resources are made.
+    config = config.model_copy(update={"aws": config.aws.model_copy(update={"ipv6": data.draw(st.booleans())})})
     made = Made(config, blueprint(config, facts))
     try:
         for item in made.plan:
@@ -149,12 +151,12 @@ def judge_ports(made: Made, there: Account) -> None:
         assert not rule["UserIdGroupPairs"] and not rule["PrefixListIds"]
         for source in [each["CidrIp"] for each in rule["IpRanges"]] + [each["CidrIpv6"] for each in rule["Ipv6Ranges"]]:
             opened[source].add((rule["FromPort"], rule["ToPort"]))
-    wanted: dict[str, set[tuple[int, int]]] = defaultdict(set, {"0.0.0.0/0": {(443, 443), (80, 80)}})
+    world = WORLD if made.config.aws.ipv6 else {"0.0.0.0/0"}
+    wanted: dict[str, set[tuple[int, int]]] = defaultdict(set, {everyone: {(443, 443), (80, 80)} for everyone in world})
     wanted[vpc["CidrBlock"]] |= {(port, port) for port in (8011, 8012, 8013, 8014)}
     for cidr in made.config.deployment.ssh_cidrs:
         wanted[cidr].add((22, 22))
     assert opened == wanted
-    assert not opened.keys() & (WORLD - {"0.0.0.0/0"})
     judge_endpoints(made, there)
 
 

@@ -97,6 +97,18 @@ def test_who_may_reach_the_instance(calls: Calls) -> None:
     ]
 
 
+def test_what_is_opened_over_ipv6() -> None:
+    """The same two ports for everybody, and no other: the backends' own stay inside the VPC."""
+    rules = sent(aws={"ipv6": True})["security_group"]["AuthorizeSecurityGroupIngress"]["IpPermissions"]
+    assert [rule for rule in rules if "Ipv6Ranges" in rule] == [
+        {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "Ipv6Ranges": [{"CidrIpv6": "::/0", "Description": why}]}
+        for port, why in ((80, "redirect to HTTPS"), (443, "HTTPS"))
+    ]
+    assert [rule for rule in rules if "Ipv6Ranges" not in rule] == sent()["security_group"]["AuthorizeSecurityGroupIngress"][
+        "IpPermissions"
+    ]
+
+
 def test_who_may_reach_the_instance_by_ssh() -> None:
     """Only the ranges that the configuration names, in both address families."""
     permissions = sent(deployment={"ssh_cidrs": ("203.0.113.7/32", "2001:db8::/48")})["security_group"]["AuthorizeSecurityGroupIngress"][

@@ -80,7 +80,7 @@ def whole(unbooted: EmbeddedAws, site: AccountFacts, tmp_path_factory: pytest.Te
     zone = unbooted.client("route53").create_hosted_zone(Name="drift.example", CallerReference="drift")["HostedZone"]["Id"]
     sections = {
         "tags": {"team": "red"},
-        "aws": {"network": "create", "endpoints": "all"},
+        "aws": {"network": "create", "endpoints": "all", "ipv6": True},
         "deployment": {"domain_name": "sre.drift.example", "hosted_zone_id": zone.rpartition("/")[2]},
         "limits": {"monthly_usd": 50},
         "alerts": {"email": "team@example.com"},

@@ -101,6 +101,7 @@ def _apply_tables() -> None:
 def _apply_network() -> None:
     vpc.refuse_deleting_used_parts()
     vpc.refuse_second_association()
+    vpc.give_ipv6_addresses()
     vpc.validate_vpc_endpoints()
     ec2.describe_rules_of_groups()
 

@@ -6,10 +6,11 @@ https://docs.aws.amazon.com/ec2/latest/devguide/errors-overview.html
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from typing import Any
 
-from embedded_aws.strict.patching import patch
+from embedded_aws.strict.patching import patch, replace
 
 
 def refuse_deleting_used_parts() -> None:
@@ -43,6 +44,70 @@ def refuse_deleting_used_parts() -> None:
         if groups or any(gateway.vpc and gateway.vpc.id == vpc_id for gateway in tuple(self.internet_gateways.values())):
             raise DependencyViolationError(f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
         return original(self, vpc_id)
+
+
+def give_ipv6_addresses() -> None:
+    """Give interfaces IPv6 addresses as RunInstances and the subnet ask for, and check the ranges; moto gives none and takes any.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceNetworkInterfaceSpecification.html (Ipv6AddressCount),
+    …/API_AssociateSubnetCidrBlock.html and …/API_ModifySubnetAttribute.html
+    """
+    from moto.ec2.exceptions import EC2ClientError
+    from moto.ec2.models import EC2Backend, vpcs
+    from moto.ec2.models.instances import Instance
+    from moto.ec2.models.subnets import Subnet
+    from moto.ec2.utils import random_resource_id
+
+    shown: Any = vars(Subnet)["ipv6_cidr_block_association_set"].fget
+
+    def show_state(subnet: Any) -> list[dict[str, Any]]:
+        # moto shows the whole association in place of its state.
+        return [{**each, "ipv6CidrBlockState": {"state": "associated"}} for each in shown(subnet)]
+
+    replace(Subnet, "ipv6_cidr_block_association_set", property(show_state))
+    # Addresses for documentation (RFC 3849): nobody answers there.
+    replace(vpcs, "random_ipv6_cidr", lambda: f"2001:db8:{random_resource_id(4)}:{random_resource_id(2)}00::/56")
+
+    @patch(Instance, "prep_nics")
+    def prep_nics(original: Any, self: Any, nic_spec: Any, *args: Any, **kwargs: Any) -> None:
+        asked = {int(nic["DeviceIndex"]): nic.get("Ipv6AddressCount") for nic in nic_spec}
+        original(self, nic_spec, *args, **kwargs)
+        for index, nic in self.nics.items():
+            count = asked.get(index)
+            wanted = int(nic.subnet.assign_ipv6_address_on_creation) if count is None else int(count)
+            if wanted and not nic.subnet.ipv6_cidr_block_association_set:
+                raise EC2ClientError("InvalidParameterValue", f"The subnet {nic.subnet.id} has no IPv6 CIDR block.")
+            if wanted > len(nic.ipv6_addresses):
+                self.ec2_backend.assign_ipv6_addresses(nic.id, [], wanted - len(nic.ipv6_addresses))
+
+    @patch(EC2Backend, "modify_subnet_attribute")
+    def modify_subnet_attribute(original: Any, self: Any, subnet_id: str, attr_name: str, attr_value: bool) -> None:
+        if attr_name == "assign_ipv6_address_on_creation":
+            attr_value = str(attr_value).lower() == "true"
+        has_block = self.get_subnet(subnet_id).ipv6_cidr_block_association_set
+        if attr_name == "assign_ipv6_address_on_creation" and attr_value and not has_block:
+            why = f"unless the subnet ({subnet_id}) has an IPv6 CIDR block associated with it."
+            flag = "assign-ipv6-address-on-creation"
+            raise EC2ClientError("InvalidParameterValue", f"Invalid value 'true' for {flag}. Cannot set {flag} to true {why}")
+        original(self, subnet_id, attr_name, attr_value)
+
+    @patch(EC2Backend, "associate_subnet_cidr_block")
+    def associate_subnet_cidr_block(original: Any, self: Any, subnet_id: str, ipv6_cidr_block: str) -> Any:
+        subnet = self.get_subnet(subnet_id)
+        _check_ipv6_range(self, subnet.vpc_id, ipv6_cidr_block)
+        return original(self, subnet_id, ipv6_cidr_block)
+
+
+def _check_ipv6_range(ec2: Any, vpc_id: str, block: str) -> None:
+    from moto.ec2.exceptions import EC2ClientError
+
+    whole = [ipaddress.IPv6Network(each["cidr_block"]) for each in ec2.get_vpc(vpc_id).get_cidr_block_association_set(ipv6=True)]
+    wanted = ipaddress.IPv6Network(block)
+    if wanted.prefixlen != 64 or not any(wanted.subnet_of(each) for each in whole):
+        raise EC2ClientError("InvalidSubnet.Range", f"The IPv6 CIDR '{block}' is invalid.")
+    taken = (each["ipv6CidrBlock"] for subnet in ec2.describe_subnets() for each in subnet.ipv6_cidr_block_association_set)
+    if any(wanted.overlaps(ipaddress.IPv6Network(each)) for each in taken):
+        raise EC2ClientError("InvalidSubnet.Conflict", f"The CIDR '{block}' conflicts with another subnet")
 
 
 def refuse_second_association() -> None:

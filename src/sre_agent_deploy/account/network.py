@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +11,8 @@ from sre_agent_deploy.config.deployment import Fallback
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, generation_of, tags_of
 from sre_agent_deploy.resources.ec2_elastic_ip import PORT_TAG
+from sre_agent_deploy.resources.ec2_route_table import EVERYWHERE, EVERYWHERE_IPV6
+from sre_agent_deploy.resources.ec2_vpc import find_ipv6_block
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 _DOCS = "https://docs.aws.amazon.com/vpc/latest/userguide/work-with-default-vpc.html"
 
 
+# Such as us-east-1-bos-1a and us-east-1-wl1-nyc-wlz-1; an Availability Zone has but a letter there.
+_PLACE_IN_ZONE = re.compile(r"[a-z]+(-[a-z]+)+-[0-9]+-")
 _PRIVATE_WAYS = ("NatGatewayId", "InstanceId", "NetworkInterfaceId", "TransitGatewayId")
 type Route = Literal["internet", "nat", ""]
 """Where a subnet's route to everywhere leads."""
@@ -32,11 +37,18 @@ class Subnet:
     route: Route = ""
     gives_addresses: bool = False
     """It gives public addresses at launch. A default subnet does."""
+    ipv6: bool = False
+    """It has IPv6 addresses, and a route to the internet gateway for them."""
 
     @property
     def is_public(self) -> bool:
         """Say if the instance can be reached there: it asks for a public address itself."""
-        return self.route == "internet"
+        return self.route == "internet" and not self.is_elsewhere
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Say if it is in a Local Zone or Wavelength Zone, which have a place in their names and Elastic IPs of their own."""
+        return bool(_PLACE_IN_ZONE.match(self.zone))
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,7 @@ class Network:
     """Those that give public addresses first, by their Availability Zone."""
     https_port: str = "443"
     """The port that is used for 443 in the local AWS."""
+    ipv6_wanted: bool = False
 
     @property
     def subnet_id(self) -> str:
@@ -104,7 +117,7 @@ def find_zone_in_use(ec2: EC2Client, deployment: str, others: Collection[str]) -
 
 def summarize_new(region: str, config: Config, vpcs: Sequence[Any], zones: Sequence[str]) -> Network:
     """Describe the network that is created, as if it were there: a public subnet in each of the zones."""
-    new = tuple(Subnet(f"the new subnet in {zone}", zone, "internet", gives_addresses=True) for zone in zones)
+    new = tuple(Subnet(f"the new subnet in {zone}", zone, "internet", gives_addresses=True, ipv6=config.aws.ipv6) for zone in zones)
     port = tags_of(vpcs[0].get("Tags")).get(PORT_TAG, "443") if vpcs else "443"
     chosen = (Fallback(availability_zone=config.aws.availability_zone), *config.deployment.fallbacks)
     return Network(region, "", "", chosen, "The new VPC", config.aws.network_cidr, new, port)
@@ -112,7 +125,7 @@ def summarize_new(region: str, config: Config, vpcs: Sequence[Any], zones: Seque
 
 def summarize(region: str, config: Config, vpcs: Sequence[Any], subnets: Sequence[Any], *, tables: Sequence[Any]) -> Network:
     """Combine the three listings with what the configuration names."""
-    wanted = Network(region, config.aws.vpc_id, config.aws.subnet_id, config.deployment.fallbacks)
+    wanted = Network(region, config.aws.vpc_id, config.aws.subnet_id, config.deployment.fallbacks, ipv6_wanted=config.aws.ipv6)
     if not vpcs:
         return wanted
     return replace(
@@ -125,8 +138,9 @@ def summarize(region: str, config: Config, vpcs: Sequence[Any], subnets: Sequenc
 
 
 def _subnet(shown: Any, tables: Sequence[Any]) -> Subnet:
-    route = find_route(shown["SubnetId"], tables)
-    return Subnet(shown["SubnetId"], shown["AvailabilityZone"], route, shown.get("MapPublicIpOnLaunch", False))
+    route, ipv6_route = (find_route(shown["SubnetId"], tables, to) for to in (EVERYWHERE, EVERYWHERE_IPV6))
+    ipv6 = bool(find_ipv6_block(shown)) and ipv6_route == "internet"
+    return Subnet(shown["SubnetId"], shown["AvailabilityZone"], route, shown.get("MapPublicIpOnLaunch", False), ipv6)
 
 
 def _table_of(subnet_id: str, tables: Sequence[Any]) -> Any:
@@ -136,10 +150,10 @@ def _table_of(subnet_id: str, tables: Sequence[Any]) -> Any:
     return next(own, next((table for table, association in associated if association.get("Main")), {}))
 
 
-def find_route(subnet_id: str, tables: Sequence[Any]) -> Route:
+def find_route(subnet_id: str, tables: Sequence[Any], to: str = EVERYWHERE) -> Route:
     """Find where a subnet's route to everywhere leads, if it is in force."""
-    table = _table_of(subnet_id, tables)
-    routes = [route for route in table.get("Routes", ()) if route.get("DestinationCidrBlock") == "0.0.0.0/0" and route["State"] == "active"]
+    key = "DestinationIpv6CidrBlock" if ":" in to else "DestinationCidrBlock"
+    routes = [route for route in _table_of(subnet_id, tables).get("Routes", ()) if route.get(key) == to and route["State"] == "active"]
     if any(route.get("GatewayId", "").startswith("igw-") for route in routes):
         return "internet"
     return "nat" if any(route.get(key) for route in routes for key in _PRIVATE_WAYS) else ""
@@ -154,13 +168,23 @@ def find_problem(network: Network) -> Problem | None:
     named = [(network.subnet_id, "aws.subnet_id"), *((each.subnet_id, "deployment.fallbacks") for each in network.fallbacks)]
     problems = (_find_subnet_problem(network, subnet_id, setting) for subnet_id, setting in named if subnet_id)
     zones = (each.availability_zone for each in network.fallbacks if each.availability_zone not in ("", *network.zones))
-    return next(filter(None, problems), None) or next((_no_subnet_in_zone(network, zone) for zone in zones), None)
+    missing = next(filter(None, problems), None) or next((_no_subnet_in_zone(network, zone) for zone in zones), None)
+    return missing or _find_ipv6_problem(network)
+
+
+def _find_ipv6_problem(network: Network) -> Problem | None:
+    """Find the first place of the machine that has no IPv6, where it is asked for."""
+    places = [network.subnet_id, *(each.subnet_id or network.zones.get(each.availability_zone, "") for each in network.fallbacks)]
+    without = [subnet.id for subnet in network.subnets if subnet.id in places and not subnet.ipv6] if network.ipv6_wanted else []
+    return _no_ipv6(without[0]) if without else None
 
 
 def _find_subnet_problem(network: Network, subnet_id: str, setting: str) -> Problem | None:
     found = next((subnet for subnet in network.subnets if subnet.id == subnet_id), None)
     if found is None:
         return _no_such_subnet(network, subnet_id, setting)
+    if found.is_elsewhere:
+        return _elsewhere(found, setting)
     return None if found.is_public else _not_public(found, setting)
 
 
@@ -206,6 +230,29 @@ def _no_subnet_in_zone(network: Network, zone: str) -> Problem:
             f"Name one of these Availability Zones: {', '.join(network.zones)}.",
             f"Or create a subnet in {zone} with a route to the VPC's internet gateway.",
         ),
+    )
+
+
+def _elsewhere(subnet: Subnet, setting: str) -> Problem:
+    return Problem(
+        code="SUBNET-LOCAL-ZONE",
+        what=f"Subnet {subnet.id} is in {subnet.zone}, which is no Availability Zone of the region.",
+        why="An Elastic IP of the region can't be given to a machine in a Local Zone or Wavelength Zone.",
+        do=(f"Name a subnet in an Availability Zone in {setting}: its name is the region's and a letter.",),
+        aws_docs="https://docs.aws.amazon.com/vpc/latest/userguide/WorkWithEIPs.html",
+    )
+
+
+def _no_ipv6(subnet_id: str) -> Problem:
+    return Problem(
+        code="SUBNET-NO-IPV6",
+        what=f"Nothing would reach the machine over IPv6 in {subnet_id}.",
+        why="aws.ipv6 is true, and the subnet has no IPv6 addresses, or its route table no route of ::/0 to the internet gateway.",
+        do=(
+            "Add both: VPC > Your VPCs and Subnets > Edit IPv6 CIDRs, then a route of ::/0 in the route table.",
+            "Or set aws.network to create, or aws.ipv6 to false.",
+        ),
+        aws_docs="https://docs.aws.amazon.com/vpc/latest/userguide/vpc-migrate-ipv6-add.html",
     )
 
 

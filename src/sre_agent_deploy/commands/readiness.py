@@ -39,7 +39,7 @@ from sre_core.problem import Problem, Refused
 
 type Answer[T] = T | Problem
 # What a local deployment has not: a machine to update, an account to protect, and costs.
-_NOT_LOCAL = ("mfa", "updates", "patches", "budget", "outside")
+_NOT_LOCAL = ("mfa", "updates", "patches", "software", "budget", "outside")
 SECRET_DAYS = 90
 _UPDATED_WITHIN = timedelta(days=3)
 # One that was missed, and the next.
@@ -76,6 +76,8 @@ class Facts:
     patches: Answer[int | None]
     updates: Answer[Status | None] = None
     """What the instance reported of the updates that it installs by itself; None where it has reported none."""
+    software: Answer[Status | None] = None
+    """What the instance reported of Docker and Compose; None where it has reported none."""
     ssh_from: Answer[tuple[str, ...] | None]
     private_bucket: Answer[bool | None]
     secrets: Mapping[str, Answer[datetime]]
@@ -110,6 +112,7 @@ def _look(aws: Aws, state: State) -> Facts:
         mfa=ask(_has_mfa),
         patches=ask(_count_missing_patches, _id(state, "instance")),
         updates=ask(_read_own_report, _id(state, "instance"), "updates"),
+        software=ask(_read_own_report, _id(state, "instance"), "software"),
         ssh_from=ask(_list_ssh_ranges, _id(state, "security_group")),
         private_bucket=ask(_is_private, _id(state, "bucket")),
         secrets={record.name: ask(_read_age, record.id) for record in secrets if not record.named and record.name != "certificate"},
@@ -219,6 +222,8 @@ def _items(facts: Facts) -> Iterator[Item]:
     yield _answered(facts.mfa, "mfa", "The account's root user has MFA", lambda on: (on, f"AccountMFAEnabled is {int(on)}"), _SET_MFA)
     yield _answered(facts.updates, "updates", "Security updates install themselves", partial(_judge_updates, facts.now), _UPDATE)
     yield _patches(facts)
+    if facts.software is not None:
+        yield _answered(facts.software, "software", "Docker and Compose are installed", _judge_software, _INSTALL)
     yield Item(
         "quotas", "Quotas leave room", "open", "asked by preflight; its answer is not recorded", "sre-agent-deploy validate --account"
     )
@@ -243,6 +248,7 @@ RESTART = "nothing, or earlier: sre-agent-deploy exec sudo systemctl reboot"
 # Without the newest release named, Amazon Linux 2023 finds no update.
 PATCH = "sre-agent-deploy exec 'sudo dnf upgrade --security --releasever=latest --assumeyes'; on Ubuntu 'sudo unattended-upgrade'"
 _UPDATE = "sre-agent-deploy exec journalctl -u sre-agent-updates; if updates.automatic is false, set it and sre-agent-deploy deploy"
+_INSTALL = "without internet: sre-agent-deploy set deployment.software none; else a new instance tries again"
 _CLOSE_SSH = "sre-agent-deploy set deployment.ssh_cidrs '[]', then sre-agent-deploy deploy"
 
 
@@ -314,6 +320,11 @@ def _judge_updates(now: datetime, last: Status | None) -> tuple[bool, str]:
     evidence = f"{last.time}: {last.what or last.state}"
     fresh = bool(last.time) and now - clock.parse(last.time) < _UPDATED_WITHIN
     return fresh and last.state == "ok", evidence
+
+
+def _judge_software(report: Status | None) -> tuple[bool, str]:
+    state, what = (report.state, report.what) if report else ("", "")
+    return state == "ok", what or state
 
 
 def _judge_bucket(private: bool | None) -> tuple[bool, str]:

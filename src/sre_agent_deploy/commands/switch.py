@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.apply import OPEN, Gate, Outcome, apply, delete_unwanted, list_unwanted
 from sre_agent_deploy.assistant_runtime import ENDPOINT
-from sre_agent_deploy.checks.check import Finding, run_checks
+from sre_agent_deploy.checks.check import Check, Finding, run_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
+from sre_agent_deploy.checks.verification.front_door import AnswersOverIpv6
 from sre_agent_deploy.checks.verification.services import InvestigationAnswers, health_checks
 from sre_agent_deploy.commands.certificate_order import find_order
 from sre_agent_deploy.commands.user import User
@@ -99,13 +101,15 @@ class Switch:
         """Verify the machine at its own address, for a while: an address that was just associated answers a little later."""
         progress, failed = self.account.aws.progress, list[Finding]()
         for poll in progress.poll("ready", f"the new machine to answer at {own.public_ip}", min(progress.limits.ready, _LONGEST)):
-            failed = [
-                each for each in run_checks(health_checks(on_runtime=self.config.assistant.on_runtime), own) if each.status != "passed"
-            ]
+            failed = [each for each in run_checks(self._checks(own), own) if each.required and each.status != "passed"]
             if not any(each.problem and each.problem.code in self._soon() for each in failed):
                 break
             poll.status = failed[0].what
         return progress.interrupted_or(_not_verified(own, failed)) if failed else None
+
+    def _checks(self, own: Endpoints) -> Sequence[Check[Endpoints, Any]]:
+        ipv6 = (AnswersOverIpv6(named=False),) if own.ipv6_address else ()
+        return (*health_checks(on_runtime=self.config.assistant.on_runtime), *ipv6)
 
     def _open_runtime_gate(self, outputs: Mapping[str, Outputs]) -> Problem | None:
         """Let the new version of the runtime investigate, at the endpoint DEFAULT: callers still reach the version before."""
@@ -145,7 +149,9 @@ class Switch:
         address, domain = outputs["address"], self.config.deployment.domain_name
         authority = f"{domain}{address['https_suffix']}" if domain else address["https_authority"]
         trusted = (*find_private_ca(self.config), *self.account.ca_files())
-        return Endpoints(f"https://{authority}", str(address["public_ip"]), "", "", _NOBODY, _NOBODY, ca_files=trusted)
+        found = Endpoints(f"https://{authority}", str(address["public_ip"]), "", "", _NOBODY, _NOBODY, ca_files=trusted)
+        ipv6 = str(outputs["instance"].get("ipv6_address", "")) if self.config.aws.ipv6 else ""
+        return replace(found, ipv6_address=ipv6, public_names=not self.account.aws.endpoint)
 
 
 def find_longest_ttl(plan: Plan, ttl: int) -> int:

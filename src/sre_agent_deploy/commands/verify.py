@@ -138,8 +138,8 @@ def keep_report(report: Report, user: User, files: Sequence[Path] = ()) -> Path 
 def make_report(config: Config, plan: Plan, endpoints: Endpoints, observe: Observer) -> Report:
     """Run every verification check and report the findings."""
     custom_domain = bool(endpoints.custom_domain and endpoints.public_names)
-    traced = bool(config.monitoring.traces)
-    checks = verification_checks(on_runtime=config.assistant.on_runtime, custom_domain=custom_domain, traced=traced)
+    traced, ipv6 = bool(config.monitoring.traces), bool(endpoints.ipv6_address)
+    checks = verification_checks(on_runtime=config.assistant.on_runtime, custom_domain=custom_domain, traced=traced, ipv6=ipv6)
     findings = run_checks(checks, endpoints, observe)
     made = tuple(
         ResourceResult(change.name, change.kind, change.id, "used" if change.named else _DONE[change.action]) for change in plan.changes

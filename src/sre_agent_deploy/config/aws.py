@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, required
+from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, required, unavailable
 from sre_agent_deploy.config.field_syntax import ACCOUNT_ID, AVAILABILITY_ZONE, BOUNDARY, ROLE, SECURITY_GROUP_ID, SUBNET_ID, VPC_ID
 from sre_agent_deploy.config.regions import is_plausible_region, known_regions, partition_of
 from sre_agent_deploy.config.section import Section, setting
@@ -58,6 +58,12 @@ class AWSConfig(Section):
     availability_zone: str = setting(
         "", "Of create: the Availability Zone of the machine; empty takes the region's first.", example="us-east-1a"
     )
+    ipv6: bool = setting(
+        False,
+        "The assistant is reached over IPv6, too, by an AAAA record in deployment.hosted_zone_id. Of create: the VPC gets IPv6 addresses "
+        "of Amazon's; a subnet of your own must have some. Free of charge.",
+        example="true",
+    )
     endpoints: Literal["none", "s3", "all"] = setting(
         "none",
         "Of create: VPC endpoints for what the machine calls of AWS. s3: for S3, free of charge. "
@@ -86,6 +92,8 @@ class AWSConfig(Section):
         yield from SECURITY_GROUP_ID.faults("security_group_id", self.security_group_id)
         yield from AVAILABILITY_ZONE.faults("availability_zone", self.availability_zone)
         yield from network_faults(self)
+        if self.ipv6 and mode == "local":
+            yield unavailable("ipv6", "The local AWS gives its machines loopback addresses of IPv4 alone.", "false")
         if self.vpc_id and not self.subnet_id and not self.creates_network:
             yield required("subnet_id", SUBNET_ID.example, "A VPC of your own has no default subnets to choose from.")
         if self.subnet_id and not self.vpc_id and not self.creates_network:

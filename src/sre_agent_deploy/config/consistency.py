@@ -60,6 +60,8 @@ def network_faults(aws: AWSConfig, deployment: DeploymentConfig) -> Iterator[Fau
                 why="aws.network: create makes a subnet in each Availability Zone that a fallback names.",
                 do=(f"Name the zone instead, like this: availability_zone: {aws.region}b",),
             )
+    if aws.ipv6 and not (deployment.hosted_zone_id and deployment.domain_name):
+        yield _unnamed_ipv6()
     if aws.security_group_id:
         yield from (
             fault.under("deployment") for fault in ignored(deployment, ("ssh_cidrs",), "aws.security_group_id names a security group")
@@ -75,6 +77,21 @@ def network_faults(aws: AWSConfig, deployment: DeploymentConfig) -> Iterator[Fau
                 do=("Correct the one that is wrong, then check: sre-agent-deploy validate",),
                 correction=f"{aws.region}b",
             )
+
+
+def _unnamed_ipv6() -> Fault:
+    return Fault(
+        code="CONFIG-IPV6",
+        path=("aws", "ipv6"),
+        what="aws.ipv6 is set, and nothing names the machine's IPv6 address.",
+        why="An IPv6 address can't move to another machine as an Elastic IP does: each update changes it. Only a DNS record that changes "
+        "with it can be relied on, and the deployment makes one in deployment.hosted_zone_id.",
+        do=(
+            "Set deployment.hosted_zone_id and deployment.domain_name.",
+            "Or remove it: an AAAA record of your own would be wrong after an update.",
+        ),
+        warning=True,
+    )
 
 
 def instance_type_faults(limits: LimitsConfig, deployment: DeploymentConfig) -> Iterator[Fault]:

@@ -97,6 +97,11 @@ class DeploymentConfig(Section):
         "docs/concepts/machine.md fills it.",
         example="machine-libraries",
     )
+    software: Literal["docker-compose", "docker", "none"] = setting(
+        "docker-compose",
+        "What the instance has for your own use beside the deployment: docker-compose (Docker and Compose), docker, or none.",
+        example="none",
+    )
     dns_ttl: int = setting(60, "Seconds for which a resolver may keep the DNS record; an update waits twice as long.", example="60")
     keep_previous: str = setting(
         "",
@@ -125,6 +130,7 @@ class DeploymentConfig(Section):
             for fault in fallback.faults(mode):
                 yield fault.under("fallbacks", number)
         yield from volume_faults(self.volume_gb)
+        yield from software_faults(self)
         for index, cidr in enumerate(self.ssh_cidrs):
             yield from cidr_faults(index, cidr)
         if mode == "production" and not self.domain_name:
@@ -142,6 +148,20 @@ def dns_ttl_faults(seconds: int) -> Iterator[Fault]:
         why=f"An update waits twice as long, so it may be 0 to {LONGEST_TTL_SECONDS} seconds.",
         do=("Write it like this: dns_ttl: 60",),
         correction="60",
+    )
+
+
+def software_faults(chosen: DeploymentConfig) -> Iterator[Fault]:
+    """Yield a warning for Compose on a machine that does not reach the place from which it is installed."""
+    if not chosen.libraries or (chosen.software, chosen.operating_system) != ("docker-compose", "amazon-linux-2023"):
+        return
+    yield Fault(
+        code="CONFIG-SOFTWARE",
+        path=("libraries",),
+        what="libraries is for a machine that does not reach the internet, and Compose would be downloaded from there.",
+        why="Amazon Linux has no package of Compose: it is from download.docker.com. Where that is not reached, the boot goes on without.",
+        do=("Write software: docker, which is in Amazon Linux's own repository.", "Or leave it, and see later: sre-agent-deploy readiness"),
+        warning=True,
     )
 
 

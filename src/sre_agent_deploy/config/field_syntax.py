@@ -87,8 +87,8 @@ SECURITY_GROUP_ID = Syntax(
 )
 AVAILABILITY_ZONE = Syntax(
     code="CONFIG-RESOURCE-ID",
-    pattern=r"[a-z]{2}(-[a-z]+)+-[0-9]+([a-z]|-[a-z0-9-]+[a-z])",
-    says="the name of an Availability Zone: the region and a letter",
+    pattern=r"[a-z]{2}(-[a-z]+)+-[0-9]+[a-z]",
+    says="the name of an Availability Zone: the region and a letter. A Local Zone or Wavelength Zone is none",
     example="us-east-1b",
     found="VPC > Subnets > Availability Zone",
 )

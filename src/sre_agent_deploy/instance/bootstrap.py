@@ -60,6 +60,7 @@ def bootstrap(machine: Machine, layout: Layout) -> None:
     from sre_agent_deploy.instance.aws import MachineAws
     from sre_agent_deploy.instance.backups import keep_backed_up
     from sre_agent_deploy.instance.credentials import write_credentials
+    from sre_agent_deploy.instance.software import install_software
     from sre_agent_deploy.instance.updates import keep_updated
 
     aws = MachineAws(machine.region)
@@ -79,6 +80,7 @@ def bootstrap(machine: Machine, layout: Layout) -> None:
         keep_certificate(machine, layout)
         keep_updated(machine, layout)
         keep_backed_up(machine, layout)
+    install_software(machine, progress)
 
 
 def install_libraries(layout: Layout, reasoner: str) -> None:
@@ -197,9 +199,10 @@ def check_front_door(machine: Machine, layout: Layout) -> list[dict[str, object]
     public = machine.front_door.listeners[0]
     for service in machine.services:
         path = _published_path(service, public)
-        through = partial(health.is_healthy_through_front_door, "127.0.0.1", public.port, path, layout.certificate)
-        if path and not health.wait_until(through, 15):
-            raise StepFailed(f"The service {service.name} is well but does not answer through the front door at {path}.")
+        for address in ("127.0.0.1", *(("::1",) if machine.front_door.ipv6 else ())):
+            through = partial(health.is_healthy_through_front_door, address, public.port, path, layout.certificate)
+            if path and not health.wait_until(through, 15):
+                raise StepFailed(f"The service {service.name} is well but does not answer through the front door at {path} of {address}.")
     address = find_own_address()
     return [{"port": each.port, "address": address, "actual_port": each.port} for each in machine.front_door.listeners]
 

@@ -23,12 +23,12 @@ INSTANCE_ID_FILE = Path("/var/lib/cloud/data/instance-id")
 
 # Ubuntu runs its own upgrades after the first boot, and these hold the lock for minutes.
 APT = ("apt-get", "-q", "-o", "DPkg::Lock::Timeout=300")
-# Keyed by the ID of /etc/os-release. Ubuntu packages no AWS CLI 2, and Amazon Linux no Docker Compose.
+# Keyed by the ID of /etc/os-release. Ubuntu packages no AWS CLI 2.
 PACKAGES = {
-    "amzn": (("dnf", "install", "-y", "-q", "python3.12", "nginx", "logrotate", "awscli-2", "docker", "git"),),
+    "amzn": (("dnf", "install", "-y", "-q", "python3.12", "nginx", "logrotate", "awscli-2", "git"),),
     "ubuntu": (
         (*APT, "update"),
-        (*APT, "install", "-y", "nginx", "logrotate", "docker.io", "docker-compose-v2"),
+        (*APT, "install", "-y", "nginx", "logrotate"),
         ("snap", "install", "aws-cli", "--classic"),
     ),
 }
@@ -114,10 +114,10 @@ def run_bootstrap(command: list[str], folder: Path) -> tuple[int, list[str]]:
     return bootstrap.returncode, list(last)
 
 
-def find_status(lines: list[str]) -> dict[str, Any]:
-    """Find the last report of the bootstrap; it prints each as a line of JSON."""
+def find_reports(lines: list[str]) -> list[dict[str, Any]]:
+    """Find the last report of each step of the bootstrap; it prints each as a line of JSON."""
     reports = [json.loads(line) for line in lines if line.startswith('{"step": ')]
-    return dict(reports[-1]) if reports else {"step": "release", "state": "running"}
+    return list({each["step"]: each for each in reports}.values()) or [{"step": "release", "state": "running"}]
 
 
 def find_python(folder: Path, root: Path) -> str:
@@ -163,12 +163,13 @@ def main(
             return 1
         raise
     code, last = run_bootstrap([interpreter, "-m", "sre_agent_deploy.instance.bootstrap", machine_file, str(folder), instance_id], folder)
-    status = find_status(last)
-    if code and status["state"] != "failed":
+    reports = find_reports(last)
+    if code and reports[-1]["state"] != "failed":
         ended = {"state": "failed", "what": f"The bootstrap ended with exit code {code}.", "output": "\n".join(last)[-4000:]}
-        status = {"step": status["step"], **ended}
-    if not status.pop("reported", False):
-        write_report(machine, root, status)
+        reports[-1] = {"step": reports[-1]["step"], **ended}
+    for status in reports:
+        if not status.pop("reported", False):
+            write_report(machine, root, status)
     return code
 
 

@@ -53,7 +53,7 @@ def render_nginx_conf(door: FrontDoor, layout: Layout, paths: NginxPaths) -> str
             "http {",
             *_indent(_http(layout, paths)),
             *(f"  upstream {service} {{ server unix:{layout.socket(service)}; keepalive 16; }}" for service in services),
-            *(line for listener in door.listeners for line in _indent(_server(listener, paths.address))),
+            *(line for listener in door.listeners for line in _indent(_server(listener, paths.address, door.ipv6))),
             *(_indent(_redirect(door, layout, paths.address)) if door.redirect_port else ()),
             "}",
             "",
@@ -150,10 +150,10 @@ def _proxy() -> tuple[str, ...]:
     )
 
 
-def _server(listener: Listener, address: str) -> tuple[str, ...]:
+def _server(listener: Listener, address: str, ipv6: bool) -> tuple[str, ...]:
     return (
         "server {",
-        f"  listen {_at(address, listener.port)} ssl default_server;",
+        *(f"  listen {at} ssl default_server;" for at in _at(address, listener.port, ipv6=ipv6 and listener.scope == "public")),
         "  default_type application/json;",
         '  add_header Strict-Transport-Security "max-age=63072000" always;',
         "  add_header X-Content-Type-Options nosniff always;",
@@ -195,7 +195,7 @@ def _redirect(door: FrontDoor, layout: Layout, address: str) -> tuple[str, ...]:
     """Redirect to HTTPS. Where the machine orders its certificate, its authority finds the proofs here."""
     return (
         "server {",
-        f"  listen {_at(address, door.redirect_port or 80)} default_server;",
+        *(f"  listen {at} default_server;" for at in _at(address, door.redirect_port or 80, ipv6=door.ipv6)),
         *(_show_proofs(layout) if door.certificate_source == "letsencrypt" else ("  return 308 https://$host$request_uri;",)),
         "}",
     )
@@ -208,8 +208,11 @@ def _show_proofs(layout: Layout) -> tuple[str, ...]:
     )
 
 
-def _at(address: str, port: int) -> str:
-    return f"{address}:{port}" if address else str(port)
+def _at(address: str, port: int, *, ipv6: bool) -> tuple[str, ...]:
+    """List where a port listens: at the one address, or at every one, of IPv6 only where it is asked for."""
+    if address:
+        return (f"{address}:{port}",)
+    return (str(port), f"[::]:{port}") if ipv6 else (str(port),)
 
 
 def _return_unavailable(status: int, how: str) -> str:

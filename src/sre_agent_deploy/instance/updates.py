@@ -17,6 +17,7 @@ from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.boot_report import BootReport
 from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance.software import upgrade_commands
 from sre_agent_deploy.instance.systemd import UPDATES_TIMER, render_update_units
 from sre_core import clock, log
 from sre_core.machine import MACHINE_FILE, Machine
@@ -79,7 +80,7 @@ def keep_updated(machine: Machine, layout: Layout) -> None:
 def install(system: System, window: RebootWindow | None, now: Callable[[], datetime], waiting: Path = _WAITING) -> dict[str, object]:
     """Install security updates; return the facts of the report. `reboot` is `now`, `waiting`, or empty where none is needed."""
     before = _list_packages(system)
-    for command in system.install:
+    for command in (*system.install, *upgrade_commands()):
         run(*command, longest=_LONGEST)
     updated = sorted(_list_packages(system) - before)
     if updated:

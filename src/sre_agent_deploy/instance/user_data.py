@@ -60,11 +60,13 @@ def describe_machine(config: Config, account: AccountFacts, id: str) -> Machine:
             listeners=plan_listeners(list_services(config)),
             redirect_port=REDIRECT_PORT,
             certificate_source=config.tls.source,
+            ipv6=config.aws.ipv6,
         ),
         monitoring=_describe_monitoring(config, id) if config.is_monitored(config.mode) else None,
-        # Local mode has no machine of its own to update.
+        # Local mode has no machine of its own.
         updates=Updates(config.updates.reboot_window) if config.updates.automatic and config.mode == "production" else None,
         backups=_describe_backups(config, id) if config.backups.at else None,
+        software=config.deployment.software.replace("none", "") if config.mode == "production" else "",
     )
 
 

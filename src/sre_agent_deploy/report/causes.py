@@ -18,6 +18,7 @@ _HOP_OF: Mapping[str, str] = {
     "ENDPOINT-NAME-UNKNOWN": "dns",
     "ENDPOINT-NAME-ELSEWHERE": "dns",
     "ENDPOINT-NAME-NOT-SEEN": "dns",
+    "ENDPOINT-IPV6-NOT-SEEN": "dns",
     "LOGIN-NAME-UNKNOWN": "dns",
     "ENDPOINT-UNREACHABLE": "tcp",
     "ENDPOINT-TLS": "tls",

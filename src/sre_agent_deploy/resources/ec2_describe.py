@@ -17,6 +17,8 @@ STATUS_TAG = "sre-agent:status-uri"
 SYSTEM_TAG = "sre-agent:operating-system"
 # Which type and subnet were tried first, if EC2 had no capacity for them.
 INSTEAD_TAG = "sre-agent:instead-of"
+# That its IPv6 address was asked for: a subnet may give one by itself.
+IPV6_TAG = "sre-agent:ipv6"
 USUAL_ROOT = "/dev/xvda"  # Amazon Linux; Ubuntu calls it /dev/sda1
 _GONE = ("InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed")
 # Where the publisher of an operating system names its newest Amazon Machine Image.
@@ -76,6 +78,12 @@ def first_launch(instance: Any) -> datetime:
     attached = [interface["Attachment"]["AttachTime"] for interface in instance.get("NetworkInterfaces", []) if "Attachment" in interface]
     first: datetime = min((instance["LaunchTime"], *attached))
     return first
+
+
+def find_ipv6_address(instance: Any) -> str:
+    """Return the first IPv6 address of an instance; empty where it has none."""
+    addresses = [each.get("Ipv6Address", "") for nic in instance.get("NetworkInterfaces", ()) for each in nic.get("Ipv6Addresses", ())]
+    return str(addresses[0]) if addresses else ""
 
 
 def serves(aws: Aws, status_uri: str) -> bool:

@@ -12,11 +12,13 @@ from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Ma
 from sre_agent_deploy.resources import ec2_boot
 from sre_agent_deploy.resources.ec2_describe import (
     INSTEAD_TAG,
+    IPV6_TAG,
     STATUS_TAG,
     SYSTEM_TAG,
     USUAL_ROOT,
     change_tags,
     describe_instance,
+    find_ipv6_address,
     first_launch,
     keeps_root_volume,
     of_deployment,
@@ -58,6 +60,7 @@ class Ec2Instance(Defaults):
             "key_name",
             "status_uri",
             "operating_system",
+            "ipv6",
         }
     )
     EXEMPT: ClassVar[Mapping[str, str]] = {
@@ -121,6 +124,8 @@ class Ec2Instance(Defaults):
     termination_protection: bool = False
     stop_protection: bool = False
     keeps_volume: bool = False
+    ipv6: bool = False
+    """It has an IPv6 address that was asked for. One that a subnet gives by itself is no difference."""
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
@@ -161,6 +166,7 @@ class Ec2Instance(Defaults):
             instead_of=tags.get(INSTEAD_TAG, ""),
             operating_system=tags.get(SYSTEM_TAG, ""),
             instance_state="running" if instance["State"]["Name"] == "pending" else instance["State"]["Name"],
+            ipv6=IPV6_TAG in tags and bool(find_ipv6_address(instance)),
         )
         return Found(id, seen, _outputs(instance, report), tags, _why_broken(aws, instance, report, reports=bool(status_uri)))
 
@@ -250,7 +256,8 @@ class Ec2Instance(Defaults):
             f"Instance type: {self.instance_type}",
             *(f"If there is no capacity: {place} (also add tag: {INSTEAD_TAG} = {self._first()})" for place in self.fallbacks),
             f"Key pair: {self.key_name or 'Proceed without a key pair'}",
-            f"Network settings > Edit > Subnet: {self.subnet_id}; Auto-assign public IP: Enable",
+            f"Network settings > Edit > Subnet: {self.subnet_id}; Auto-assign public IP: Enable"
+            + ("; Auto-assign IPv6 IP: Enable" if self.ipv6 else ""),
             f"Firewall: Select existing security group: {self.security_group_id}",
             f"Configure storage: root volume ({self.root_device_name or USUAL_ROOT}) {self.volume_gb} GiB {self.volume_type}, Encrypted",
             f"Advanced details > IAM instance profile: {self.profile_arn}",
@@ -273,6 +280,7 @@ class Ec2Instance(Defaults):
                     "GroupSet": (self.security_group_id,),
                     "AssociatePublicIpAddress": True,
                     "DeleteOnTermination": True,
+                    **({"Ipv6AddressCount": 1} if self.ipv6 else {}),
                 },
             ),
             IamInstanceProfile=_profile_name(self.profile_arn),
@@ -303,6 +311,7 @@ class Ec2Instance(Defaults):
             "Groups": [require_known(self.security_group_id)],
             "AssociatePublicIpAddress": True,
             "DeleteOnTermination": True,
+            **({"Ipv6AddressCount": 1} if self.ipv6 else {}),
         }
 
     def _mark_request(self, mark: Mark) -> dict[str, Any]:
@@ -319,7 +328,8 @@ class Ec2Instance(Defaults):
 
     def _tags(self) -> tuple[Any, ...]:
         """Return the tags from which it is read what EC2 itself does not keep."""
-        tags = {STATUS_TAG: self.status_uri, SYSTEM_TAG: self.operating_system, INSTEAD_TAG: self.instead_of}
+        ipv6 = "true" if self.ipv6 else ""
+        tags = {STATUS_TAG: self.status_uri, SYSTEM_TAG: self.operating_system, INSTEAD_TAG: self.instead_of, IPV6_TAG: ipv6}
         return tuple({"Key": key, "Value": value} for key, value in tags.items() if value)
 
     def _metadata(self) -> Any:
@@ -351,8 +361,8 @@ def _outputs(instance: Any, report: ec2_boot.Status | None) -> dict[str, str]:
         "subnet_id": instance.get("SubnetId", ""),
         "instead_of": tags_of(instance.get("Tags")).get(INSTEAD_TAG, ""),
     }
-    url = ec2_boot.private_url(report)
-    return outputs | ({"private_url": url} if url else {})
+    url, ipv6 = ec2_boot.private_url(report), find_ipv6_address(instance)
+    return outputs | ({"ipv6_address": ipv6} if ipv6 else {}) | ({"private_url": url} if url else {})
 
 
 def _why_broken(aws: Aws, instance: Any, report: ec2_boot.Status | None, *, reports: bool) -> str:

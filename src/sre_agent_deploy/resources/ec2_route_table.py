@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.later import LaterText, Ref, require_known
+from sre_agent_deploy.later import LaterText, Outputs, Ref, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, Waiting, cfn, tags_of
 from sre_agent_deploy.resources.ec2_describe import change_tags, of_deployment, tag_specification
 from sre_agent_deploy.resources.ec2_internet_gateway import InternetGateway
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 _GONE = ("InvalidRouteTableID.NotFound",)
-EVERYWHERE = "0.0.0.0/0"
+EVERYWHERE, EVERYWHERE_IPV6 = "0.0.0.0/0", "::/0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,8 @@ class RouteTable(Defaults):
     name: str
     vpc_id: LaterText
     internet_gateway_id: LaterText
+    ipv6_internet_gateway_id: LaterText = ""
+    """The same for IPv6. Where none is asked for, what is there is a route of its users."""
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
@@ -50,20 +52,36 @@ class RouteTable(Defaults):
         table = _describe(aws, id)
         if table is None:
             return None
-        seen = cls(name=name, vpc_id=table["VpcId"], internet_gateway_id=_target(_find_route(table)))
-        return Found(id, seen, {"route_table_id": id}, tags_of(table.get("Tags")))
+        ipv6 = _target(_find_route(table, EVERYWHERE_IPV6))
+        seen = cls(
+            name=name, vpc_id=table["VpcId"], internet_gateway_id=_target(_find_route(table, EVERYWHERE)), ipv6_internet_gateway_id=ipv6
+        )
+        of_users = {"vpc_id": table["VpcId"], "ipv6_route": ipv6} if ipv6 else {}
+        return Found(id, seen, {"route_table_id": id, **of_users}, tags_of(table.get("Tags")))
+
+    def prefer(self, outputs: Outputs) -> Self:
+        # What leads somewhere in one VPC leads nowhere in another.
+        kept = outputs.get("ipv6_route", "") if outputs.get("vpc_id") == self.vpc_id else ""
+        return self if self.ipv6_internet_gateway_id else replace(self, ipv6_internet_gateway_id=str(kept))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         tags = tag_specification("route-table", mark)
         return aws.client("ec2").create_route_table(VpcId=require_known(self.vpc_id), TagSpecifications=tags)["RouteTable"]["RouteTableId"]
 
     def configure(self, aws: Aws, id: str) -> None:
-        route, gateway = _find_route(_describe(aws, id) or {}), require_known(self.internet_gateway_id)
-        wanted: Any = {"RouteTableId": id, "DestinationCidrBlock": EVERYWHERE, "GatewayId": gateway}
-        if not route:
-            aws.client("ec2").create_route(**wanted)
-        elif _target(route) != gateway:
-            aws.client("ec2").replace_route(**wanted)
+        table = _describe(aws, id) or {}
+        for destination, gateway in self._routes():
+            route, to = _find_route(table, destination), require_known(gateway)
+            wanted: Any = {"RouteTableId": id, **_name_destination(destination), "GatewayId": to}
+            if not route:
+                aws.client("ec2").create_route(**wanted)
+            elif _target(route) != to:
+                aws.client("ec2").replace_route(**wanted)
+
+    def _routes(self) -> tuple[tuple[str, LaterText], ...]:
+        """List where to which gateway leads."""
+        ipv6 = ((EVERYWHERE_IPV6, self.ipv6_internet_gateway_id),) if self.ipv6_internet_gateway_id else ()
+        return (EVERYWHERE, self.internet_gateway_id), *ipv6
 
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
@@ -83,17 +101,18 @@ class RouteTable(Defaults):
         return (
             "VPC > Route tables > Create route table",
             f"VPC: {self.vpc_id}",
-            f"Routes > Edit routes > Add route: Destination {EVERYWHERE}, Target {self.internet_gateway_id}",
+            *(f"Routes > Edit routes > Add route: Destination {where}, Target {gateway}" for where, gateway in self._routes()),
         )
 
     def template(self) -> CfnResource:
-        route = {
-            "RouteTableId": Ref(self.name, "route_table_id"),
-            "DestinationCidrBlock": EVERYWHERE,
-            "GatewayId": self.internet_gateway_id,
+        table = {"RouteTableId": Ref(self.name, "route_table_id")}
+        routes = {
+            "RouteIpv6" if ":" in where else "Route": CfnResource(
+                "AWS::EC2::Route", {**table, **_name_destination(where), "GatewayId": gateway}
+            )
+            for where, gateway in self._routes()
         }
-        declared = cfn(self.KIND, {"route_table_id": "Ref"}, VpcId=self.vpc_id)
-        return replace(declared, also={"Route": CfnResource("AWS::EC2::Route", route)})
+        return replace(cfn(self.KIND, {"route_table_id": "Ref"}, VpcId=self.vpc_id), also=routes)
 
     FAILURES: ClassVar[Failures] = {
         ("CreateRouteTable", "RouteTableLimitExceeded"): lambda _: over_quota("route table", "Route tables per VPC"),
@@ -106,11 +125,18 @@ def _describe(aws: Aws, id: str) -> Any:
     return answer["RouteTables"][0] if answer and answer["RouteTables"] else None
 
 
-def _find_route(table: Any) -> Any:
-    return next((route for route in table.get("Routes", ()) if route.get("DestinationCidrBlock") == EVERYWHERE), {})
+def _name_destination(destination: str) -> dict[str, str]:
+    return {"DestinationIpv6CidrBlock" if ":" in destination else "DestinationCidrBlock": destination}
+
+
+def _find_route(table: Any, destination: str) -> Any:
+    return next((route for route in table.get("Routes", ()) if _name_destination(destination).items() <= route.items()), {})
 
 
 def _target(route: Any) -> str:
     """Return where a route leads, whatever kind of target that is."""
-    targets = ("GatewayId", "NatGatewayId", "InstanceId", "NetworkInterfaceId", "TransitGatewayId", "VpcPeeringConnectionId")
+    targets = (
+        "GatewayId", "EgressOnlyInternetGatewayId", "NatGatewayId", "InstanceId", "NetworkInterfaceId", "TransitGatewayId",
+        "VpcPeeringConnectionId",
+    )  # fmt: skip
     return next((str(route[target]) for target in targets if route.get(target)), "")

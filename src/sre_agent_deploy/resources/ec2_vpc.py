@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
+from sre_agent_deploy.later import Outputs, Ref
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, TagChanges, Waiting, cfn, tags_of
 from sre_agent_deploy.resources.ec2_describe import change_tags, of_deployment, tag_specification
 from sre_agent_deploy.resources.ec2_network import find_interfaces, list_owned, network_in_use, over_quota, refused_deletion
@@ -35,6 +36,8 @@ class Vpc(Defaults):
     cidr_block: str
     dns_support: bool = True
     dns_hostnames: bool = True
+    ipv6: bool = False
+    """It has a block of Amazon's IPv6 addresses. One that is there is never given back: others may use it, and it costs nothing."""
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
@@ -52,8 +55,13 @@ class Vpc(Defaults):
             cidr_block=vpc["CidrBlock"],
             dns_support=ec2.describe_vpc_attribute(VpcId=id, Attribute="enableDnsSupport")["EnableDnsSupport"].get("Value", False),
             dns_hostnames=ec2.describe_vpc_attribute(VpcId=id, Attribute="enableDnsHostnames")["EnableDnsHostnames"].get("Value", False),
+            ipv6=bool(block := find_ipv6_block(vpc)),
         )
-        return Found(id, seen, {"vpc_id": id, "vpc_cidr": vpc["CidrBlock"]}, tags_of(vpc.get("Tags")))
+        outputs = {"vpc_id": id, "vpc_cidr": vpc["CidrBlock"], **({"ipv6_cidr_block": block} if block else {})}
+        return Found(id, seen, outputs, tags_of(vpc.get("Tags")))
+
+    def prefer(self, outputs: Outputs) -> Self:
+        return replace(self, ipv6=self.ipv6 or "ipv6_cidr_block" in outputs)
 
     def create(self, aws: Aws, mark: Mark) -> str:
         made = aws.client("ec2").create_vpc(CidrBlock=self.cidr_block, TagSpecifications=tag_specification("vpc", mark))
@@ -63,6 +71,8 @@ class Vpc(Defaults):
         # EC2 takes one attribute in a call, and host names only where names are resolved.
         aws.client("ec2").modify_vpc_attribute(VpcId=id, EnableDnsSupport={"Value": self.dns_support})
         aws.client("ec2").modify_vpc_attribute(VpcId=id, EnableDnsHostnames={"Value": self.dns_hostnames})
+        if self.ipv6 and not find_ipv6_block(_describe(aws, id) or {}):
+            aws.client("ec2").associate_vpc_cidr_block(VpcId=id, AmazonProvidedIpv6CidrBlock=True)
 
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
@@ -70,7 +80,9 @@ class Vpc(Defaults):
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
         vpc = _describe(aws, id) or {}
-        return Ready() if vpc.get("State") == "available" else Waiting(f"VPC is {vpc.get('State', 'not shown')}")
+        if vpc.get("State") != "available":
+            return Waiting(f"VPC is {vpc.get('State', 'not shown')}")
+        return Waiting("EC2 to give it IPv6 addresses") if self.ipv6 and not find_ipv6_block(vpc, "associated") else Ready()
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
@@ -91,24 +103,37 @@ class Vpc(Defaults):
             "VPC > Your VPCs > Create VPC",
             "Resources to create: VPC only",
             f"IPv4 CIDR: {self.cidr_block}",
+            *(("IPv6 CIDR block: Amazon-provided IPv6 CIDR block",) if self.ipv6 else ()),
             "Actions > Edit VPC settings",
             f"Enable DNS resolution: {self.dns_support}",
             f"Enable DNS hostnames: {self.dns_hostnames}",
         )
 
     def template(self) -> CfnResource:
-        return cfn(
+        block = {"VpcId": Ref(self.name, "vpc_id"), "AmazonProvidedIpv6CidrBlock": True}
+        declared = cfn(
             self.KIND,
             {"vpc_id": "Ref", "vpc_cidr": "CidrBlock"},
             CidrBlock=self.cidr_block,
             EnableDnsSupport=self.dns_support,
             EnableDnsHostnames=self.dns_hostnames,
         )
+        return replace(declared, also={"Ipv6": CfnResource("AWS::EC2::VPCCidrBlock", block)} if self.ipv6 else {})
 
     FAILURES: ClassVar[Failures] = {
         ("CreateVpc", "VpcLimitExceeded"): lambda _: over_quota("VPC", "VPCs per Region"),
         ("DeleteVpc", "DependencyViolation"): refused_deletion,
     }
+
+
+def find_ipv6_block(shown: Any, *states: str) -> str:
+    """Return the IPv6 addresses of a VPC or subnet as EC2 shows it; empty where it has none, or in none of these states."""
+    blocks = [
+        each["Ipv6CidrBlock"]
+        for each in shown.get("Ipv6CidrBlockAssociationSet", ())
+        if each["Ipv6CidrBlockState"]["State"] in (states or ("associating", "associated"))
+    ]
+    return str(blocks[0]) if blocks else ""
 
 
 def _describe(aws: Aws, id: str) -> Any:

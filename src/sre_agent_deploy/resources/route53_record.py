@@ -59,6 +59,8 @@ class DnsRecord(Defaults):
     address: LaterText
     ttl: int = _TTL
     """How long a resolver may keep an answer, in seconds."""
+    ipv6_address: LaterText = ""
+    """The value of an AAAA record beside it, which changes with it; empty for none."""
 
     def __post_init__(self) -> None:
         # Route 53 keeps and shows names in lower case.
@@ -82,23 +84,38 @@ class DnsRecord(Defaults):
         if record is None and heritage is None:
             return None
         address = ",".join(value["Value"] for value in (record or {}).get("ResourceRecords", []))
-        seen = cls(name=name, hosted_zone_id=zone, domain=domain, address=address, ttl=(record or {}).get("TTL", 0))
-        return Found(id, seen, {"domain": domain}, _parse_heritage(heritage))
+        ipv6 = ",".join(value["Value"] for value in (_find_record(aws, zone, domain, "AAAA") or {}).get("ResourceRecords", []))
+        seen = cls(name=name, hosted_zone_id=zone, domain=domain, address=address, ttl=(record or {}).get("TTL", 0), ipv6_address=ipv6)
+        return Found(id, seen, {"domain": domain, **({"ipv6_address": ipv6} if ipv6 else {})}, _parse_heritage(heritage))
 
     def create(self, aws: Aws, mark: Mark) -> str:
         # CREATE, not UPSERT: if there is another record of that name, the whole change is refused.
         heritage = _record_set(_heritage_name(self.domain), "TXT", _heritage(mark.tags()))
-        _change(aws, self.hosted_zone_id, ("CREATE", self._address()), ("CREATE", heritage))
+        _change(aws, self.hosted_zone_id, *(("CREATE", each) for each in self._addresses()), ("CREATE", heritage))
         return f"{self.hosted_zone_id}/{self.domain}"
 
     def configure(self, aws: Aws, id: str) -> None:
         zone, domain = _split_id(id)
-        record = _find_record(aws, zone, domain, "A")
-        if record is None or not self._is_same(record):
-            _change(aws, zone, ("UPSERT", self._address()))
+        seen = {kind: _find_record(aws, zone, domain, kind) for kind in self._kinds()}
+        wanted = {each["Type"]: each for each in self._addresses()}
+        changes = [("UPSERT", each) for kind, each in wanted.items() if seen[kind] is None or not self._is_same(seen[kind], each)]
+        changes += [("DELETE", record) for kind, record in seen.items() if record and kind not in wanted]
+        if changes:
+            # In one change, so that both lead to one machine.
+            _change(aws, zone, *changes)
 
-    def _is_same(self, record: Any) -> bool:
-        return bool(record == record | self._address() | {"Name": record["Name"]})
+    def _is_same(self, record: Any, wanted: Any) -> bool:
+        return bool(record == record | wanted | {"Name": record["Name"]})
+
+    @classmethod
+    def _kinds(cls) -> tuple[str, ...]:
+        """List the types of the records that are its own."""
+        return ("A", "AAAA")
+
+    def _addresses(self) -> tuple[Any, ...]:
+        ipv6 = require_known(self.ipv6_address)
+        aaaa = (_record_set(self.domain, "AAAA", ipv6) | {"TTL": self.ttl},) if ipv6 else ()
+        return self._address(), *aaaa
 
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
@@ -109,7 +126,10 @@ class DnsRecord(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         zone, domain = _split_id(id)
-        records = (_find_record(aws, zone, domain, "A"), _find_record(aws, zone, _heritage_name(domain), "TXT"))
+        records = (
+            *(_find_record(aws, zone, domain, kind) for kind in cls._kinds()),
+            _find_record(aws, zone, _heritage_name(domain), "TXT"),
+        )
         if to_delete := [("DELETE", record) for record in records if record]:
             _change(aws, zone, *to_delete)
 
@@ -117,6 +137,11 @@ class DnsRecord(Defaults):
         zone = f"Route 53 > Hosted zones > {self.hosted_zone_id} > Create record"
         return (
             f"{zone}; Record name: {self.domain}; Record type: A; Value: {self.address}; TTL: {self.ttl}",
+            *(
+                (f"{zone}; Record name: {self.domain}; Record type: AAAA; Value: {self.ipv6_address}; TTL: {self.ttl}",)
+                if self.ipv6_address
+                else ()
+            ),
             f"{zone}; Record name: {_heritage_name(self.domain)}; Record type: TXT; Value: {self._mark_by_hand()}; TTL: {_TTL}",
         )
 
@@ -131,7 +156,8 @@ class DnsRecord(Defaults):
             ResourceRecords=(self.address,),
         )
         note = f"So that the record is known as this deployment's, add a TXT record {_heritage_name(self.domain)}: {self._mark_by_hand()}"
-        return replace(record, note=note)
+        aaaa = {**record.properties, "Type": "AAAA", "ResourceRecords": (self.ipv6_address,)}
+        return replace(record, note=note, also={"Ipv6": CfnResource(self.KIND, aaaa)} if self.ipv6_address else {})
 
     def _mark_by_hand(self) -> str:
         return _heritage({DEPLOYMENT_TAG: _BY_HAND, NAME_TAG: self.name, GENERATION_TAG: "1"})
@@ -173,7 +199,7 @@ class AliasRecord(DnsRecord):
 
     LISTS_KIND: ClassVar[bool] = False
     UNSEEN: ClassVar[Mapping[str, str]] = {"ttl": "an alias has the TTL of its target"}
-    EXEMPT: ClassVar[Mapping[str, str]] = {"ttl": "an alias has none"}
+    EXEMPT: ClassVar[Mapping[str, str]] = {"ttl": "an alias has none", "ipv6_address": "an alias has none"}
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -182,7 +208,13 @@ class AliasRecord(DnsRecord):
             return None
         record = _find_record(aws, *_split_id(id), "A") or {}
         target = record.get("AliasTarget", {}).get("DNSName", "").rstrip(".")
-        return replace(found, seen=replace(found.seen, address=target or found.seen.address))
+        return replace(
+            found, seen=replace(found.seen, address=target or found.seen.address, ipv6_address=""), outputs={"domain": found.seen.domain}
+        )
+
+    @classmethod
+    def _kinds(cls) -> tuple[str, ...]:
+        return ("A",)
 
     def console(self) -> Steps:
         zone = f"Route 53 > Hosted zones > {self.hosted_zone_id} > Create record"
@@ -194,14 +226,17 @@ class AliasRecord(DnsRecord):
     def template(self) -> CfnResource:
         declared = super().template()
         kept = {key: value for key, value in declared.properties.items() if key not in ("TTL", "ResourceRecords")}
-        return replace(declared, properties=kept | {"AliasTarget": self._target(self.address)})
+        return replace(declared, properties=kept | {"AliasTarget": self._target(self.address)}, also={})
 
     def _address(self) -> Any:
         return {"Name": self.domain, "Type": "A", "AliasTarget": self._target(require_known(self.address))}
 
-    def _is_same(self, record: Any) -> bool:
+    def _addresses(self) -> tuple[Any, ...]:
+        return (self._address(),)
+
+    def _is_same(self, record: Any, wanted: Any) -> bool:
         seen = record.get("AliasTarget", {})
-        return bool(seen | {"DNSName": seen.get("DNSName", "").rstrip(".")} == self._address()["AliasTarget"])
+        return bool(seen | {"DNSName": seen.get("DNSName", "").rstrip(".")} == wanted["AliasTarget"])
 
     def _target(self, name: LaterText) -> dict[str, Any]:
         return {"HostedZoneId": _CLOUDFRONT_ZONE, "DNSName": name, "EvaluateTargetHealth": False}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -126,8 +127,18 @@ PUBLIC = Subnet("subnet-1", "a", "internet", gives_addresses=True)
         (Network("r", "", "", (Fallback(availability_zone="a"),), "vpc-1", CIDR, (PUBLIC,)), ""),
         (Network("r", "", "", (Fallback(availability_zone="b"),), "vpc-1", CIDR, (PUBLIC, Subnet("subnet-2", "b"))), "SUBNET-NOT-FOUND"),
         (Network("r", "", "", (Fallback(subnet_id="subnet-2"),), "vpc-1", CIDR, (PUBLIC, Subnet("subnet-2", "b"))), "SUBNET-NOT-PUBLIC"),
+        (Network("r", "", "subnet-2", (), "vpc-1", CIDR, (Subnet("subnet-2", "us-east-1-bos-1a", "internet"),)), "SUBNET-LOCAL-ZONE"),
+        (Network("r", "", "", (), "vpc-1", CIDR, (PUBLIC,), ipv6_wanted=True), "SUBNET-NO-IPV6"),
+        (Network("r", "", "", (), "vpc-1", CIDR, (replace(PUBLIC, ipv6=True),), ipv6_wanted=True), ""),
+        (
+            Network(
+                "r", "", "", (Fallback(availability_zone="b"),), "vpc-1", CIDR,
+                (replace(PUBLIC, ipv6=True), Subnet("subnet-2", "b", "internet")), ipv6_wanted=True,
+            ),
+            "SUBNET-NO-IPV6",
+        ),
     ],
-)
+)  # fmt: skip
 def test_networks(network: Network, expected: str) -> None:
     """A VPC is there with the named subnets, or with one that gives public addresses; each has a route to an internet gateway."""
     assert code(NetworkThere().judge(network)) == expected
@@ -152,10 +163,25 @@ def test_which_subnets_lead_to_the_internet() -> None:
     assert {subnet.id: subnet.route for subnet in found.subnets if subnet.route} == {"nat": "nat", "own": "internet", "main": "internet"}
 
 
+def test_which_subnets_have_ipv6() -> None:
+    """One with addresses and a route to the internet gateway; an egress-only gateway lets nothing in."""
+    ipv4 = {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "igw-1", "State": "active"}
+    ways = {"in": {"GatewayId": "igw-1"}, "out": {"EgressOnlyInternetGatewayId": "eigw-1"}, "without": {"GatewayId": "igw-1"}}
+    tables = [
+        {"Associations": [{"SubnetId": id}], "Routes": [ipv4, {"DestinationIpv6CidrBlock": "::/0", "State": "active", **way}]}
+        for id, way in ways.items()
+    ]
+    block = {"Ipv6CidrBlock": "2001:db8::/64", "Ipv6CidrBlockState": {"State": "associated"}}
+    shown = [{"SubnetId": id, "AvailabilityZone": "a", "Ipv6CidrBlockAssociationSet": [block] if id != "without" else []} for id in ways]
+    found = summarize("r", Config(), [{"VpcId": "vpc-1", "CidrBlock": CIDR}], shown, tables=tables)
+    assert {subnet.id for subnet in found.subnets if subnet.ipv6} == {"in"}
+
+
 def opened(first: int, last: int = 0, cidr: str = "0.0.0.0/0", protocol: str = "tcp") -> dict[str, object]:
     return {"IpProtocol": protocol, "FromPort": first, "ToPort": last or first, "IpRanges": [{"CidrIp": cidr}]}
 
 
+HTTPS_IPV6 = {"Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
 HTTPS, OUT = opened(443), {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
@@ -175,6 +201,8 @@ HTTPS, OUT = opened(443), {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/
             GroupFacts("sg-1", "vpc-1", "vpc-1", (HTTPS, opened(80), opened(8011, 8014, CIDR), opened(22, cidr="203.0.113.0/24")), (OUT,)),
             "",
         ),
+        (GroupFacts("sg-1", "vpc-1", "vpc-1", (HTTPS,), (OUT,), ipv6=True), "SECURITY-GROUP-NOT-USABLE"),
+        (GroupFacts("sg-1", "vpc-1", "vpc-1", (HTTPS, {**HTTPS, "IpRanges": [], **HTTPS_IPV6}), (OUT,), ipv6=True), ""),
     ],
 )
 def test_a_named_security_group(facts: GroupFacts, expected: str) -> None:

@@ -40,7 +40,7 @@ def facts(**changes: Any) -> Facts:
     well = Facts(
         state=state, now=NOW, backups=("config-1.zip",), data_backup=NOW - timedelta(days=1),
         alarms=("sre-1-disk",), outside=(16, 16), receivers={"ann@example.com": True},
-        mfa=True, patches=0, updates=UPDATED, ssh_from=(),
+        mfa=True, patches=0, updates=UPDATED, software=Status("software", "ok", "Docker 25.0.8"), ssh_from=(),
         private_bucket=True, secrets={"backend_key": NOW - timedelta(days=10)},
         certificate=Lifetime(NOW - timedelta(days=30), NOW + timedelta(days=60)),
     )  # fmt: skip
@@ -72,6 +72,7 @@ def test_all_is_well() -> None:
         ("updates", {"updates": None}),
         ("updates", {"updates": replace(UPDATED, state="failed", what="`dnf` ended with exit code 1.")}),
         ("updates", {"now": NOW + timedelta(days=4)}),
+        ("software", {"software": Status("software", "failed", "Docker is installed, Compose is not.")}),
         ("ssh", {"ssh_from": ("203.0.113.0/24",)}),
         ("ssh", {"ssh_from": None}),
         ("bucket", {"private_bucket": False}),
@@ -114,7 +115,8 @@ def test_a_local_deployment() -> None:
     """Nothing is asked for that it does not have: a machine, an account of Amazon's, costs."""
     everywhere = facts()
     here = replace(everywhere, state=replace(everywhere.state, mode="local"))
-    assert {item.id for item in judge(everywhere)} - {item.id for item in judge(here)} == {"mfa", "updates", "patches", "budget", "outside"}
+    only_there = {item.id for item in judge(everywhere)} - {item.id for item in judge(here)}
+    assert only_there == {"mfa", "updates", "patches", "software", "budget", "outside"}
     assert {task.id for task in plan_maintenance(everywhere)} - {task.id for task in plan_maintenance(here)} == {"updates", "outside"}
 
 

@@ -73,6 +73,23 @@ def test_sections_can_not_be_changed() -> None:
         AWSConfig().region = "eu-west-1"
 
 
+def test_compose_where_nothing_reaches_docker() -> None:
+    """Before a deployment a warning says what will be absent; Ubuntu has a package of its own, and Docker alone is Amazon Linux's."""
+    chosen = DeploymentConfig(libraries="machine-libraries", domain_name="sre.example.com")
+    assert "download.docker.com" in chosen.validate().warnings[0]
+    for other in ({"software": "docker"}, {"software": "none"}, {"operating_system": "ubuntu-22.04"}, {"libraries": ""}):
+        assert not chosen.model_copy(update=other).validate().warnings
+
+
+def test_ipv6_without_a_record() -> None:
+    """The machine has an address that changes with each update: a warning says so, unless a hosted zone names it."""
+    ipv6 = AWSConfig(account_id="123456789012", ipv6=True)
+    unnamed = Config(mode="production", aws=ipv6).validate().warnings
+    assert any("nothing names the machine's IPv6 address" in each for each in unnamed)
+    named = DeploymentConfig(domain_name="sre.example.com", hosted_zone_id="Z0123456789ABCDEFGHIJ")
+    assert not any("IPv6" in each for each in Config(mode="production", aws=ipv6, deployment=named).validate().warnings)
+
+
 def test_too_many_tags() -> None:
     """AWS's limit leaves room for the deployer's own tags."""
     tags = {f"tag{number}": "x" for number in range(41)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
 from fixtures.engine import Engine
@@ -128,6 +129,52 @@ def _ranges(engine: Engine) -> set[str]:
     """The addresses of each VPC of the deployment."""
     mine: Any = [{"Name": "tag:sre-agent:deployment-id", "Values": [engine.id]}]
     return {vpc["CidrBlock"] for vpc in engine.client("ec2").describe_vpcs(Filters=mine)["Vpcs"]}
+
+
+def test_ipv6_of_a_deployment_that_runs(engine: Engine) -> None:
+    """It is switched on in place but for the machine, which is replaced, and names it in one record; off, nothing leads there any more."""
+    zone = engine.client("route53").create_hosted_zone(Name="ipv6.example", CallerReference="ipv6")["HostedZone"]["Id"].rpartition("/")[2]
+    named = {"domain_name": "sre.ipv6.example", "hosted_zone_id": zone, "dns_ttl": 0}
+    engine.parts = ("instance", "dns_record")
+    engine.sections = {"aws": {"network": "create"}, "deployment": named}
+    engine.deploy()
+    assert set(_records(engine, zone, "sre.ipv6.example.")) == {"A"}
+    engine.sections["aws"]["ipv6"] = True
+    planned = {change.name: change.action for change in engine.plan().changes}
+    network = ("vpc", "subnet_a", "route_table", "security_group")
+    assert ({planned[name] for name in network}, planned["instance"]) == ({Action.UPDATE}, Action.REPLACE)
+    engine.deploy()
+    ec2: Any = engine.client("ec2")
+    [vpc] = ec2.describe_vpcs(VpcIds=[engine.id_of("vpc")])["Vpcs"]
+    [subnet] = ec2.describe_subnets(SubnetIds=[engine.id_of("subnet_a")])["Subnets"]
+    whole, part = (IPv6Network(each["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]) for each in (vpc, subnet))
+    assert (whole.prefixlen, part) == (56, next(whole.subnets(new_prefix=64)))
+    assert subnet["AssignIpv6AddressOnCreation"]
+    [table] = ec2.describe_route_tables(RouteTableIds=[engine.id_of("route_table")])["RouteTables"]
+    [route] = [each for each in table["Routes"] if each.get("DestinationIpv6CidrBlock") == "::/0"]
+    assert route["GatewayId"] == engine.id_of("internet_gateway")
+    machine = ec2.describe_instances(InstanceIds=[engine.id_of("instance")])["Reservations"][0]["Instances"][0]
+    [address] = [each["Ipv6Address"] for each in machine["NetworkInterfaces"][0]["Ipv6Addresses"]]
+    assert IPv6Address(address) in part
+    records = _records(engine, zone, "sre.ipv6.example.")
+    assert (set(records), records["AAAA"]) == ({"A", "AAAA"}, [address])
+    assert engine.changes() == {}
+
+    engine.sections["aws"]["ipv6"] = False
+    engine.deploy()
+    assert set(_records(engine, zone, "sre.ipv6.example.")) == {"A"}
+    group = ec2.describe_security_groups(GroupIds=[engine.id_of("security_group")])["SecurityGroups"][0]
+    assert not [rule for rule in group["IpPermissions"] if rule["Ipv6Ranges"]]
+    machine = ec2.describe_instances(InstanceIds=[engine.id_of("instance")])["Reservations"][0]["Instances"][0]
+    assert machine["NetworkInterfaces"][0]["Ipv6Addresses"] == []
+    assert engine.changes() == {}
+    assert engine.cleanup(lost=True).problems == ()
+
+
+def _records(engine: Engine, zone: str, name: str) -> dict[str, list[str]]:
+    """The values of the records of a name, by their types."""
+    listed = engine.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    return {each["Type"]: [value["Value"] for value in each["ResourceRecords"]] for each in listed if each["Name"] == name}
 
 
 def test_another_network_of_a_deployment_that_runs(engine: Engine) -> None:

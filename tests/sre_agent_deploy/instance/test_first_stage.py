@@ -128,6 +128,19 @@ def test_a_bootstrap_whose_last_report_did_not_arrive(s3, boot, fresh: Path) -> 
     assert (said["state"], said["listeners"]) == ("ok", [{"port": 443}])
 
 
+def test_reports_of_which_one_did_not_arrive(s3, boot, fresh: Path) -> None:
+    """It is sent again, although a later one arrived; what arrived is not sent again."""
+    reports = (
+        '"ready", "state": "running", "reported": true',
+        '"ready", "state": "ok", "reported": false',
+        '"software", "state": "ok", "reported": true',
+    )
+    replace_python(fresh, "\n".join(f"""echo '{{"step": {each}}}'""" for each in reports))
+    assert boot() == 0
+    assert status(s3, "ready")["state"] == "ok"
+    assert not [each for each in s3.list_objects_v2(Bucket="bucket")["Contents"] if "software" in each["Key"]]
+
+
 def test_libraries_that_can_not_be_installed(s3, boot, fresh: Path) -> None:
     """The report has the message and the output of the installer, which the bootstrap could not send without its libraries."""
     replace_python(fresh, """echo '{"step": "release", "state": "failed", "what": "pip failed.", "output": "no match"}'; exit 1""")

@@ -34,6 +34,15 @@ def test_its_ports(conf: str, machine: Machine) -> None:
     ]
 
 
+def test_its_ports_over_ipv6(machine: Machine) -> None:
+    """The public port and the redirect listen there, too; those inside the VPC, and a door with an address of its own, never."""
+    door = replace(machine.front_door, ipv6=True)
+    listens = [line.strip() for line in render_nginx_conf(door, LAYOUT, NginxPaths()).splitlines() if "listen [" in line]
+    assert listens == ["listen [::]:443 ssl default_server;", "listen [::]:80 default_server;"]
+    assert "[::]" not in render_nginx_conf(door, LAYOUT, NginxPaths(address="127.0.0.1"))
+    assert Machine.parse(replace(machine, front_door=door).text()).front_door == door
+
+
 def test_a_door_without_an_assistant(machine: Machine) -> None:
     """What no route publishes is a JSON error, also the path of a route without its slash."""
     listener = Listener(443, "public", (Route("/api/logs/", "logs"),))

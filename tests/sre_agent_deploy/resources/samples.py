@@ -33,6 +33,7 @@ class SampleSource:
 VALID: Mapping[str, Any] = {
     "access_log": "sre-0000000000-logs/files/",
     "address": "192.0.2.10",
+    "ipv6_address": "2001:db8::10",
     "alarm_actions": ("arn:aws:sns:us-east-1:123456789012:sre-0000000000-alerts",),
     "alarm_threshold": 85.0,
     "allocation_id": "eipalloc-0123456789abcdef0",

@@ -25,6 +25,8 @@ class GroupFacts:
     vpc_id: str = ""
     ingress: tuple[Any, ...] = ()
     egress: tuple[Any, ...] = ()
+    ipv6: bool = False
+    """The deployment is reached over IPv6, too."""
 
 
 class SecurityGroupUsable:
@@ -49,9 +51,8 @@ class SecurityGroupUsable:
         if not groups:
             return facts
         found: Any = groups[0]
-        return GroupFacts(
-            facts.group_id, facts.vpc_wanted, found["VpcId"], tuple(found["IpPermissions"]), tuple(found["IpPermissionsEgress"])
-        )
+        ingress, egress = tuple(found["IpPermissions"]), tuple(found["IpPermissionsEgress"])
+        return GroupFacts(facts.group_id, facts.vpc_wanted, found["VpcId"], ingress, egress, chosen.ipv6)
 
     def judge(self, facts: GroupFacts) -> Verdict:
         if not facts.vpc_id:
@@ -67,6 +68,8 @@ def _list_faults(facts: GroupFacts) -> Iterator[str]:
         yield f"it is in {facts.vpc_id}, and the machine in {facts.vpc_wanted}"
     if not any(_covers(rule, 443) for rule in facts.ingress if _is_for_world(rule)):
         yield "it does not let in port 443 from everywhere, and AgentCore Gateway calls from addresses that nobody knows before"
+    if facts.ipv6 and not any(_covers(rule, 443) for rule in facts.ingress if "::/0" in _list_ranges(rule)):
+        yield "it does not let in port 443 from ::/0, and aws.ipv6 is true"
     for rule in facts.ingress:
         if _is_for_world(rule) and not _is_served(rule):
             yield f"it opens {_describe(rule)} to the world"
@@ -80,8 +83,11 @@ def lets_out_https(egress: Sequence[Any]) -> bool:
 
 
 def _is_for_world(rule: Any) -> bool:
-    ranges = [each.get("CidrIp") or each.get("CidrIpv6") for each in (*rule.get("IpRanges", ()), *rule.get("Ipv6Ranges", ()))]
-    return any(each in _WORLD for each in ranges)
+    return any(each in _WORLD for each in _list_ranges(rule))
+
+
+def _list_ranges(rule: Any) -> list[str]:
+    return [each.get("CidrIp") or each.get("CidrIpv6") for each in (*rule.get("IpRanges", ()), *rule.get("Ipv6Ranges", ()))]
 
 
 def _covers(rule: Any, port: int) -> bool:

@@ -74,6 +74,8 @@ class Endpoints:
     """False where the names of the deployment are known to an AWS that is not Amazon's, and to no public DNS."""
     certificate_source: str = ""
     """`tls.source`: of a certificate that the machine orders, a warning waits until the machine had time for it."""
+    ipv6_address: str = ""
+    """The address to which the AAAA record leads; empty where there is none."""
     _answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property

@@ -136,6 +136,67 @@ class NameResolves:
         return Verdict(False, f"{facts.host} leads to {', '.join(facts.addresses)}", _elsewhere(facts))
 
 
+@dataclass(frozen=True)
+class Ipv6Facts:
+    """The IPv6 addresses that this machine finds for a name, the deployment's own, and how it answered: its status, 0 for no way there."""
+
+    host: str
+    addresses: tuple[str, ...]
+    expected: str
+    status: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class AnswersOverIpv6:
+    """The front door answers at its IPv6 address, to which the AAAA record leads. A machine without IPv6 can't see that."""
+
+    named: bool = True
+    """The record leads there already; that of an update does not yet."""
+
+    id: ClassVar[str] = "endpoint.ipv6"
+    proves: ClassVar[str] = "the deployment answers over IPv6"
+    requirements: ClassVar[tuple[str, ...]] = ("1.3", "4.3", "5.3")
+    required: ClassVar[bool] = True
+
+    def probe(self, world: Endpoints) -> Ipv6Facts | Problem:
+        host, address = urlsplit(world.base_url).hostname or "", world.ipv6_address
+        if not world.public_names:
+            return Ipv6Facts(host, (), address, why="the address is one of a local AWS")
+        try:
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as unconnected:
+                # Nothing is sent: connecting a datagram socket only chooses the route.
+                unconnected.connect((address, 443))
+            found = socket.getaddrinfo(host, None, socket.AF_INET6, socket.SOCK_STREAM) if self.named else ()
+        except socket.gaierror:
+            found = ()
+        except OSError as absent:
+            return Ipv6Facts(host, (), address, why=f"this machine has no IPv6: {absent.strerror}")
+        answer = replace(world, public_ip=address).http("GET", f"{world.base_url}/ping")
+        seen = tuple(sorted({str(entry[4][0]) for entry in found})) if self.named else (address,)
+        return answer if isinstance(answer, Problem) else Ipv6Facts(host, seen, address, answer.status)
+
+    def judge(self, facts: Ipv6Facts) -> Verdict:
+        if not facts.status:
+            return Verdict(None, f"not tried: {facts.why}", _no_ipv6(facts), optional=True)
+        if ipaddress.ip_address(facts.expected) not in map(ipaddress.ip_address, facts.addresses):
+            elsewhere = NameFacts(facts.host, facts.addresses or ("no IPv6 address",), facts.expected)
+            return Verdict(False, f"{facts.host} leads to {', '.join(elsewhere.addresses)}", _elsewhere(elsewhere, "AAAA"))
+        return Verdict(True, f"{facts.expected} answered with {facts.status}")
+
+
+def _no_ipv6(facts: Ipv6Facts) -> Problem:
+    return Problem(
+        code="ENDPOINT-IPV6-NOT-SEEN",
+        what=f"It could not be seen that {facts.host} answers over IPv6, at {facts.expected}.",
+        why=f"{facts.why[:1].upper()}{facts.why[1:]}. What was seen over IPv4 holds.",
+        do=(
+            "Nothing needs to be done for a local AWS.",
+            f"Where there is IPv6: `curl -6 https://{facts.host}/ping`, or run `sre-agent-deploy verify` there.",
+        ),
+    )
+
+
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
@@ -156,13 +217,14 @@ def _not_public(facts: NameFacts) -> Problem:
     )
 
 
-def _elsewhere(facts: NameFacts) -> Problem:
+def _elsewhere(facts: NameFacts, kind: str = "A") -> Problem:
     return Problem(
         code="ENDPOINT-NAME-ELSEWHERE",
         what=f"{facts.host} leads to {', '.join(facts.addresses)}, and the deployment's address is {facts.expected}.",
-        why="The A record is old, or was made for another deployment, or a proxy of your DNS provider is in between.",
+        why=f"The {kind} record is old, or was made for another deployment, or a proxy of your DNS provider is in between.",
         do=(
-            f"Set the A record of {facts.host} to {facts.expected}, or set deployment.hosted_zone_id and run `sre-agent-deploy deploy`.",
+            f"Set the {kind} record of {facts.host} to {facts.expected}, or set deployment.hosted_zone_id and run "
+            "`sre-agent-deploy deploy`.",
             "Wait until the old record's TTL is over; then run `sre-agent-deploy verify` again.",
         ),
         context={"part": "front door"},

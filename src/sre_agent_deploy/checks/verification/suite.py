@@ -6,7 +6,13 @@ from typing import Any
 
 from sre_agent_deploy.checks.check import Check
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
-from sre_agent_deploy.checks.verification.front_door import CertificateLasts, LoginNameResolves, NameResolves, PlainHttpRefused
+from sre_agent_deploy.checks.verification.front_door import (
+    AnswersOverIpv6,
+    CertificateLasts,
+    LoginNameResolves,
+    NameResolves,
+    PlainHttpRefused,
+)
 from sre_agent_deploy.checks.verification.hops import HopsFromAssistant
 from sre_agent_deploy.checks.verification.refusals import ExpiredTokenRefused, refusal_checks
 from sre_agent_deploy.checks.verification.services import InvestigationAnswers, ModelAnswers, TracesAccepted, health_checks
@@ -15,7 +21,7 @@ from sre_agent_deploy.checks.verification.tools import ToolsCalled, ToolsListed
 
 
 def verification_checks(
-    *, on_runtime: bool = False, custom_domain: bool = False, traced: bool = False
+    *, on_runtime: bool = False, custom_domain: bool = False, traced: bool = False, ipv6: bool = False
 ) -> tuple[Check[Endpoints, Any], ...]:
     """List every verification check. A deployment is complete only when every required one passes (Property 4).
 
@@ -23,6 +29,7 @@ def verification_checks(
     """
     return (
         NameResolves(),
+        *((AnswersOverIpv6(),) if ipv6 else ()),
         *health_checks(on_runtime=on_runtime),
         PlainHttpRefused(),
         CertificateLasts(),
