@@ -25,9 +25,13 @@ from booted.network import METADATA, Network
 PORTS = (443, 80, 8011, 8012, 8013, 8014)
 # Beside the console's log: the process whose child is the machine's first.
 PID_FILE = "nspawn.pid"
+# And the names that it has asked for.
+NAMES_FILE = "names"
 # What systemd-nspawn answers for a machine that wants to be started again.
 REBOOT = 133
 _STOP_WITHIN = 20
+# In place of the package, which Debian's image has not: its version, and no Compose.
+DOCKER = '#!/bin/sh\n[ "$1" = version ] && echo 25.0.8\n'
 
 
 async def drive(image: Path, others: set[int]) -> None:
@@ -40,6 +44,7 @@ async def drive(image: Path, others: set[int]) -> None:
         made = running.enter_context(network.opened(instance["instance_id"][-8:]))
         _personalise(root, instance)
         await running.enter_async_context(imds.serve(network.listening_in(made.vpc, METADATA, 80), instance))
+        await running.enter_async_context(network.names_recorded(made, folder / NAMES_FILE))
         await running.enter_async_context(network.endpoints_relayed(made, _endpoints(instance) | others))
         ports = await running.enter_async_context(network.ports_relayed(made, instance["private_ip"], PORTS))
         await running.enter_async_context(_machine(root, made, folder))
@@ -71,6 +76,12 @@ def _disk(image: Path, folder: Path) -> Iterator[Path]:
 
 def _personalise(root: Path, instance: dict[str, Any]) -> None:
     """Give the machine what would be the internet's: where AWS is, and the authority that its certificates are from."""
+    (root / "etc/resolv.conf").write_text(f"nameserver {network.ROUTER}\noptions timeout:2 attempts:1\n")
+    (root / "usr/local/bin/docker").write_text(DOCKER)
+    (root / "usr/local/bin/docker").chmod(0o755)
+    (root / "etc/systemd/system/docker.service").write_text(
+        "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
+    )
     ca_file = root / "usr/local/share/ca-certificates/aws.crt"
     if ca_file.exists():
         return

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from behaviours.command_line import Desk
-from booted.driver import PID_FILE
+from booted.driver import NAMES_FILE, PID_FILE
 from sre_core import release
 
 
@@ -37,6 +37,11 @@ class BootedMachine:
     def write(self, path: str, text: str) -> None:
         """Write a file of the machine, which keeps its owner and mode."""
         self.run("sh", "-c", 'printf %s "$1" > "$2"', "sh", text, path)
+
+    def list_names(self) -> set[str]:
+        """List the names for whose addresses it has asked since its first boot: it finds none of them."""
+        file = self.folder / NAMES_FILE
+        return set(file.read_text().split()) if file.exists() else set()
 
     def boot_id(self) -> str:
         """Return the id of this boot; another one after each start."""

@@ -16,6 +16,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ADDRESS, ROUTER, METADATA, MAC = "10.0.0.10", "10.0.0.1", "169.254.169.254", "02:00:00:00:00:10"
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET of <sched.h>
@@ -54,15 +55,15 @@ def opened(name: str) -> Iterator[Network]:
             subprocess.run(["ip", "netns", "delete", namespace], stderr=subprocess.DEVNULL, check=False)
 
 
-def socket_in(namespace: str) -> socket.socket:
-    """Open a TCP socket in a namespace: a socket stays where it was opened, whoever uses it."""
+def socket_in(namespace: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+    """Open a socket in a namespace: a socket stays where it was opened, whoever uses it."""
     made: list[socket.socket] = []
 
     def work() -> None:
         with Path("/run/netns", namespace).open() as file:
             if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _NEW_NETWORK):
                 raise OSError(ctypes.get_errno(), f"could not enter the namespace {namespace}")
-        made.append(socket.socket())
+        made.append(socket.socket(type=kind))
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -78,6 +79,37 @@ def listening_in(namespace: str, address: str, port: int) -> socket.socket:
     sock.bind((address, port))
     sock.listen(128)
     return sock
+
+
+@contextlib.asynccontextmanager
+async def names_recorded(network: Network, file: Path) -> AsyncIterator[None]:
+    """Answer the machine that no name exists, and write each that it asks for, one a line: what it would fetch from the internet."""
+    sock = socket_in(network.vpc, socket.SOCK_DGRAM)
+    sock.bind((ROUTER, 53))
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: _NoNames(file), sock=sock)
+    try:
+        yield
+    finally:
+        transport.close()
+
+
+class _NoNames(asyncio.DatagramProtocol):
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        import dns.message
+        import dns.rcode
+
+        question = dns.message.from_wire(data)
+        with self._file.open("a") as file:
+            file.writelines(f"{each.name.to_text(omit_final_dot=True)}\n" for each in question.question)
+        answer = dns.message.make_response(question)
+        answer.set_rcode(dns.rcode.NXDOMAIN)
+        self._transport.sendto(answer.to_wire(), addr)
 
 
 @contextlib.asynccontextmanager

@@ -19,6 +19,8 @@ from booted.authority import Authority
 from booted.image import RELEASED, SECURITY, SUITE
 from booted.machine import BootedMachine, Door, find_machines, list_health_paths
 from booted.outcomes import Outcomes, require, wait_until
+from sre_agent_deploy.instance.layout import LOGS
+from sre_core import metrics
 
 # A machine on a busy computer: what takes seconds on an idle one may take minutes there.
 _PATIENCE = 600.0
@@ -26,6 +28,10 @@ _PATIENCE = 600.0
 _CHECK = re.compile(r"^ *ok +\w+\.\w+ ", re.MULTILINE)
 _MOST_EXPOSED = 3.0
 _MOST_COMPUTED = 30.0
+# It is shipped where there is monitoring, and nothing reads it again.
+_USAGE = f"/var/log/{LOGS}/assistant/{metrics.USAGE_FILE}"
+# With these cloud-init finds out if a name server makes up answers, and if there is a metadata service by name.
+_OF_CLOUD_INIT = frozenset({"__cloud_init_expected_not_found__", "does-not-exist.example.com", "example.invalid", "instance-data"})
 _BROKEN_LINE = "this release was broken on purpose"
 
 
@@ -47,6 +53,7 @@ class Trials:
         machine = self.machine()
         trials = (
             self.boot,
+            self.software,
             self.harden,
             self.reboot,
             self.kill,
@@ -56,6 +63,7 @@ class Trials:
             self.update,
             self.break_release,
             self.refuse_reports,
+            self.ipv6,
             self.order,
         )
         for trial in trials:
@@ -75,6 +83,18 @@ class Trials:
             timed.facts = f"{used:.0f} s of the processors, with what the services and their verification took"
             require(used <= _MOST_COMPUTED, f"more than {_MOST_COMPUTED:.0f} s")
 
+    def software(self, machine: BootedMachine) -> None:
+        """Read what the machine said of Docker and Compose, and for what it looked outside of AWS: it reaches nothing but AWS."""
+        with self.outcomes.promise("what is absent of Docker and Compose is reported, and the machine serves", within=_PATIENCE) as timed:
+            state = ("systemctl", "show", "--property=ActiveState", "--value", "cloud-final.service")
+            wait_until(lambda: machine.run(*state).strip() == "active", _PATIENCE, "the boot does not end")
+            report = self._read_report(machine, "software")
+            timed.facts = report["what"]
+            require(report["state"] == "failed" and "Docker is installed, Compose is not" in report["what"], str(report))
+        with self.outcomes.promise("a boot asks for no name of the internet but that of Compose's packages", within=30) as timed:
+            timed.facts = ", ".join(sorted(machine.list_names())) or "none"
+            require(machine.list_names() <= {"download.docker.com", *_OF_CLOUD_INIT}, timed.facts)
+
     def harden(self, machine: BootedMachine) -> None:
         """Look from inside at what a service that was taken over could do."""
         for unit in machine.list_units():
@@ -93,8 +113,8 @@ class Trials:
             require(set(modes) == {"srw-rw---- sre-agent sre-agent"}, str(modes))
         with self.outcomes.promise("the services keep nothing on the machine that an update would lose", within=60) as timed:
             kept = machine.run("find", "/", "-xdev", "-user", "sre-agent", "-type", "f").split()
-            timed.facts = f"{len(kept)} files of theirs, all credentials"
-            lost = [file for file in kept if not file.startswith("/etc/sre-agent/credentials/")]
+            timed.facts = f"{len(kept)} files of theirs: credentials, and what questions used"
+            lost = [file for file in kept if not file.startswith("/etc/sre-agent/credentials/") and file != _USAGE]
             require(not lost, f"found {lost[:5]}")
         with self.outcomes.promise("a service that hangs is started again by its watchdog", within=120):
             before = machine.main_pid("sre-agent-logs.service")
@@ -218,6 +238,17 @@ class Trials:
             require("release" in reports.seen, "there was no report of the release")
         with self.outcomes.promise("after the update the machine before is gone", within=60):
             require(machine.instance_id not in find_machines(self.desk), "it still runs")
+
+    def ipv6(self, _: BootedMachine) -> None:
+        """Update to a machine in a VPC of the deployment's own, with IPv6: its nginx answers there, on the public ports alone."""
+        settings = {"SRE_AGENT__AWS__NETWORK": "create", "SRE_AGENT__AWS__IPV6": "true"}
+        with self.outcomes.promise("a machine with IPv6 replaces the one before, in a VPC of its own", within=_PATIENCE) as timed:
+            timed.facts = count_checks(self._deployer("deploy", "--yes", **settings))
+        with self.outcomes.promise("nginx listens on 443 and 80 of both families, and on the others over IPv4 alone", within=60) as timed:
+            lines = self.machine().run("ss", "--no-header", "--listening", "--tcp", "--numeric").splitlines()
+            found = sorted(line.split()[3] for line in lines if line.split()[3].startswith("["))
+            timed.facts = ", ".join(found)
+            require(found == ["[::]:443", "[::]:80"], "expected 443 and 80 alone")
 
     def order(self, _: BootedMachine) -> None:
         """Update to a machine that orders its certificate, and let the authority suggest a renewal."""
