@@ -35,7 +35,7 @@ def enlarge(incident: Incident, most: int = MANY) -> Incident:
     """Return the incident in a system of so many applications. What is expected of it stays."""
     well = _list_well(incident)
     count = -(-(most - len(incident.services)) // max(len(well), 1)) if well else 0
-    copies = [_Copy(number, {name: _name(number, place) for place, name in enumerate(well)}) for number in range(1, count + 1)]
+    copies = [_Copy(number, {name: _name(number * len(well) + place) for place, name in enumerate(well)}) for number in range(1, count + 1)]
     objects = dict(incident.objects)
     for kind in _COPIED:
         owned = [item for name in well for item in list_owned(incident, name, kind)]
@@ -71,8 +71,9 @@ def _list_needs(incident: Incident) -> dict[str, set[str]]:
     return needs
 
 
-def _name(number: int, place: int) -> str:
-    return f"{_STEMS[number % len(_STEMS)]}-{_STEMS[(place * 7 + number // len(_STEMS)) % len(_STEMS)]}-app"
+def _name(number: int) -> str:
+    """Return a name of two words, another one for each of many hundred numbers."""
+    return f"{_STEMS[number % len(_STEMS)]}-{_STEMS[number // len(_STEMS) % len(_STEMS)]}-app"
 
 
 def _copy(item: Object, copied: _Copy) -> Object:
