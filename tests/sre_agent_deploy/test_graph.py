@@ -25,6 +25,14 @@ def test_the_graph_follows_from_the_refs() -> None:
     assert blueprint.depth() == 2
 
 
+def test_the_order_of_the_guide() -> None:
+    """Each step comes after those whose values it shows, and otherwise where it was declared; an account's values are of no step."""
+    other = Item(UserPool(name="other", pool_name="o"))
+    late = Item(UserPoolDomain(name="late", user_pool_id=Ref("account", "vpc_id"), domain="l"), after=("other",))
+    blueprint = Blueprint("sre-1", (late, DOMAIN, other, POOL), {}).in_order()
+    assert [item.name for item in blueprint] == ["other", "late", "pool", "domain"]
+
+
 def test_a_ref_to_nothing() -> None:
     """A blueprint that refers to what it does not hold is a fault of ours, found before the first call."""
     with pytest.raises(LookupError, match="pool"):
