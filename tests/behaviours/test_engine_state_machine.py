@@ -484,7 +484,7 @@ def test_whatever_happens_to_a_deployment(machine: type[Deployments], part: int,
     """Killed, put to sleep, changed, forgotten, repaired and removed in any order and weather: never two of a thing unseen, never
     what another owns, never a rest.
     """
-    runs, steps = (250, 12) if THOROUGH else (60, 4)
+    runs, steps = (250, 12) if THOROUGH else (100, 4)
     as_many = settings(
         max_examples=runs,
         stateful_step_count=steps,
