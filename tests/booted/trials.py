@@ -28,8 +28,8 @@ _PATIENCE = 600.0
 _CHECK = re.compile(r"^ *ok +\w+\.\w+ ", re.MULTILINE)
 _MOST_EXPOSED = 3.0
 _MOST_COMPUTED = 30.0
-# It is shipped where there is monitoring, and nothing reads it again.
-_USAGE = f"/var/log/{LOGS}/assistant/{metrics.USAGE_FILE}"
+# What questions used is shipped where there is monitoring; sessions end with the machine, unless they are kept in DynamoDB.
+_MAY_END = frozenset({f"/var/log/{LOGS}/assistant/{metrics.USAGE_FILE}", "/var/lib/sre-agent/assistant/sessions.sqlite3"})
 # With these cloud-init finds out if a name server makes up answers, and if there is a metadata service by name.
 _OF_CLOUD_INIT = frozenset({"__cloud_init_expected_not_found__", "does-not-exist.example.com", "example.invalid", "instance-data"})
 _BROKEN_LINE = "this release was broken on purpose"
@@ -113,8 +113,8 @@ class Trials:
             require(set(modes) == {"srw-rw---- sre-agent sre-agent"}, str(modes))
         with self.outcomes.promise("the services keep nothing on the machine that an update would lose", within=60) as timed:
             kept = machine.run("find", "/", "-xdev", "-user", "sre-agent", "-type", "f").split()
-            timed.facts = f"{len(kept)} files of theirs: credentials, and what questions used"
-            lost = [file for file in kept if not file.startswith("/etc/sre-agent/credentials/") and file != _USAGE]
+            timed.facts = f"{len(kept)} files of theirs: credentials, what questions used, and sessions"
+            lost = [file for file in kept if not file.startswith("/etc/sre-agent/credentials/") and file not in _MAY_END]
             require(not lost, f"found {lost[:5]}")
         with self.outcomes.promise("a service that hangs is started again by its watchdog", within=120):
             before = machine.main_pid("sre-agent-logs.service")
