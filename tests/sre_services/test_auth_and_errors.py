@@ -12,7 +12,7 @@ from sre_core.problem import Problem
 from sre_core.refusal_limit import AT_MOST, SECONDS
 from sre_core.secret import Secret
 from sre_services.application import Api, build_app
-from sre_services.auth import read_api_key
+from sre_services.auth import KeyFile, read_api_key
 
 from .conftest import KEY, Asked
 
@@ -73,6 +73,20 @@ def test_an_empty_key_file(tmp_path: Path, text: str) -> None:
     problem = read_api_key({"CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert isinstance(problem, Problem)
     assert problem.code == "SVC-CREDENTIAL-MISSING"
+
+
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_a_key_file_that_changes(tmp_path: Path, text: str) -> None:
+    """Its new keys are accepted at once; one that is emptied while the service runs changes nothing."""
+    file = tmp_path / "backend-api-key"
+    file.write_text("first")
+    keys = KeyFile(file)
+    file.with_suffix(".new").write_text("first\nsecond\n")
+    file.with_suffix(".new").replace(file)
+    assert keys.read() == (Secret("first"), Secret("second"))
+    file.with_suffix(".new").write_text(text)
+    file.with_suffix(".new").replace(file)
+    assert keys.read() == (Secret("first"), Secret("second"))
 
 
 def test_all_faults_at_once(ask: Callable[..., Asked]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -17,9 +17,10 @@ from fixtures.engine import Engine
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_agent_deploy.checks.verification.tokens import request_token
 from sre_agent_deploy.commands.rotate import Rotation, rotate_api_key, rotate_client_secret
-from sre_agent_deploy.commands.user import UNATTENDED
+from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.names import CALLER_SCOPE, RESOURCE_SERVER
 from sre_agent_deploy.plan import Action
+from sre_agent_deploy.progress.interrupt import run_interrupted
 from sre_agent_deploy.resources.cognito_app_client import add_secret, list_secrets
 from sre_agent_deploy.tls import local_ca
 from sre_core.problem import Problem, Refused
@@ -93,6 +94,31 @@ def test_an_api_key_rotation_that_is_cut(engine: Engine, moment: str) -> None:
             assert nth > 4
             assert staged(engine, KEY, "api_key")["AWSCURRENT"] != before
             return
+
+
+class Leaves(User):
+    """A user who stops a rotation at the first wait of which it speaks."""
+
+    def note(self, line: str) -> None:
+        if "Both are valid" in line:
+            raise Refused(run_interrupted())
+
+
+@pytest.mark.parametrize("rotate", [rotate_api_key, lambda rotation: rotate_client_secret(rotation, CLIENT)], ids=["key", "secret"])
+def test_old_and_new_for_a_while(engine: Engine, rotate: Callable[[Rotation], str]) -> None:
+    """Until the overlap has ended both are valid, also for a command that goes on with a rotation that was stopped."""
+    old = {name: staged(engine, name, key)["AWSCURRENT"] for name, key in ((KEY, "api_key"), (f"{CLIENT}_secret", "client_secret"))}
+    for _ in range(2):
+        with pytest.raises(Refused):
+            rotate(replace(rotation(engine), overlap=timedelta(hours=1), user=Leaves()))
+    key, secret = staged(engine, KEY, "api_key"), staged(engine, f"{CLIENT}_secret", "client_secret")
+    assert [old[KEY], old[f"{CLIENT}_secret"]] == [
+        key.get("AWSPREVIOUS", key["AWSCURRENT"]),
+        secret.get("AWSPREVIOUS", secret["AWSCURRENT"]),
+    ]
+    assert ("AWSPREVIOUS" in key) != ("AWSPREVIOUS" in secret)
+    assert is_accepted(engine, old[f"{CLIENT}_secret"])
+    assert is_accepted(engine, secret["AWSCURRENT"])
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
