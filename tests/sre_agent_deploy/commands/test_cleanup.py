@@ -101,7 +101,7 @@ BEFORE = {
     "AWS::Cognito::UserPoolClient": {"AWS::Cognito::UserPool", "AWS::Cognito::UserPoolResourceServer"},
     "AWS::BedrockAgentCore::Gateway": {"AWS::Cognito::UserPool", "AWS::IAM::Role"},
     "AWS::BedrockAgentCore::GatewayTarget": {"AWS::BedrockAgentCore::Gateway", "AWS::BedrockAgentCore::ApiKeyCredentialProvider"},
-    "AWS::BedrockAgentCore::Runtime": {"AWS::Cognito::UserPool", "AWS::IAM::Role"},
+    "AWS::BedrockAgentCore::Runtime": {"AWS::Cognito::UserPool", "AWS::IAM::Role", "AWS::Logs::LogGroup"},
     "AWS::BedrockAgentCore::RuntimeEndpoint": {"AWS::BedrockAgentCore::Runtime"},
     "AWS::BedrockAgentCore::ApiKeyCredentialProvider": {"AWS::SecretsManager::Secret"},
     "AWS::IAM::InstanceProfile": {"AWS::IAM::Role"},
