@@ -73,7 +73,7 @@ async def test_environment_of_a_service(world, machine, browser, monkeypatch: py
         # `LC_CTYPE` is set by Python itself where the locale is C.
         assert set(environment) - {"LC_CTYPE"} - own == {
             "PATH", "LANG", "HOME", "SRE_RECORDING", "PYTHONPATH", "CREDENTIALS_DIRECTORY", "SSL_CERT_FILE",
-            "AWS_CA_BUNDLE", "AWS_EC2_METADATA_DISABLED", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+            "AWS_CA_BUNDLE", "AWS_EC2_METADATA_DISABLED", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL_DYNAMODB",
         }  # fmt: skip
         assert own <= set(environment)
     assert world.authority.ca_file.read_text().strip() in text_of(environment["SSL_CERT_FILE"])
