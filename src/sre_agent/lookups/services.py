@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
+from collections import Counter
 
 from sre_agent.lookups.lookup import MOST_LINES, Lookup, Said, View
 from sre_agent.question.intent import cue
@@ -11,7 +14,11 @@ from sre_agent.report import Claim
 
 
 async def look(view: View) -> Said:
-    """List the workloads with their replicas, those in trouble first."""
+    """List the workloads with their replicas, those in trouble first; or their images, or the namespaces that they are in."""
+    if _NAMESPACES.search(view.words):
+        return await _namespaces(view)
+    if _IMAGES.search(view.words):
+        return await _images(view)
     answer = await view.call("get_workload_status", namespace=view.scope.namespace, workload_name=view.name)
     found = sorted(objects(answer.data, "items"), key=lambda item: (not _lacks(item), text(item, "name")))
     if not found:
@@ -29,6 +36,58 @@ async def look(view: View) -> Said:
     return Said(headline=f"{len(found)} {noun}{view.of_subject}: {state}", lines=lines, subject=view.subject)
 
 
+async def _images(view: View) -> Said:
+    """List the images of the subject. Of all workloads at once, only the list of Deployments has them."""
+    operation, argument, one = ("get_workload_status", "workload_name", "workload") if view.subject else _DEPLOYMENTS
+    answer = await view.call(operation, namespace=view.scope.namespace, **{argument: view.name})
+    images = {text(item, "name"): [text(found, "image") for found in objects(item, "containers")] for item in objects(answer.data, "items")}
+    lines = [
+        Claim(what=f"{name}: {', '.join(found)}", evidence=view.cite(answer, json.dumps({name: found})))
+        for name, found in sorted(images.items())[:MOST_LINES]
+    ]
+    if not images:
+        return Said(headline=f"No {one} was found", subject=view.subject)
+    more = f"{len(images) - len(lines)} more are not shown. " if len(images) > len(lines) else ""
+    return Said(
+        headline=f"The images of {view.name or _count(len(images), one)}",
+        lines=lines,
+        hint="" if view.subject else f"{more}Name a workload of any kind to see its own.",
+        subject=view.subject,
+    )
+
+
+async def _namespaces(view: View) -> Said:
+    """List the namespaces with what is in them; of a subject, those in which it is."""
+    workloads, pods = await asyncio.gather(
+        view.call("get_workload_status", namespace="all", workload_name=view.name),
+        view.call("get_pod_status", namespace="all", pod_name=view.name),
+    )
+    counts = [Counter(text(item, "namespace") for item in objects(answer.data, "items")) for answer in (workloads, pods)]
+    names = sorted(set().union(*counts) - {""})
+    lines = [
+        Claim(
+            what=f"{name}: {_count(counts[0][name], 'workload')}, {_count(counts[1][name], 'pod')}",
+            evidence=tuple(
+                one
+                for answer, count, noun in zip((workloads, pods), counts, ("workloads", "pods"), strict=True)
+                for one in view.cite(answer, json.dumps({"namespace": name, noun: count[name]}))
+            ),
+        )
+        for name in names[:MOST_LINES]
+    ]
+    more = f" {', '.join(names[MOST_LINES:])} besides." if len(names) > MOST_LINES else ""
+    return Said(
+        headline=f"{_count(len(names), 'namespace')} with workloads or pods{view.of_subject}",
+        lines=lines,
+        hint=f"Namespaces without any are not seen.{more}",
+        subject=view.subject,
+    )
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
+
+
 def _lacks(item: Json) -> bool:
     return (whole(item, "ready") or 0) < (whole(item, "desired") or 0)
 
@@ -37,11 +96,20 @@ def _replicas(item: Json) -> str:
     return f"{text(item, 'kind')}, {whole(item, 'ready') or 0} of {whole(item, 'desired') or 0} replicas ready"
 
 
+_NAMESPACES = re.compile(r"\bnamespaces\b(?! \w+-)|\b(which|what) namespace (is|are|does|do|has|runs?)\b")
+_DEPLOYMENTS = ("get_deployment_status", "deployment_name", "Deployment")
+_IMAGES = re.compile(r"\bimages?\b")
 LOOKUP = Lookup(
     kind="services",
     example="Which services are there?",
     look=look,
     cues=(
+        cue(5, _NAMESPACES.pattern),
+        cue(
+            5,
+            r"\b(what|which|show|list|see|print|tell|give)\b.{0,30}\bimages?\b(?! pull)|^([\w.-]+ ){0,2}images?$|\bimages? (of|for)\b",
+        ),
+        cue(6, r"^(kubectl )?get (all )?(service|deployment|deploy|workload)s?$"),
         cue(4, r"^(the |all )?(services|applications|workloads)( please)?$"),
         cue(6, r"\b(name|list|show) (me )?(every|each) (service|application|workload)\b|^enumerate\b"),
         cue(
