@@ -13,33 +13,16 @@ from sre_core import clock
 DEFAULT_LOOKBACK = timedelta(hours=2)
 LONGEST_LOOKBACK = timedelta(days=7)
 BEFORE = timedelta(minutes=30)  # the cause of an incident lies before the time that a question names
+NEAR = timedelta(minutes=15)  # before and after a moment: "errors at 14:05"
 
 _NAME = r"[`'\"]?\b(?P<name>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)"
 _NAMESPACE = (re.compile(rf"\bnamespaces?\s*[:=]?\s*{_NAME}", re.I), re.compile(rf"{_NAME}[`'\"]?\s+namespace\b", re.I))
-_NOT_NAMES = {
-    "the",
-    "this",
-    "that",
-    "a",
-    "an",
-    "in",
-    "our",
-    "my",
-    "its",
-    "and",
-    "or",
-    "is",
-    "which",
-    "what",
-    "any",
-    "all",
-    "every",
-    "each",
-    "whole",
-    "same",
-    "for",
-    "with",
-}
+_NOT_NAMES_TEXT = """
+the this that a an in our my its and or is which what any all every each whole same for with are was were be there here has have
+had do does did can could should would will exist exists contain contains run runs use uses to of on at by from per other another
+one we you i it where who how please show list
+"""
+_NOT_NAMES = frozenset(_NOT_NAMES_TEXT.split())
 
 
 @dataclass(frozen=True)
@@ -120,9 +103,16 @@ def _parse_time(prompt: str, now: datetime, lead: timedelta) -> tuple[timedelta,
         return DEFAULT_LOOKBACK, None, False
     if found.length is not None:
         return _clamp(found.length), None, True
+    if found.start is None and found.end is not None:
+        # Of what was before a time, a look-up shows just that; a cause is looked for until now.
+        length = DEFAULT_LOOKBACK + lead
+        return (_clamp(now - found.end + length), None, True) if lead else (length, found.end, True)
     start = found.start or now
     if found.end is not None:
         return _clamp(found.end - start), found.end, True
+    if found.near and not lead:
+        end = start + NEAR
+        return (2 * NEAR, end, True) if end < now else (now - start + NEAR, None, True)
     return _clamp(now - start + lead), None, True
 
 

@@ -12,14 +12,20 @@ from sre_agent.lookups.lookup import Subject, View
 from sre_agent.lookups.registry import LOOKUPS
 from sre_agent.question.common_words import COMMON
 from sre_agent.question.intent import CAPABILITIES
-from sre_agent.question.names import Mention
+from sre_agent.question.names import Mention, match_names
 from sre_agent.question.wording import split_words
+from sre_agent.reading import objects, text
 from sre_agent.request import Request
 
 FEW_WORDS = 3  # a question this short that is no sentence may be only a name
 # A question for a cause ends in what it is about: "what is wrong with the ledger". Elsewhere a word may name a thing of the business.
 _ABOUT = r"\b(?:with|in|of|for|to|about|by|at) (?:the |our |my )?(?:service |pod |app )?"
 _QUESTION = re.compile(r"(and |so )?(why|what|how|is|are|do|does|did|can|explain)\b")
+# "Is anything else broken besides payment": what is named is what the question is not about.
+_LEAVES_OUT = re.compile(
+    r"\b(?:besides|apart from|aside from|other than|except|excluding|not counting|in addition to)\b(?P<names>.*)", re.I
+)
+_ELSE = re.compile(r"\belse\b")
 _NODE_ACTION = re.compile(r"\b(cordon|uncordon|drain|nodes?|machine|host)\b")
 
 
@@ -56,6 +62,30 @@ async def find_subject(view: View, request: Request) -> Subject | Unknown | None
         return _subject_before(view, request)
     found = await _find_service(view)
     return found or _subject_before(view, request)
+
+
+def is_left_out(view: View, subject: Subject, request: Request) -> bool:
+    """Return True when the question is about everything but this: it says so, or it asks what else there is beside the subject before."""
+    if request.service:
+        return False
+    excluded = _LEAVES_OUT.search(view.words)
+    if excluded:
+        return bool(match_names(excluded["names"], [subject.name]))
+    return bool(_ELSE.search(view.words)) and not match_names(view.words, [subject.name])
+
+
+def strip_left_out(text: str) -> str:
+    """Return a text without the names that it excludes."""
+    return _LEAVES_OUT.sub(" ", text)
+
+
+def note_others(view: View) -> tuple[str, ...]:
+    """Say which names of the question a look-up leaves out: it is about the first."""
+    if view.subject is None or view.subject.kind != "service":
+        return ()
+    known = {text(item, "name") for answer in view.answers for item in objects(answer.data, "items")} - {""}
+    others = [name for name in match_names(view.words, known | {view.name}) if name != view.name]
+    return (f"This is about {view.name} only: ask about {' and '.join(others)} by itself.",) if others else ()
 
 
 async def find_empty_namespace(view: View, request: Request) -> Unknown | None:

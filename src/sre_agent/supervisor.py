@@ -52,12 +52,18 @@ async def answer(request: Request, tools: Tools, reasoner: Reasoner, watch: Watc
     if isinstance(subject, Unknown) and not subject.only_a_note:
         return write.unknown_name(view, started, subject)
     if subject and not isinstance(subject, Unknown):
-        view.subject = subject
+        if subjects.is_left_out(view, subject, request):
+            view.left_out = subject
+        else:
+            view.subject = subject
     lookup = LOOKUPS.get(subjects.kind_of_answer(view, request))
     if lookup is None:
         return write.not_understood(view, started)
     notes = (subject.note,) if isinstance(subject, Unknown) else ()
+    if view.left_out and lookup.kind != "health":
+        notes = (f"{view.left_out.name} could not be left out: this is about everything.",)
     if lookup.look is not None:
+        notes = notes or subjects.note_others(view)
         return replace(write.write_answer(view, lookup.kind, started, await lookup.look(view)), notes=notes)
     inquiry = Inquiry(prompt=request.prompt, scope=scope, started_at=started, watch=watch)
     report = await _diagnose(view, inquiry, reasoner)
@@ -72,7 +78,7 @@ def _service_of(report: Report) -> Mapping[str, str]:
 
 async def _diagnose(view: View, inquiry: Inquiry, reasoner: Reasoner) -> Report:
     observations = await _observe(view.tools, inquiry.scope)
-    service = view.name or find_service(inquiry.prompt, observations.services)
+    service = view.name or find_service(subjects.strip_left_out(inquiry.prompt), observations.services)
     return await reasoner.conclude(replace(inquiry, scope=replace(inquiry.scope, service=service)), observations, view.tools)
 
 

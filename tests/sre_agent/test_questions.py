@@ -176,6 +176,54 @@ def test_what_does_not_exist() -> None:
     assert report.root_cause is None
 
 
+@pytest.mark.parametrize(
+    ("prompt", "kind", "headline", "line"),
+    [
+        ("what happend around 5:55", "diagnosis", "", ""),
+        ("compare latency before and after the rollout", "metric", "Latency in the last 2 hours", "checkout-service: latency_p99"),
+        ("cpu of the nodes", "nodes", "3 nodes, all ready", "ip-10-0-2-42.ec2.internal: ready, 9 pods, 1.2 of 4 CPU used, 5.9 of 16 GiB"),
+        ("rollback history of payment-service", "changes", "2 changes of payment-service in the", "2026-11-26T10:16:00Z payment-service"),
+        ("list revisions of cart", "changes", "1 change of cart-service in the revisions", "2026-11-05T10:30:00Z cart-service revision 18"),
+        ("restart count of payment", "pods", "2 pods of payment-service: 2 not ready, 12 restarts", "payment-service-"),
+        ("list namespaces", "services", "2 namespaces with workloads or pods", "monitoring: no workloads, 3 pods"),
+        ("in which namespace does cart run", "services", "1 namespace with workloads or pods of cart", "shop: 1 workload, 2 pods"),
+        ("what's the image of payment-service", "services", "The images of payment-service", "payment-service: registry.shop.example/"),
+        ("list the images", "services", "The images of 9 Deployments", "cart-service: registry.shop.example/shop/cart-service:1.19.2"),
+        ("is anything else broken besides payment?", "health", "2 of 8 services besides payment-service show", "checkout-service: 34"),
+        ("is everything ok except payment", "health", "2 of 8 services besides payment-service show trouble", "checkout-service: 34"),
+        ("no other errors besides payment?", "health", "2 of 8 services besides payment-service show trouble", "checkout-service: 34"),
+        ("how is checkout doing compared to yesterday", "health", "checkout-service is NOT healthy", "checkout-service: 34"),
+        ("was checkout healthy yesterday?", "health", "Nothing is known of the health of checkout-service from 2026-11-25", ""),
+        ("was checkout healthy between 10:15 and 10:25?", "health", "checkout-service was NOT healthy from 2026-11-26T10:10", ""),
+        ("has payment been restarted", "pods", "2 pods of payment-service: 2 not ready, 12 restarts", "payment-service-"),
+        ("which services are slow", "metric", "Latency in the last 2 hours", "checkout-service: latency_p99"),
+        ("what changed before 10:00", "changes", "1 change from 2026-11-26T08:00:00Z to 2026-11-26T10:00:00Z", "2026-11-26T09:49:00Z"),
+        ("what changed at 09:50", "changes", "1 change from 2026-11-26T09:35:00Z to 2026-11-26T10:05:00Z", "2026-11-26T09:49:00Z"),
+    ],
+)
+def test_asked_otherwise_than_by_the_first_that_asked(prompt: str, kind: str, headline: str, line: str) -> None:
+    """Slips, records of changes, images, namespaces, the use of nodes, and what fails besides one thing are answered from the tools."""
+    report = ask(prompt)
+    assert report.kind == kind
+    assert report.headline.startswith(headline)
+    assert report.findings[0].what.startswith(line)
+
+
+def test_what_is_left_out() -> None:
+    """What a question excludes is never its subject, and an answer that leaves out a name that was asked about says so."""
+    report = ask("restart everything except payment")
+    assert report.proposal is not None
+    assert "payment" not in report.proposal.command
+    assert report.notes == ("payment-service could not be left out: this is about everything.",)
+    else_ = ask(
+        "is anything else broken?", before_kind="diagnosis", before_subject="payment-service", before_prompt="Why does payment fail?"
+    )
+    assert else_.headline.startswith("2 of 8 services besides payment-service")
+    assert ask("compare the latency of checkout with payment").notes == (
+        "This is about checkout-service only: ask about payment-service by itself.",
+    )
+
+
 def test_the_next_step_of_a_question_that_names_nothing() -> None:
     """Its command can be typed as it is: the namespace is that of the object at fault."""
     brief = render_brief(ask("What is wrong?"))

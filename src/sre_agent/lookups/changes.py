@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sre_agent.lookups.lookup import MOST_LINES, Lookup, Said, View
 from sre_agent.observations import Change
 from sre_agent.question.intent import cue
@@ -10,15 +12,20 @@ from sre_agent.report import Claim
 from sre_agent.specialists.cluster_records import parse_changes
 from sre_core import clock
 
+_ROLLOUTS = r"rollouts?|rollbacks?|roll ?-?backs?|deployments?|deploys?|releases?|revisions?|versions?|changes?"
+_HISTORY = re.compile(r"\b(histor(y|ies)|revisions)\b")
+
 
 async def look(view: View) -> Said:
-    """List the revisions, the newest first. Where no time is named, those of the last 24 hours."""
+    """List the revisions, the newest first. Where no time is named, those of the last 24 hours; of one workload's history, all."""
     answer = await view.call("get_deployment_status", namespace=view.scope.namespace, deployment_name=view.name)
     scope = view.scope.at_least_a_day()
     as_of = moment(answer.data, "as_of") or clock.now()
     since, until = scope.since(as_of), scope.until or as_of
     every = sorted(parse_changes(answer), key=lambda change: change.at, reverse=True)
-    found = [change for change in every if since <= change.at <= until]
+    # Of all workloads at once, the tool gives the newest revision of each.
+    kept = bool(view.subject) and not view.scope.named and bool(_HISTORY.search(view.words))
+    found = every if kept else [change for change in every if since <= change.at <= until]
     lines = [
         Claim(
             what=f"{clock.stamp(change.at)} {change.service} revision {change.revision}: {_describe(change)}",
@@ -32,7 +39,8 @@ async def look(view: View) -> Said:
         f"The newest change: {every[0].service} revision {every[0].revision} at {clock.stamp(every[0].at)}." if every and not found else ""
     )
     place = f" {'of' if found else 'in'} {view.name}" if view.subject else ""
-    return Said(headline=f"{count}{place} from {clock.stamp(since)} to {clock.stamp(until)}", lines=lines, hint=last, subject=view.subject)
+    time = "in the revisions that Kubernetes keeps" if kept else f"from {clock.stamp(since)} to {clock.stamp(until)}"
+    return Said(headline=f"{count}{place} {time}", lines=lines, hint=last, subject=view.subject)
 
 
 def _describe(change: Change) -> str:
@@ -65,6 +73,7 @@ LOOKUP = Lookup(
             r"\b(recent|latest|last|new|newest) (deployments?|changes?|releases?|rollouts?|deploys?|versions?"
             r"|revisions?)\b|\bdeployments? (since|today|yesterday|in the last|history)\b",
         ),
+        cue(9, rf"\b({_ROLLOUTS}) histor(y|ies)\b|\bhistor(y|ies) of (the |its |our |all )?([\w.-]+ )?({_ROLLOUTS})\b"),
         cue(8, r"\bwhat is (new|different)\b|\bwhich version\b|\bwhat version\b"),
     ),
 )

@@ -33,11 +33,14 @@ async def look(view: View) -> Said:
         view.call("get_error_rates", service=view.name, time_window=view.scope.recent),
         view.call("count_log_events", event_type="error", time_window=view.scope.recent),
     )
-    signs = [*_replicas(workloads), *_rates(rates), *_logged(errors)]
+    # Replicas are known of now alone: of a time that is over they say nothing.
+    signs = [*(() if view.scope.until else _replicas(workloads)), *_rates(rates), *_logged(errors)]
     if view.scope.namespace not in {"", "all"}:
         # Metrics and logs have no namespaces: of theirs, only what the namespace runs is about it.
         names = {text(item, "name") for item in objects(workloads.data, "items")}
         signs = [sign for sign in signs if sign.service in names]
+    if view.left_out:
+        signs = [sign for sign in signs if sign.service != view.left_out.name]
     if view.subject:
         return _of_one(view, [sign for sign in signs if sign.service == view.name])
     return _of_all(view, signs)
@@ -45,29 +48,34 @@ async def look(view: View) -> Said:
 
 def _of_one(view: View, signs: list[_Sign]) -> Said:
     bad = [sign for sign in signs if sign.bad]
+    be, then = ("was", f" {view.during}") if view.scope.until else ("is", "")
     lines = [_claim(view, sign) for sign in sorted(signs, key=lambda sign: not sign.bad)[:MOST_LINES]]
     if not signs:
-        return Said(headline=f"Nothing is known of the health of {view.name}", verdict="not_enough_evidence", subject=view.subject)
+        return Said(headline=f"Nothing is known of the health of {view.name}{then}", verdict="not_enough_evidence", subject=view.subject)
     if bad:
         return Said(
-            headline=f"{view.name} is NOT healthy", lines=lines, hint=f"The cause: why does {view.name} fail?", subject=view.subject
+            headline=f"{view.name} {be} NOT healthy{then}", lines=lines, hint=f"The cause: why does {view.name} fail?", subject=view.subject
         )
-    return Said(headline=f"{view.name} is healthy", lines=lines, subject=view.subject)
+    return Said(headline=f"{view.name} {be} healthy{then}", lines=lines, subject=view.subject)
 
 
 def _of_all(view: View, signs: list[_Sign]) -> Said:
+    be, show, then = ("were", "showed", f" {view.during}") if view.scope.until else ("are", "show", "")
+    noun = f"services besides {view.left_out.name}" if view.left_out else "services"
     services = dict.fromkeys(sign.service for sign in signs)
     ill = [service for service in services if any(sign.bad for sign in signs if sign.service == service)]
     lines = [_claim(view, sign) for sign in signs if sign.bad][:MOST_LINES]
     if not signs:
-        return Said(headline="Nothing could be seen of the health of the services", verdict="not_enough_evidence")
+        return Said(headline=f"Nothing could be seen of the health of the services{then}", verdict="not_enough_evidence")
     if not ill:
         # The tools list the worst first, so the first sign of each is enough of its kind.
         worst = {id(sign.source[0]): sign for sign in reversed(signs)}
         lines = [Claim(what=f"worst: {sign.service}, {sign.text}", evidence=view.cite(*sign.source)) for sign in reversed(worst.values())]
-        return Said(headline=f"All {len(services)} services are healthy", lines=lines)
+        return Said(headline=f"All {len(services)} {noun} {be} healthy{then}", lines=lines)
     return Said(
-        headline=f"{len(ill)} of {len(services)} services show trouble: {', '.join(ill)}", lines=lines, hint="The cause: what is wrong?"
+        headline=f"{len(ill)} of {len(services)} {noun} {show} trouble{then}: {', '.join(ill)}",
+        lines=lines,
+        hint="The cause: what is wrong?",
     )
 
 
@@ -118,11 +126,18 @@ def _excerpt(item: Json, *names: str) -> str:
     return json.dumps({name: item[name] for name in names if name in item})
 
 
+_TROUBLE = (
+    r"\b(wrong|bad|broken|broke|down|errors?|exceptions?|fail(s|ed|ing|ures?)?|crash(es|ed|ing)?|affected|(un)?healthy|sick|ill|impacted|trouble|problems?"
+    r"|issues?|slow|degraded|(not )?(ok|okay|fine|well|good|working|ready|available)|unavailable|suffering|on fire|red|green)\b"
+)
+_OTHERS = r"\b(else|besides|apart from|aside from|other than|except|excluding|not counting|in addition to)\b"
 LOOKUP = Lookup(
     kind="health",
     example="Is orders healthy?",
     look=look,
     cues=(
+        # What fails besides one thing: the cause of that one is no answer.
+        cue(32, rf"^(?!.*\bwhy\b)(?=.*{_OTHERS}).*{_TROUBLE}"),
         cue(
             7,
             r"^(and |so |but )?(is|are|does|do|how is|how are)\b.{0,60}\b(healthy|health|alive|ok|okay"

@@ -47,6 +47,7 @@ class View:
     tools: CountedTools
     log: EvidenceLog
     subject: Subject | None = None
+    left_out: Subject | None = None
     answers: list[Answer] = field(default_factory=list)
 
     @property

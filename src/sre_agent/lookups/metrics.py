@@ -159,6 +159,10 @@ LOOKUP = Lookup(
     example="How much memory does orders use?",
     look=look,
     cues=(
+        cue(
+            7,
+            r"\b(which|what|any|list|show)\b.{0,20}\b(services?|apps?|endpoints?) (is|are|responds?|gets?|got)\b.*\bslow(er)?\b",
+        ),
         cue(5, r"\bslowest\b|\bhow long\b.*\b(requests?|calls?|responses?)\b.*\btake\b"),
         cue(8, r"\b(memory|ram|heap|cpu|latenc(y|ies)|p50|p90|p95|p99|throughput|rps|qps|traffic|uptime|availability|slo|sla)\b"),
         cue(7, r"\b(error|failure|success) (rates?|percent\w*|ratio|share)\b|\bpercent\w* of (errors|failures|requests)\b"),

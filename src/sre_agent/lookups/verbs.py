@@ -14,6 +14,8 @@ to let us should must shall may might try how do does time think about trying so
 which command for me agent kubectl
 """
 _BEFORE = rf"^(?:(?:{'|'.join(_POLITE_WORDS.split())}) )*"
+# "Rollback history" and "restart count" ask for a record: there the verb is part of a noun.
+_NOT_A_RECORD = r"(?! (?:histor(?:y|ies)|counts?|polic(?:y|ies)|reasons?|times|rates?|numbers?|frequency|logs?|events?|loops?|status)\b)"
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Verb:
 VERBS = (
     Verb(
         "Roll back",
-        r"(?:roll(?:ing)? ?-?back|rollback|undo|rollout undo|revert|go back to|return to|(?:roll|put|take|bring) (?:\S+ ){0,3}?back)",
+        r"(?:roll(?:ing)? ?-?back|rollback|undo|rollout undo|revert|go back to|return to|(?:roll|put|take|bring) (?:\S+ ){0,3}?back)\b"
+        + _NOT_A_RECORD,
         r"rolled ?-?back|reverted|undone",
         "rollout roll back",
         re.compile(r"rollout undo"),
@@ -41,7 +44,7 @@ VERBS = (
     ),
     Verb(
         "Restart",
-        r"(?:re-?start(?:ing)?|rollout restart|reboot|bounce|recycle|kick)",
+        r"(?:re-?start(?:ing)?|rollout restart|reboot|bounce|recycle|kick)\b" + _NOT_A_RECORD,
         r"re-?started|rebooted|bounced|recycled",
         "restart",
         re.compile(r"rollout restart|delete pod"),
@@ -49,7 +52,7 @@ VERBS = (
     ),
     Verb(
         "Scale",
-        r"(?:scale|scaling|resize|add (?:\w+ ){0,3}(?:replicas|pods|instances)|more replicas)",
+        r"(?:scale|scaling|resize|add (?:\w+ ){0,3}(?:replicas|pods|instances)|more replicas)\b" + _NOT_A_RECORD,
         r"scaled|resized",
         "latency error rate",
         re.compile(r"\bscale\b"),

@@ -14,7 +14,7 @@ from sre_agent.question.wording import correct_spelling, normalize
 CAPABILITIES = "capabilities"
 LANGUAGE = "language"
 DECIDES = 3  # the weight from which a kind is what a question asks for
-_REFERS = re.compile(r"\b(it|its|it's|that|this|they|their|them|there|same|those)\b")
+_REFERS = re.compile(r"\b(it|its|it's|that|this|they|their|them|there|same|those|else)\b")
 _CONTINUES = re.compile(r"^(and|also|what about|how about|now|then|or|but)\b")
 
 

@@ -15,7 +15,8 @@ _EARLIER = re.compile(rf"\b{_COUNT}\s*{_UNIT}\s+(?:ago|back)\b", re.I)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?", re.I)
 _TIME = r"(?P<hour>[01]?\d|2[0-3])(?::(?P<minute>[0-5]\d))?\s*(?P<half>am|pm)?"
 _CLOCK = re.compile(
-    rf"\b(?:since|after|from|around|at|before|between)\s+(?:about\s+)?(?:{_TIME}(?:\s*(?:utc|z))?(?![\w:.-])|(?P<noon>noon|midnight))", re.I
+    rf"\b(?P<word>since|after|from|around|at|before|between)\s+(?:about\s+)?(?:{_TIME}(?:\s*(?:utc|z))?(?![\w:.-])|(?P<noon>noon|midnight))",
+    re.I,
 )
 _RANGE = re.compile(
     r"\b(?:between|from)\s+(?P<from>[0-2]?\d:[0-5]\d)\s*(?:utc|z)?\s*(?:and|to|until|till|-)\s*(?P<to>[0-2]?\d:[0-5]\d)", re.I
@@ -26,6 +27,13 @@ _DAY = re.compile(
     r"(?:this\s+)?morning|(?:this\s+)?afternoon|(?:this\s+)?week)\b",
     re.I,
 )
+# "Slower than yesterday" is about now: the day is what it is compared with.
+_BASELINE = re.compile(
+    r"\b(?:compared (?:to|with)|relative to|than|versus|vs)\s+(?:(?:it|they) (?:was|were)\s+)?(?:on\s+)?"
+    rf"(?:yesterday|last (?:night|week|{'|'.join(_WEEKDAYS)})|{'|'.join(_WEEKDAYS)}|this morning|the (?:day|week) before"
+    r"|an? (?:hour|day|week) ago)\b",
+    re.I,
+)
 _NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "ten": 10, "twelve": 12}
 _NUMBERS |= {"couple of": 2, "few": 3}
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -34,11 +42,12 @@ _DAY_LENGTH = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Period:
-    """A length of time until now, or from `start`, or between `start` and `end`."""
+    """A length of time until now, or from `start`, or until `end`, or between both. `near`: `start` is a moment and not a beginning."""
 
     length: timedelta | None = None
     start: datetime | None = None
     end: datetime | None = None
+    near: bool = False
 
 
 def names_moment(text: str) -> bool:
@@ -48,6 +57,7 @@ def names_moment(text: str) -> bool:
 
 def parse_period(text: str, now: datetime) -> Period | None:
     """Parse the time that a text names; None where it names none. `now` is the time of the tools."""
+    text = _BASELINE.sub(" ", text)
     return _instants(text) or _duration(text) or _clock_range(text, now) or _day(text, now) or _clock_time(text, now)
 
 
@@ -89,7 +99,8 @@ def _clock_time(text: str, now: datetime) -> Period | None:
     if found is None or not (found["noon"] or found["minute"] or found["half"]):
         return None
     moment = _of_clock(found, now)
-    return Period(start=moment - _DAY_LENGTH if moment > now else moment)
+    moment = moment - _DAY_LENGTH if moment > now else moment
+    return Period(end=moment) if _is_end(found) else Period(start=moment, near=_is_near(found))
 
 
 def _day(text: str, now: datetime) -> Period | None:
@@ -101,9 +112,18 @@ def _day(text: str, now: datetime) -> Period | None:
         return None
     at = _CLOCK.search(text)
     if at and (at["noon"] or at["minute"] or at["half"]) and length == _DAY_LENGTH:
-        return Period(start=_of_clock(at, start))
+        moment = _of_clock(at, start)
+        return Period(start=start, end=moment) if _is_end(at) else Period(start=moment, near=_is_near(at))
     end = start + length
     return Period(start=start, end=None if found["since"] or end >= now else end)
+
+
+def _is_end(found: re.Match[str]) -> bool:
+    return found["word"].lower() == "before"
+
+
+def _is_near(found: re.Match[str]) -> bool:
+    return found["word"].lower() in {"at", "around"}
 
 
 def _named_day(day: str, last: bool, now: datetime) -> tuple[datetime, timedelta | None]:

@@ -46,7 +46,9 @@ def correct_spelling(words: str, known: frozenset[str]) -> str:
 def _correct(word: str, known: frozenset[str]) -> str:
     if word in known or not word.isalpha() or len(word) < _SHORTEST_SLIP:
         return word
-    return min((found for found in _list_slips(word) if found in known), key=lambda found: (found[0] != word[0], found), default=word)
+    # Slips are rarest in the first and in the last letter: "happend" is "happened", not "happen".
+    found = (found for found in _list_slips(word) if found in known)
+    return min(found, key=lambda found: (found[0] != word[0], found[-1] != word[-1], found), default=word)
 
 
 def _list_slips(word: str) -> Iterator[str]:
