@@ -17,6 +17,7 @@ NEAR = timedelta(minutes=15)  # before and after a moment: "errors at 14:05"
 
 _NAME = r"[`'\"]?\b(?P<name>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)"
 _NAMESPACE = (re.compile(rf"\bnamespaces?\s*[:=]?\s*{_NAME}", re.I), re.compile(rf"{_NAME}[`'\"]?\s+namespace\b", re.I))
+_EVERY_NAMESPACE = re.compile(r"\b(?:all|every|each|any|across) (?:of )?(?:the |our )?namespaces?\b", re.I)
 _NOT_NAMES_TEXT = """
 the this that a an in our my its and or is which what any all every each whole same for with are was were be there here has have
 had do does did can could should would will exist exists contain contains run runs use uses to of on at by from per other another
@@ -90,6 +91,8 @@ def find_service(prompt: str, services: Iterable[str]) -> str:
 
 
 def _parse_namespace(prompt: str) -> str:
+    if _EVERY_NAMESPACE.search(prompt):
+        return "all"
     for pattern in _NAMESPACE:
         for found in pattern.finditer(prompt):
             if found["name"].lower() not in _NOT_NAMES:

@@ -47,6 +47,7 @@ def test_two_instants() -> None:
         ("namespace: `team-a`", "team-a"),
         ("which namespace is broken", ""),
         ("what namespaces are there", ""),
+        ("pods in every namespace", "all"),
         ("which namespace has most pods", ""),
         ("in which namespace does orders run", ""),
         ("what is in this namespace", ""),

@@ -99,11 +99,10 @@ def _steps(answer: Answer, verb: Verb | None) -> list[_Found]:
 
 def _fill(command: str, view: View) -> str:
     """Put the names of the question into a command of a runbook."""
-    subject = view.subject
-    if subject is None:
-        return fill_names(command, {"NAMESPACE": view.scope.namespace})
-    place = {"node": "NODE", "pod": "POD"}.get(subject.kind, "NAME")
-    return fill_names(command, {"NAMESPACE": subject.namespace or view.scope.namespace, place: subject.name})
+    subject, asked = view.subject, view.scope.namespace
+    namespace = (subject.namespace if subject else "") or ("" if asked == "all" else asked)
+    place = {"node": "NODE", "pod": "POD"}.get(subject.kind if subject else "", "NAME")
+    return fill_names(command, {"NAMESPACE": namespace, place: view.name})
 
 
 def _first_role(contacts: Answer, playbook: str) -> str:

@@ -127,7 +127,7 @@ def _excerpt(item: Json, *names: str) -> str:
 
 
 _TROUBLE = (
-    r"\b(wrong|bad|broken|broke|down|errors?|exceptions?|fail(s|ed|ing|ures?)?|crash(es|ed|ing)?|affected|(un)?healthy|sick|ill|impacted|trouble|problems?"
+    r"\b(wrong|bad|broken|broke|up|down|errors?|exceptions?|fail(s|ed|ing|ures?)?|crash(es|ed|ing)?|affected|(un)?healthy|sick|ill|impacted|trouble|problems?"
     r"|issues?|slow|degraded|(not )?(ok|okay|fine|well|good|working|ready|available)|unavailable|suffering|on fire|red|green)\b"
 )
 _OTHERS = r"\b(else|besides|apart from|aside from|other than|except|excluding|not counting|in addition to)\b"

@@ -51,7 +51,7 @@ LOOKUP = Lookup(
         cue(8, r"\bpods?\b"),
         cue(5, r"\breplicas?\b|\bcontainers?\b"),
         cue(5, r"\brestarts\b|\bhow (often|many times)\b.*\brestart|\b(restarted|restarting) (most|more|often|lately|recently)\b"),
-        cue(5, r"\brestart (counts?|histor(y|ies)|reasons?|times|rates?|numbers?|frequency)\b"),
+        cue(5, r"\brestart (counts?|loops?|histor(y|ies)|reasons?|times|rates?|numbers?|frequency)\b"),
         cue(4, r"^(and |so )?(has|have|was|were|did)\b.*\brestart(ed)?\b"),
         cue(4, r"\b(what|which|anything|everything|who)\b.*\b(restart(ed|ing)?|crash(ed|es|ing)?( ?loop(ing)?)?|(oom ?)?killed)\b"),
         cue(3, r"\b(not ready|unready|pending|evicted|killed)\b"),

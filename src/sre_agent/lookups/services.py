@@ -105,10 +105,9 @@ LOOKUP = Lookup(
     look=look,
     cues=(
         cue(5, _NAMESPACES.pattern),
-        cue(
-            5,
-            r"\b(what|which|show|list|see|print|tell|give)\b.{0,30}\bimages?\b(?! pull)|^([\w.-]+ ){0,2}images?$|\bimages? (of|for)\b",
-        ),
+        cue(5, r"\bwhat (is|runs|lives) in (the )?(namespace|[\w-]+ namespace)\b"),
+        cue(3, r"\bimages?\b(?! pull)"),
+        cue(3, r"\b(what|which|show|list|see|print|tell|give)\b.{0,30}\bimages?\b(?! pull)|^([\w.-]+ ){0,2}images?$|\bimages? (of|for)\b"),
         cue(6, r"^(kubectl )?get (all )?(service|deployment|deploy|workload)s?$"),
         cue(4, r"^(the |all )?(services|applications|workloads)( please)?$"),
         cue(6, r"\b(name|list|show) (me )?(every|each) (service|application|workload)\b|^enumerate\b"),
