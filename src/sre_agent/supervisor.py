@@ -59,7 +59,7 @@ async def answer(request: Request, tools: Tools, reasoner: Reasoner, watch: Watc
     lookup = LOOKUPS.get(subjects.kind_of_answer(view, request))
     if lookup is None:
         return write.not_understood(view, started)
-    notes = (subject.note,) if isinstance(subject, Unknown) else ()
+    notes: tuple[str, ...] = (subject.note,) if isinstance(subject, Unknown) else ()
     if view.left_out and lookup.kind != "health":
         notes = (f"{view.left_out.name} could not be left out: this is about everything.",)
     if lookup.look is not None:

@@ -58,6 +58,11 @@ def ask(prompt: str, tools: Counted | None = None, **options: str) -> Report:
     return asyncio.run(supervisor.answer(request, tools or Counted("crash-loop"), Rules()))
 
 
+@pytest.fixture(scope="module")
+def crash_loop() -> Counted:
+    return Counted("crash-loop")
+
+
 @cache
 def asked(recording: str) -> list[Asked]:
     return ask_all(recording, QUESTIONS)
@@ -205,9 +210,9 @@ def test_what_does_not_exist() -> None:
         ("what changed at 09:50", "changes", "1 change from 2026-11-26T09:35:00Z to 2026-11-26T10:05:00Z", "2026-11-26T09:49:00Z"),
     ],
 )
-def test_asked_otherwise_than_by_the_first_that_asked(prompt: str, kind: str, headline: str, line: str) -> None:
+def test_asked_otherwise_than_by_the_first_that_asked(crash_loop: Counted, prompt: str, kind: str, headline: str, line: str) -> None:
     """Slips, records of changes, images, namespaces, the use of nodes, and what fails besides one thing are answered from the tools."""
-    report = ask(prompt)
+    report = ask(prompt, crash_loop)
     assert report.kind == kind
     assert report.headline.startswith(headline)
     assert report.findings[0].what.startswith(line)
