@@ -12,7 +12,7 @@ from sre_agent.lookups.lookup import Subject, View
 from sre_agent.lookups.registry import LOOKUPS
 from sre_agent.question.common_words import COMMON
 from sre_agent.question.intent import CAPABILITIES
-from sre_agent.question.names import Mention, match_names
+from sre_agent.question.names import Mention, match_left_out, match_names
 from sre_agent.question.wording import split_words
 from sre_agent.reading import objects, text
 from sre_agent.request import Request
@@ -21,10 +21,6 @@ FEW_WORDS = 3  # a question this short that is no sentence may be only a name
 # A question for a cause ends in what it is about: "what is wrong with the ledger". Elsewhere a word may name a thing of the business.
 _ABOUT = r"\b(?:with|in|of|for|to|about|by|at) (?:the |our |my )?(?:service |pod |app )?"
 _QUESTION = re.compile(r"(and |so )?(why|what|how|is|are|do|does|did|can|explain)\b")
-# "Is anything else broken besides payment": what is named is what the question is not about.
-_LEAVES_OUT = re.compile(
-    r"\b(?:besides|apart from|aside from|other than|except|excluding|not counting|in addition to)\b(?P<names>.*)", re.I
-)
 _ELSE = re.compile(r"\belse\b")
 _NODE_ACTION = re.compile(r"\b(cordon|uncordon|drain|nodes?|machine|host)\b")
 
@@ -68,15 +64,8 @@ def is_left_out(view: View, subject: Subject, request: Request) -> bool:
     """Return True when the question is about everything but this: it says so, or it asks what else there is beside the subject before."""
     if request.service:
         return False
-    excluded = _LEAVES_OUT.search(view.words)
-    if excluded:
-        return bool(match_names(excluded["names"], [subject.name]))
-    return bool(_ELSE.search(view.words)) and not match_names(view.words, [subject.name])
-
-
-def strip_left_out(text: str) -> str:
-    """Return a text without the names that it excludes."""
-    return _LEAVES_OUT.sub(" ", text)
+    named = match_names(view.words, [subject.name])
+    return bool(match_left_out(view.words, [subject.name]) if named else _ELSE.search(view.words))
 
 
 def note_others(view: View) -> tuple[str, ...]:
@@ -167,8 +156,9 @@ def _without_namespace(view: View) -> str:
 
 def _unknown(mention: Mention, names: Directory, view: View) -> Unknown | None:
     """Return an unknown name. Where not all names could be read, or nothing but a guess says that it is one, it is no answer."""
-    if view.intent.kind == CAPABILITIES:
-        return None
+    quoted = re.search(rf"[\"“]{re.escape(mention.text)}[\"”]", view.prompt, re.I)
+    if view.intent.kind == CAPABILITIES or (view.intent.kind == "logs" and quoted):
+        return None  # what is quoted is a text of the logs
     guessed = not mention.explicit and view.intent.kind == "diagnosis" and not _ends_in(view, mention)
     if guessed and not _QUESTION.match(view.words):
         return None

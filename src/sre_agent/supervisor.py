@@ -16,6 +16,7 @@ from sre_agent.lookups.registry import CUES, LOOKUPS
 from sre_agent.observations import Observations
 from sre_agent.question import times
 from sre_agent.question.intent import CAPABILITIES, LANGUAGE, Intent, parse_intent
+from sre_agent.question.names import strip_left_out
 from sre_agent.reading import moment, objects
 from sre_agent.reasoner import Inquiry, Reasoner
 from sre_agent.report import Report
@@ -30,6 +31,8 @@ from sre_core import clock
 
 # The lists that are read on first: those in which a name that is not seen changes most.
 PAGED = (*kubernetes.PAGED[:3], *logs.PAGED[:1], *metrics.PAGED[:3], *kubernetes.PAGED[3:], *logs.PAGED[1:], *metrics.PAGED[3:])
+
+_SEEN_NOW = "Pods, revisions and nodes are seen as they are now; logs, metrics and events are those of the time that was asked for."
 
 
 async def investigate(prompt: str, tools: Tools, reasoner: Reasoner) -> Report:
@@ -66,6 +69,8 @@ async def answer(request: Request, tools: Tools, reasoner: Reasoner, watch: Watc
         notes = notes or subjects.note_others(view)
         return replace(write.write_answer(view, lookup.kind, started, await lookup.look(view)), notes=notes)
     inquiry = Inquiry(prompt=request.prompt, scope=scope, started_at=started, watch=watch)
+    if scope.until:
+        notes = (*notes, _SEEN_NOW)
     report = await _diagnose(view, inquiry, reasoner)
     return replace(report, notes=(*report.notes, *notes), subject=write.subject_of(view) or _service_of(report))
 
@@ -78,7 +83,7 @@ def _service_of(report: Report) -> Mapping[str, str]:
 
 async def _diagnose(view: View, inquiry: Inquiry, reasoner: Reasoner) -> Report:
     observations = await _observe(view.tools, inquiry.scope)
-    service = view.name or find_service(subjects.strip_left_out(inquiry.prompt), observations.services)
+    service = view.name or find_service(strip_left_out(inquiry.prompt), observations.services)
     return await reasoner.conclude(replace(inquiry, scope=replace(inquiry.scope, service=service)), observations, view.tools)
 
 

@@ -148,6 +148,7 @@ def bounded(tmp_path_factory: pytest.TempPathFactory) -> str:
     }.items():
         items = [{"metadata": {"name": name, "namespace": "shop"}, "spec": {}, **item} for name, item in found.items()]
         (folder / "kubernetes" / f"{kind}.json").write_text(json.dumps({"items": items}))
+    (folder / "kubernetes" / "nodemetrics.json").unlink()
     return str(folder)
 
 
@@ -165,6 +166,14 @@ def test_what_few_applications_have(bounded: str, prompt: str, headline: str, li
     """Jobs, autoscalers, routes and policies are found by their names and by what they are about."""
     report = ask(prompt, Counted(bounded))
     assert (report.kind, report.headline, report.findings[0].what) == ("objects", headline, line)
+
+
+def test_nodes_whose_use_is_not_measured(bounded: str) -> None:
+    """Their size is no use: that it is not known is said to those who ask for it."""
+    report = ask("cpu of the nodes", Counted(bounded))
+    assert "used" not in report.findings[0].what
+    assert report.hint == "The use of 3 of 3 nodes is not known: the cluster's metrics API does not give it."
+    assert ask("how many nodes are there?", Counted(bounded)).hint == ""
 
 
 def test_jobs_that_can_not_be_read() -> None:
@@ -206,6 +215,17 @@ def test_what_does_not_exist() -> None:
         ("does cart run the newest image?", "services", "The images of cart-service", "cart-service: registry.shop.example/"),
         ("what's in namespace shop", "services", "9 workloads: 1 with too few ready replicas", "payment-service: Deployment"),
         ("pods in all namespaces", "pods", "25 pods: 2 not ready, 26 restarts", "payment-service-"),
+        (
+            "is anything else broken besides payment and checkout",
+            "health",
+            "1 of 7 services besides payment-service and ch",
+            "frontend: 4.",
+        ),
+        ("payment is down, but is anything else down?", "health", "2 of 8 services besides payment-service show", "checkout-service: 34"),
+        ("cpu usage of the nodes", "nodes", "3 nodes, all ready", "ip-10-0-2-42.ec2.internal: ready, 9 pods, 1.2 of 4 CPU used"),
+        ("is checkout slower than yesterday", "metric", "Latency of checkout-service in the last 2 hours", "checkout-service: latency_p"),
+        ('search the logs for "refused"', "logs", "20 lines with “refused” in the last 2 hours", "2026-11-26T10:29:35Z ERROR client"),
+        ('lines with "refused" in the logs of cart', "logs", "No lines with “refused” of cart-service in the last 2 hours", ""),
         ("what changed before 10:00", "changes", "1 change from 2026-11-26T08:00:00Z to 2026-11-26T10:00:00Z", "2026-11-26T09:49:00Z"),
         ("what changed at 09:50", "changes", "1 change from 2026-11-26T09:35:00Z to 2026-11-26T10:05:00Z", "2026-11-26T09:49:00Z"),
     ],
@@ -215,7 +235,13 @@ def test_asked_otherwise_than_by_the_first_that_asked(crash_loop: Counted, promp
     report = ask(prompt, crash_loop)
     assert report.kind == kind
     assert report.headline.startswith(headline)
-    assert report.findings[0].what.startswith(line)
+    assert next((claim.what for claim in report.findings), "").startswith(line)
+
+
+def test_a_time_that_is_over(crash_loop: Counted) -> None:
+    """The cluster is seen as it is now, and a diagnosis of another time says so."""
+    assert "as they are now" in ask("what happened between 10:00 and 10:10", crash_loop).notes[-1]
+    assert ask("what happened since 10:00", crash_loop).notes == ()
 
 
 def test_what_is_left_out() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sre_agent.evidence import Answer
 from sre_agent.lookups.lookup import MOST_LINES, Lookup, Said, View
 from sre_agent.question.intent import cue
+from sre_agent.question.names import match_left_out
 from sre_agent.reading import Json, number, objects, text, whole
 from sre_agent.report import Claim
 
@@ -39,11 +40,13 @@ async def look(view: View) -> Said:
         # Metrics and logs have no namespaces: of theirs, only what the namespace runs is about it.
         names = {text(item, "name") for item in objects(workloads.data, "items")}
         signs = [sign for sign in signs if sign.service in names]
+    left_out: tuple[str, ...] = ()
     if view.left_out:
-        signs = [sign for sign in signs if sign.service != view.left_out.name]
+        left_out = match_left_out(view.words, {sign.service for sign in signs}) or (view.left_out.name,)
+        signs = [sign for sign in signs if sign.service not in left_out]
     if view.subject:
         return _of_one(view, [sign for sign in signs if sign.service == view.name])
-    return _of_all(view, signs)
+    return _of_all(view, signs, left_out)
 
 
 def _of_one(view: View, signs: list[_Sign]) -> Said:
@@ -59,9 +62,9 @@ def _of_one(view: View, signs: list[_Sign]) -> Said:
     return Said(headline=f"{view.name} {be} healthy{then}", lines=lines, subject=view.subject)
 
 
-def _of_all(view: View, signs: list[_Sign]) -> Said:
+def _of_all(view: View, signs: list[_Sign], left_out: Sequence[str]) -> Said:
     be, show, then = ("were", "showed", f" {view.during}") if view.scope.until else ("are", "show", "")
-    noun = f"services besides {view.left_out.name}" if view.left_out else "services"
+    noun = f"services besides {' and '.join(left_out)}" if left_out else "services"
     services = dict.fromkeys(sign.service for sign in signs)
     ill = [service for service in services if any(sign.bad for sign in signs if sign.service == service)]
     lines = [_claim(view, sign) for sign in signs if sign.bad][:MOST_LINES]

@@ -62,7 +62,12 @@ async def _during(view: View) -> Said:
 
 async def _search(view: View, wanted: str) -> Said:
     answer = await view.call("search_logs", pattern=re.escape(wanted), start_time=view.scope.start, end_time=view.scope.end)
-    return _records(view, answer, f"line with “{wanted}”", f" {view.during}")
+    lines = [line for line in parse_records(answer) if not view.subject or line.service == view.name]
+    # The tool answers for all services at once: its total is that of one only where it gave every line.
+    total = len(lines) if view.subject else int(text(answer.data, "total") or len(lines))
+    newest = "The newest " if view.subject and answer.truncated and lines else ""
+    count = f"{newest}{total or 'No'} line{'' if total == 1 else 's'} with “{wanted}”"
+    return _said(view, lines, f"{count}{view.of_subject} {view.during}", "")
 
 
 async def _count(view: View) -> Said:

@@ -116,7 +116,7 @@ METRICS = (
     ),
     Metric(
         "latency",
-        re.compile(r"\blatenc(y|ies)\b|\bp(50|90|95|99)\b|\b(slow|slowest|fast|quick\w*|response times?|respond\w*)\b"),
+        re.compile(r"\blatenc(y|ies)\b|\bp(50|90|95|99)\b|\b(slow|slower|slowest|fast|faster|quick\w*|response times?|respond\w*)\b"),
         "get_performance_metrics",
         _times("latency"),
         _series,
@@ -163,6 +163,7 @@ LOOKUP = Lookup(
             7,
             r"\b(which|what|any|list|show)\b.{0,20}\b(services?|apps?|endpoints?) (is|are|responds?|gets?|got)\b.*\bslow(er)?\b",
         ),
+        cue(5, r"\b(slower|faster) than\b"),
         cue(5, r"\bslowest\b|\bhow long\b.*\b(requests?|calls?|responses?)\b.*\btake\b"),
         cue(8, r"\b(memory|ram|heap|cpu|latenc(y|ies)|p50|p90|p95|p99|throughput|rps|qps|traffic|uptime|availability|slo|sla)\b"),
         cue(7, r"\b(error|failure|success) (rates?|percent\w*|ratio|share)\b|\bpercent\w* of (errors|failures|requests)\b"),

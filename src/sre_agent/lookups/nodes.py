@@ -70,6 +70,7 @@ def _share(used: float | None, capacity: float) -> float | None:
     return used / capacity if used is not None and capacity else None
 
 
+_RESOURCES = r"cpus?|memory|ram|cores?|loads?|usage|utili[sz]ation|consumption"
 _USES: Mapping[re.Pattern[str], Callable[[Json], float | None]] = {
     re.compile(r"\b(memory|ram)\b"): _memory_share,
     re.compile(r"\b(cpus?|cores?|load(ed)?|busy|busiest|us(e|es|ed|age)|utili[sz]ation|consum\w+|hot|hottest|full)\b"): _cpu_share,
@@ -81,6 +82,7 @@ LOOKUP = Lookup(
     look=look,
     cues=(
         cue(9, r"\bnodes?\b"),
+        cue(12, rf"^(?!.*\bpods?\b)(?=.*\b({_RESOURCES})\b).*\b(?<!on )(?<!on the )(?<!on this )nodes?\b"),
         cue(5, r"\bhow (many|big)\b.*\b(nodes?|machines?|hosts|servers|workers|boxes|instances in the cluster)\b"),
         cue(5, r"\b(machines|worker machines|workers|hosts|boxes)\b"),
         cue(3, r"\b(worker|all|our) (machines|hosts|servers|boxes)\b"),

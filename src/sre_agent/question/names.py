@@ -31,6 +31,11 @@ _PLACES = (
     re.compile(rf"\b{_NAME}'s\b"),
     re.compile(rf"\b{_NAME}\s+(?:logs?|errors?|pods?|memory|cpu|latency|metrics?|replicas?)\b"),
 )
+# "Is anything else broken besides payment": what is named there is what the question is not about.
+_LEAVES_OUT = re.compile(
+    r"\b(?:besides|apart from|aside from|other than|except|excluding|not counting|in addition to)\b(?P<names>.*)", re.I
+)
+_BEFORE_ELSE = re.compile(r"(?P<names>.*)\belse\b", re.I)
 # The shape of a generated or composed name: no English word has a digit or a dot in it, and few have a hyphen.
 _SHAPED = re.compile(r"(?=.*[a-z])[a-z0-9]+(?:[-_.][a-z0-9]+)+")
 _INFLECTED = re.compile(r"[a-z]{3,}(?:est|ly|ed)")  # "slowest", "slowly", "restarted": words of a sentence, no names
@@ -67,6 +72,17 @@ def match_names(text: str, names: Iterable[str]) -> tuple[str, ...]:
                 taken |= positions
                 found.setdefault(match, min(positions))
     return tuple(sorted(found, key=lambda name: found[name]))
+
+
+def match_left_out(text: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Find the names that a text excludes: those after "besides" and the like, or before "else"."""
+    excluded = _LEAVES_OUT.search(text) or _BEFORE_ELSE.search(text)
+    return match_names(excluded["names"], names) if excluded else ()
+
+
+def strip_left_out(text: str) -> str:
+    """Return a text without the names that it excludes."""
+    return _LEAVES_OUT.sub(" ", text)
 
 
 def nearest_names(name: str, names: Iterable[str]) -> tuple[str, ...]:
