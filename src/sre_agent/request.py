@@ -10,6 +10,8 @@ from sre_agent.question import times
 from sre_agent.reading import text
 from sre_core import clock
 
+# "Now cart" goes on to something else, "is it fine now" ends the time that was named before.
+_NOW = re.compile(r"\S\s.*\b(?:now|currently|at the moment)\b", re.I)
 LONGEST_OPTION = 100
 LONGEST_BEFORE = 1000
 
@@ -39,7 +41,8 @@ class Request:
         """Return the words that name the time to look at."""
         if self.since:
             return self.since if re.match(r"(?i)since|from|between|last|in|\d{4}-", self.since) else f"since {self.since} {self.since} ago"
-        if continues and self.before and times.parse_period(self.prompt, clock.now()) is None:
+        names_time = _NOW.search(self.prompt) or times.parse_period(self.prompt, clock.now())
+        if continues and self.before and not names_time:
             return self.before.prompt
         return self.prompt
 

@@ -16,7 +16,7 @@ from sre_agent.lookups.registry import CUES, LOOKUPS
 from sre_agent.observations import Observations
 from sre_agent.question import times
 from sre_agent.question.intent import CAPABILITIES, LANGUAGE, Intent, parse_intent
-from sre_agent.question.names import strip_left_out
+from sre_agent.question.names import match_left_out, strip_left_out
 from sre_agent.reading import moment, objects
 from sre_agent.reasoner import Inquiry, Reasoner
 from sre_agent.report import Report
@@ -63,7 +63,7 @@ async def answer(request: Request, tools: Tools, reasoner: Reasoner, watch: Watc
     if lookup is None:
         return write.not_understood(view, started)
     notes: tuple[str, ...] = (subject.note,) if isinstance(subject, Unknown) else ()
-    if view.left_out and lookup.kind != "health":
+    if view.left_out and lookup.kind != "health" and match_left_out(view.words, [view.left_out.name]):
         notes = (f"{view.left_out.name} could not be left out: this is about everything.",)
     if lookup.look is not None:
         notes = notes or subjects.note_others(view)

@@ -242,6 +242,9 @@ def test_a_time_that_is_over(crash_loop: Counted) -> None:
     """The cluster is seen as it is now, and a diagnosis of another time says so."""
     assert "as they are now" in ask("what happened between 10:00 and 10:10", crash_loop).notes[-1]
     assert ask("what happened since 10:00", crash_loop).notes == ()
+    before = {"before_kind": "health", "before_subject": "cart-service", "before_prompt": "Was cart fine yesterday?"}
+    assert ask("was it ok?", crash_loop, **before).headline.endswith("from 2026-11-25T00:00:00Z to 2026-11-26T00:00:00Z")
+    assert ask("is it ok now?", crash_loop, **before).headline == "cart-service is healthy"
 
 
 def test_what_is_left_out() -> None:

@@ -143,7 +143,7 @@ LOOKUP = Lookup(
         cue(32, rf"^(?!.*\bwhy\b)(?=.*{_OTHERS}).*{_TROUBLE}"),
         cue(
             7,
-            r"^(and |so |but )?(is|are|does|do|how is|how are)\b.{0,60}\b(healthy|health|alive|ok|okay"
+            r"^(and |so |but )?(is|are|was|were|does|do|did|how (is|are|was|were))\b.{0,60}\b(healthy|health|alive|ok|okay"
             r"|fine|stable|all right|alright|green|in good shape|good|well|sane|happy|normal|doing)\b",
         ),
         cue(
