@@ -10,7 +10,7 @@ from sre_agent.question import times
 from sre_agent.reading import text
 from sre_core import clock
 
-# "Now cart" goes on to something else, "is it fine now" ends the time that was named before.
+# "Now the pods" goes on to something else, "is it fine now" ends the time that was named before.
 _NOW = re.compile(r"\S\s.*\b(?:now|currently|at the moment)\b", re.I)
 LONGEST_OPTION = 100
 LONGEST_BEFORE = 1000

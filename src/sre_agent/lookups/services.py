@@ -116,8 +116,8 @@ LOOKUP = Lookup(
             r"\b(which|what|list|show|how many|do we (?:run|have)|name|give me|all|every|see)\b.*\b(services|microservices"
             r"|deployments|workloads|apps|applications)\b",
         ),
-        cue(6, r"\b(names?|list|overview|number|inventory) of (\w+ ){0,2}(services|microservices|workloads|applications|apps)\b"),
-        cue(6, r"\bservices? (list|overview|inventory|names)\b|\b(everything|all) that is (deployed|running|installed)\b"),
+        cue(6, r"\b(names?|list|overview|number|inventor(y|ies)) of (\w+ ){0,2}(services|microservices|workloads|applications|apps)\b"),
+        cue(6, r"\bservices? (list|overview|inventor(y|ies)|names)\b|\b(everything|all) that is (deployed|running|installed)\b"),
         cue(4, r"\bwhat (runs|do we run|are we running)\b"),
         cue(4, r"\bwhat (is|do we have) (deployed|running)\b(?!.*\bsince\b)"),
     ),

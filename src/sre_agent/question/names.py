@@ -31,7 +31,7 @@ _PLACES = (
     re.compile(rf"\b{_NAME}'s\b"),
     re.compile(rf"\b{_NAME}\s+(?:logs?|errors?|pods?|memory|cpu|latency|metrics?|replicas?)\b"),
 )
-# "Is anything else broken besides payment": what is named there is what the question is not about.
+# "Is anything else broken besides orders": what is named there is what the question is not about.
 _LEAVES_OUT = re.compile(
     r"\b(?:besides|apart from|aside from|other than|except|excluding|not counting|in addition to)\b(?P<names>.*)", re.I
 )
