@@ -12,6 +12,7 @@ from sre_agent_deploy.guide.account_values import AccountValues
 from sre_agent_deploy.guide.steps import REF
 from sre_agent_deploy.later import ACCOUNT, Ref, Text, decode_refs, refs
 from sre_agent_deploy.resource import CfnResource
+from sre_agent_deploy.resources.route53_record import mark_record
 
 
 def template(blueprint: Blueprint, values: AccountValues) -> dict[str, Any]:
@@ -77,7 +78,7 @@ class _Rendering:
 
     def name_values(self, text: str) -> str:
         """Name each value inside a text for people: as the account shows it, or by the resource of the stack."""
-        return REF.sub(self._name, text)
+        return REF.sub(self._name, mark_record(text, self.blueprint.deployment, self.blueprint.tags))
 
     def _name(self, match: re.Match[str]) -> str:
         of, output = match[1], match[2]

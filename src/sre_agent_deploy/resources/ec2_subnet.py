@@ -36,7 +36,10 @@ class Subnet(Defaults):
     ID_FROM_AWS: ClassVar[bool] = True
     MOST_TAGS: ClassVar[int] = 50
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({Vpc.KIND, RouteTable.KIND})
-    PROPAGATES: ClassVar[frozenset[str]] = frozenset({*_GONE, "InvalidVpcID.NotFound", "InvalidRouteTableID.NotFound"})
+    # With InvalidParameterValue EC2 refuses to assign addresses of an association that is still being made.
+    PROPAGATES: ClassVar[frozenset[str]] = frozenset(
+        {*_GONE, "InvalidVpcID.NotFound", "InvalidRouteTableID.NotFound", "InvalidParameterValue"}
+    )
     BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("DeleteSubnet", "DependencyViolation")})
 
     name: str
@@ -113,7 +116,10 @@ class Subnet(Defaults):
 
     def ready(self, aws: Aws, id: str) -> Ready | Waiting | Problem:
         subnet = _describe(aws, id) or {}
-        return Ready() if subnet.get("State") == "available" else Waiting(f"subnet is {subnet.get('State', 'not shown')}")
+        if subnet.get("State") != "available":
+            return Waiting(f"subnet is {subnet.get('State', 'not shown')}")
+        waits = self.ipv6_number != NO_IPV6 and not find_ipv6_block(subnet, "associated")
+        return Waiting("EC2 to give it IPv6 addresses") if waits else Ready()
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:

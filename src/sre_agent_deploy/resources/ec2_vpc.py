@@ -55,8 +55,9 @@ class Vpc(Defaults):
             cidr_block=vpc["CidrBlock"],
             dns_support=ec2.describe_vpc_attribute(VpcId=id, Attribute="enableDnsSupport")["EnableDnsSupport"].get("Value", False),
             dns_hostnames=ec2.describe_vpc_attribute(VpcId=id, Attribute="enableDnsHostnames")["EnableDnsHostnames"].get("Value", False),
-            ipv6=bool(block := find_ipv6_block(vpc)),
+            ipv6=bool(list_ipv6_blocks(vpc)),
         )
+        block = find_ipv6_block(vpc)
         outputs = {"vpc_id": id, "vpc_cidr": vpc["CidrBlock"], **({"ipv6_cidr_block": block} if block else {})}
         return Found(id, seen, outputs, tags_of(vpc.get("Tags")))
 
@@ -71,7 +72,7 @@ class Vpc(Defaults):
         # EC2 takes one attribute in a call, and host names only where names are resolved.
         aws.client("ec2").modify_vpc_attribute(VpcId=id, EnableDnsSupport={"Value": self.dns_support})
         aws.client("ec2").modify_vpc_attribute(VpcId=id, EnableDnsHostnames={"Value": self.dns_hostnames})
-        if self.ipv6 and not find_ipv6_block(_describe(aws, id) or {}):
+        if self.ipv6 and not list_ipv6_blocks(_describe(aws, id) or {}):
             aws.client("ec2").associate_vpc_cidr_block(VpcId=id, AmazonProvidedIpv6CidrBlock=True)
 
     @classmethod
@@ -127,13 +128,18 @@ class Vpc(Defaults):
 
 
 def find_ipv6_block(shown: Any, *states: str) -> str:
-    """Return the IPv6 addresses of a VPC or subnet as EC2 shows it; empty where it has none, or in none of these states."""
-    blocks = [
-        each["Ipv6CidrBlock"]
-        for each in shown.get("Ipv6CidrBlockAssociationSet", ())
-        if each["Ipv6CidrBlockState"]["State"] in (states or ("associating", "associated"))
-    ]
-    return str(blocks[0]) if blocks else ""
+    """Return the IPv6 addresses of a VPC or subnet as EC2 shows it; empty where it has none yet, or in none of these states."""
+    return next(filter(None, list_ipv6_blocks(shown, *states)), "")
+
+
+def list_ipv6_blocks(shown: Any, *states: str) -> list[str]:
+    """List the IPv6 addresses of a VPC or subnet in these states. While Amazon's are associated, EC2 may not show which: it is empty.
+
+    Source: the example of https://docs.aws.amazon.com/cli/latest/reference/ec2/associate-vpc-cidr-block.html
+    """
+    wanted = states or ("associating", "associated")
+    found = shown.get("Ipv6CidrBlockAssociationSet", ())
+    return [str(each.get("Ipv6CidrBlock", "")) for each in found if each["Ipv6CidrBlockState"]["State"] in wanted]
 
 
 def _describe(aws: Aws, id: str) -> Any:

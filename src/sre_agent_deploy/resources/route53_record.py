@@ -80,11 +80,12 @@ class DnsRecord(Defaults):
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         zone, domain = _split_id(id)
         record = _find_record(aws, zone, domain, "A") or _find_record(aws, zone, domain, "CNAME")
+        # Without a heritage it is others', and must be seen before `configure` deletes it.
+        aaaa = _find_record(aws, zone, domain, "AAAA") if "AAAA" in cls._kinds() else None
         heritage = _find_record(aws, zone, _heritage_name(domain), "TXT")
-        if record is None and heritage is None:
+        if record is None and aaaa is None and heritage is None:
             return None
-        address = ",".join(value["Value"] for value in (record or {}).get("ResourceRecords", []))
-        ipv6 = ",".join(value["Value"] for value in (_find_record(aws, zone, domain, "AAAA") or {}).get("ResourceRecords", []))
+        address, ipv6 = (",".join(value["Value"] for value in (each or {}).get("ResourceRecords", [])) for each in (record, aaaa))
         seen = cls(name=name, hosted_zone_id=zone, domain=domain, address=address, ttl=(record or {}).get("TTL", 0), ipv6_address=ipv6)
         return Found(id, seen, {"domain": domain, **({"ipv6_address": ipv6} if ipv6 else {})}, _parse_heritage(heritage))
 
@@ -156,8 +157,9 @@ class DnsRecord(Defaults):
             ResourceRecords=(self.address,),
         )
         note = f"So that the record is known as this deployment's, add a TXT record {_heritage_name(self.domain)}: {self._mark_by_hand()}"
-        aaaa = {**record.properties, "Type": "AAAA", "ResourceRecords": (self.ipv6_address,)}
-        return replace(record, note=note, also={"Ipv6": CfnResource(self.KIND, aaaa)} if self.ipv6_address else {})
+        # AWS::EC2::Instance has no attribute with its IPv6 address.
+        aaaa = f"CloudFormation shows no IPv6 address of an instance: add an AAAA record {self.domain}: {self.ipv6_address}; TTL {self.ttl}"
+        return replace(record, note=f"{note}. {aaaa}" if self.ipv6_address else note)
 
     def _mark_by_hand(self) -> str:
         return _heritage({DEPLOYMENT_TAG: _BY_HAND, NAME_TAG: self.name, GENERATION_TAG: "1"})
@@ -226,7 +228,7 @@ class AliasRecord(DnsRecord):
     def template(self) -> CfnResource:
         declared = super().template()
         kept = {key: value for key, value in declared.properties.items() if key not in ("TTL", "ResourceRecords")}
-        return replace(declared, properties=kept | {"AliasTarget": self._target(self.address)}, also={})
+        return replace(declared, properties=kept | {"AliasTarget": self._target(self.address)})
 
     def _address(self) -> Any:
         return {"Name": self.domain, "Type": "A", "AliasTarget": self._target(require_known(self.address))}

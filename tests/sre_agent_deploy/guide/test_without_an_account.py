@@ -98,6 +98,20 @@ def test_a_template_without_credentials(tmp_path: Path, mode: str, account_id: s
     assert [f"{fault} at {fault.path}" for fault in faults if fault.rule.severity != "informational"] == []  # type: ignore[attr-defined]
 
 
+def test_a_template_with_ipv6(tmp_path: Path) -> None:
+    """It asks for no value that only the stack has: CloudFormation shows no IPv6 address of an instance, so a note says what to add."""
+    network = {"account_id": "123456789012", "region": "us-east-1", "network": "create", "ipv6": True}
+    written = export_cloudformation(request(tmp_path, aws=network))
+    document = json.loads(written)
+    assert [name for name in document["Parameters"] if "Ipv6" in name] == []
+    assert "VpcIpv6" in document["Resources"]["Subnet"]["DependsOn"]
+    by_hand = document["Resources"]["DnsRecord"]["Metadata"]["ByHand"]
+    assert "AAAA record sre.example.com: (ipv6_address of instance)" in by_hand
+    assert re.search(r"deployment-id=sre-[0-9a-f]{10}&", by_hand)
+    faults = lint(written, regions=["us-east-1"])
+    assert [f"{fault} at {fault.path}" for fault in faults if fault.rule.severity == "error"] == []  # type: ignore[attr-defined]
+
+
 def test_a_configuration_that_names_them(tmp_path: Path) -> None:
     """What the configuration says is no parameter."""
     network = {"vpc_id": "vpc-0123456789abcdef0", "subnet_id": "subnet-0123456789abcdef0"}

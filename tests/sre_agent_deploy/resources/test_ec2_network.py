@@ -64,6 +64,31 @@ def test_a_network_from_birth_to_death(aws: Aws, marked: Marked, deployment: str
         dies(aws, part, id, deployment)
 
 
+def test_a_vpc_whose_ipv6_addresses_are_not_chosen_yet(aws: Aws, marked: Marked) -> None:
+    """EC2 shows the association before the addresses: it is waited for, and no second one is made."""
+    ec2: Any = aws.client("ec2")
+    vpc = Vpc(name="vpc", cidr_block="10.23.0.0/24", ipv6=True)
+    id = vpc.create(aws, marked("vpc"))
+    configured(aws, vpc, id)
+
+    def hide(parsed: Any, **_: Any) -> None:
+        for each in (each for shown in parsed["Vpcs"] for each in shown.get("Ipv6CidrBlockAssociationSet", ())):
+            del each["Ipv6CidrBlock"]
+            each["Ipv6CidrBlockState"] = {"State": "associating"}
+
+    ec2.meta.events.register("after-call.ec2.DescribeVpcs", hide)
+    try:
+        found = read(aws, vpc, id)
+        assert (found.seen, found.outputs.get("ipv6_cidr_block")) == (vpc, None)
+        assert isinstance(vpc.ready(aws, id), Waiting)
+        vpc.configure(aws, id)
+    finally:
+        ec2.meta.events.unregister("after-call.ec2.DescribeVpcs", hide)
+    [shown] = ec2.describe_vpcs(VpcIds=[id])["Vpcs"]
+    assert len(shown["Ipv6CidrBlockAssociationSet"]) == 1
+    assert read(aws, vpc, id).outputs["ipv6_cidr_block"]
+
+
 def test_settings_of_a_vpc(aws: Aws, marked: Marked) -> None:
     """Names are resolved, and the machine has one."""
     lives_and_dies(aws, Vpc(name="vpc", cidr_block="10.21.0.0/24", dns_hostnames=False), marked("vpc"))

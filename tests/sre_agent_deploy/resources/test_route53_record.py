@@ -59,6 +59,12 @@ def test_a_record_of_somebody_else(aws: Aws, marked: Marked, deployment: str, re
     assert names(aws, record) == {(f"{record.domain}.", "A")}
 
 
+def test_ipv6_of_somebody_else(aws: Aws, deployment: str, record: DnsRecord) -> None:
+    """An AAAA record keeps the name from us as well: `configure` would delete it."""
+    taken_by(aws, record, record.domain, "2001:db8::7", "AAAA")
+    assert read(aws, record, record.natural_id(aws)).owner(deployment) == "stranger"
+
+
 def test_an_alias_of_somebody_else(aws: Aws, deployment: str, record: DnsRecord) -> None:
     """A CNAME keeps the name from us as well."""
     taken_by(aws, record, record.domain, "elsewhere.example.com", "CNAME")
