@@ -241,8 +241,8 @@ class ActionScopes:
         elif name in ("ListBucket", "ListBucketVersions") or is_read(f"s3:{name}"):
             state = tuple(arn.partition("/")[0] for arn in self._state())
             yield Scope("ReadBucket", (bucket, *state))
-            if self._config.backups.bucket and name == "ListBucket":
-                yield Scope("ListBackups", (self._backups(),))
+            if self._config.backups.bucket and name in ("GetEncryptionConfiguration", "ListBucket"):
+                yield Scope("ReadBackups", (self._backups(),))
         elif not self._config.gateway.s3_bucket:
             yield Scope("ManageBucket", (bucket,))
 

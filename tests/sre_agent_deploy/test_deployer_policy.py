@@ -244,3 +244,14 @@ def test_what_a_bucket_key_and_a_custom_domain_need() -> None:
     assert (found["ReadNamedKeys"]["Action"], found["ReadNamedKeys"]["Resource"]) == (["kms:DescribeKey", "kms:GetKeyPolicy"], [key])
     usual = {statement["Sid"] for statement in statements(policies())}
     assert usual.isdisjoint({"UseBucketKey", "ReadNamedKeys", "AskOfNamedRole", "ReadLoginCertificate", "ServeCustomDomain"})
+
+
+def test_a_bucket_of_backups_is_read_and_never_changed() -> None:
+    """The deployer lists it, sees how it encrypts, and reads the backups of its own deployment; the machine writes them."""
+    named = policies(SRE_AGENT__BACKUPS__AT="02:30", SRE_AGENT__BACKUPS__BUCKET="theirs-1")
+    found = [each for policy in named for each in policy["Statement"] if "arn:aws:s3:::theirs-1" in str(each["Resource"])]
+    actions = {str(resource): sorted(each["Action"]) for each in found for resource in each["Resource"]}
+    assert actions == {
+        "arn:aws:s3:::theirs-1": ["s3:GetEncryptionConfiguration", "s3:ListBucket"],
+        f"arn:aws:s3:::theirs-1/sre-agent/{ID}/backups/*": ["s3:GetObject", "s3:GetObjectTagging"],
+    }

@@ -222,7 +222,8 @@ class BackupsConfig(Section):
     bucket: str = setting(
         "",
         "An existing bucket of this region, in which they survive the loss of the deployment's own, and a cleanup. "
-        "Empty: the deployment's own, which then keeps old versions.",
+        "One that encrypts by a KMS key of yours needs that key in gateway.kms_key_arn. "
+        "Empty: the deployment's own, which then keeps old versions; in one that gateway.s3_bucket names, they stay after a cleanup, too.",
         example="sre-backups-123456789012",
         console="S3 > Buckets",
     )

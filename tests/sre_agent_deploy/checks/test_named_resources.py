@@ -192,6 +192,18 @@ def test_a_named_bucket_that_a_key_encrypts(check: Preflight, embedded: Embedded
     assert look("alias/aws/s3", "").status == "passed"
 
 
+def test_a_bucket_of_backups_that_a_key_encrypts(check: Preflight, embedded: EmbeddedAws, names: Mapping[str, str]) -> None:
+    """By default the machine may not use its key; with gateway.kms_key_arn each backup names that one."""
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": names["key"]}
+    rules: Any = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+    embedded.client("s3").put_bucket_encryption(Bucket=names["bucket"], ServerSideEncryptionConfiguration=rules)
+    chosen = {"at": "02:30", "bucket": names["bucket"]}
+    refused = check(backups=chosen)["s3.backups_bucket"]
+    assert refused.problem and refused.problem.code == "S3-NAMED-KEY"
+    assert f"gateway.kms_key_arn to {names['key']}:" in advice(refused)
+    assert check(backups=chosen, gateway={"kms_key_arn": names["log_key"]})["s3.backups_bucket"].status == "passed"
+
+
 def test_a_named_permissions_boundary(check: Preflight, embedded: EmbeddedAws) -> None:
     """It must be there, and some statement of it must allow each action that the roles need."""
     iam = embedded.client("iam")

@@ -20,7 +20,7 @@ from sre_agent_deploy.checks.preflight.account import (
     ServiceFacts,
     service_checks,
 )
-from sre_agent_deploy.checks.preflight.bucket import BucketFacts, BucketUsable
+from sre_agent_deploy.checks.preflight.bucket import BackupsBucketFacts, BackupsBucketUsable, BucketFacts, BucketUsable
 from sre_agent_deploy.checks.preflight.certificate import CertificateFacts, CertificateHolds, CertificateLasts
 from sre_agent_deploy.checks.preflight.context import Caller, ask
 from sre_agent_deploy.checks.preflight.dns import HostedZoneFacts, HostedZoneFits
@@ -237,6 +237,26 @@ def test_buckets(held: BucketFacts, expected: str) -> None:
     verdict = BucketUsable().judge(held)
     assert code(verdict) == expected
     assert verdict.holds is not bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (BackupsBucketFacts("b", "r", "r"), ""),
+        (BackupsBucketFacts("b", "", "r"), "S3-NAMED-NOT-FOUND"),
+        (BackupsBucketFacts("b", "other", "r"), "S3-NAMED-NOT-FOUND"),
+        (BackupsBucketFacts("b", "r", "r", key="k"), "S3-NAMED-KEY"),
+    ],
+)
+def test_the_bucket_of_the_backups(facts: BackupsBucketFacts, expected: str) -> None:
+    """It is there, in the region of the deployment, and encrypts by no key that the machine may not use."""
+    verdict = BackupsBucketUsable().judge(facts)
+    assert code(verdict) == expected
+    assert verdict.holds is not bool(expected)
+    if facts.key:
+        assert verdict.problem
+        assert "which backups.bucket names" in verdict.problem.what
+        assert "could store no backup" in verdict.problem.why
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from sre_agent_deploy import blueprint
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.preflight.context import Context, ask
-from sre_agent_deploy.resources.s3_bucket import S3Bucket
+from sre_agent_deploy.resources.s3_bucket import S3Bucket, read_encryption
 from sre_core.problem import Problem
 
 type Holder = Literal["none", "us", "stranger"]
@@ -55,7 +55,8 @@ class BucketUsable:
         if facts.taken:
             return Verdict(False, f"bucket {facts.bucket} belongs to another account", facts.taken)
         if facts.key not in ("", facts.usable_key):
-            return Verdict(False, f"bucket {facts.bucket} encrypts with a key that the deployment may not use", _key_of_theirs(facts))
+            problem = _key_of_theirs(facts.bucket, facts.key, facts.usable_key)
+            return Verdict(False, f"bucket {facts.bucket} encrypts with a key that the deployment may not use", problem)
         if facts.named:
             there = facts.holder != "none"
             return Verdict(there, _describe(there, facts.bucket), None if there else _named_missing(facts.bucket))
@@ -109,18 +110,19 @@ class BucketProtected:
 
 @dataclass(frozen=True)
 class BackupsBucketFacts:
-    """The bucket that backups.bucket names; `region` is empty without one."""
+    """The bucket that backups.bucket names; `region` is empty without one, `key` is set where it needs one of KMS."""
 
     bucket: str
     region: str
     wanted: str
+    key: str = ""
 
 
-class BackupsBucketThere:
-    """The bucket of the backups exists, in the region of the deployment."""
+class BackupsBucketUsable:
+    """The bucket of the backups exists, in the region of the deployment, and encrypts with no key that the machine may not use."""
 
     id: ClassVar[str] = "s3.backups_bucket"
-    proves: ClassVar[str] = "the bucket that backups.bucket names exists in this region"
+    proves: ClassVar[str] = "the bucket that backups.bucket names exists in this region, and needs no key that the machine may not use"
     requirements: ClassVar[tuple[str, ...]] = ("4.1",)
     required: ClassVar[bool] = True
 
@@ -130,10 +132,19 @@ class BackupsBucketThere:
         if isinstance(found, Problem):
             return found
         region = str(found.get("BucketRegion", world.aws.region)) if found else ""
-        return BackupsBucketFacts(name, region, world.aws.region)
+        facts = BackupsBucketFacts(name, region, world.aws.region)
+        # With gateway.kms_key_arn each backup names that key, whatever the bucket does by default.
+        if region != world.aws.region or world.config.gateway.kms_key_arn:
+            return facts
+        encryption = ask(lambda: read_encryption(world.aws, name), "s3:GetEncryptionConfiguration")
+        key = encryption if isinstance(encryption, Problem) else _find_key(world, encryption)
+        return key if isinstance(key, Problem) else replace(facts, key=key)
 
     def judge(self, facts: BackupsBucketFacts) -> Verdict:
         there = facts.region == facts.wanted
+        if there and facts.key:
+            problem = _key_of_theirs(facts.bucket, facts.key, "", setting="backups.bucket", could="store no backup")
+            return Verdict(False, f"bucket {facts.bucket} encrypts with a key that the deployment may not use", problem)
         return Verdict(there, _describe(there, facts.bucket), None if there else _named_missing(facts.bucket, "backups.bucket"))
 
 
@@ -227,16 +238,18 @@ def _named_missing(bucket: str, setting: str = "gateway.s3_bucket") -> Problem:
     )
 
 
-def _key_of_theirs(facts: BucketFacts) -> Problem:
-    named = f"names {facts.usable_key}" if facts.usable_key else "is empty"
-    arn = f"the ARN of {facts.key}" if "alias/" in facts.key else facts.key
+def _key_of_theirs(
+    bucket: str, key: str, usable_key: str, *, setting: str = "gateway.s3_bucket", could: str = "not read its release, nor report"
+) -> Problem:
+    named = f"names {usable_key}" if usable_key else "is empty"
+    arn = f"the ARN of {key}" if "alias/" in key else key
     return Problem(
         code="S3-NAMED-KEY",
-        what=f"The bucket {facts.bucket}, which gateway.s3_bucket names, encrypts with the KMS key {facts.key}.",
-        why=f"gateway.kms_key_arn {named}, and the machine may use that key only: it could not read its release, nor report.",
+        what=f"The bucket {bucket}, which {setting} names, encrypts with the KMS key {key}.",
+        why=f"gateway.kms_key_arn {named}, and the machine may use that key only: it could {could}.",
         do=(
             f"Set gateway.kms_key_arn to {arn}: the roles of the deployment may then use this key, through S3 alone.",
-            f"Or encrypt the bucket with S3's own keys: {_encrypt(facts.bucket)}",
+            f"Or encrypt the bucket with S3's own keys: {_encrypt(bucket)}",
         ),
         aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html",
     )

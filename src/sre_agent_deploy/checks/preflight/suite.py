@@ -9,7 +9,7 @@ from typing import Any
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.checks.check import Check, Finding, run_checks
 from sre_agent_deploy.checks.preflight.account import BUDGETS, CredentialsHold, RegionFits, service_checks
-from sre_agent_deploy.checks.preflight.bucket import BackupsBucketThere, BucketProtected, BucketUsable
+from sre_agent_deploy.checks.preflight.bucket import BackupsBucketUsable, BucketProtected, BucketUsable
 from sre_agent_deploy.checks.preflight.certificate import certificate_checks
 from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.checks.preflight.dns import DomainKnown, HostedZoneFits, ParentResolves
@@ -63,7 +63,7 @@ def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
         *((InstancesWithinLimit(),) if config.limits.instances else ()),
         *((BUDGETS,) if config.limits.monthly_usd else ()),
         *((BucketProtected(),) if config.gateway.s3_bucket else ()),
-        *((BackupsBucketThere(),) if config.backups.bucket else ()),
+        *((BackupsBucketUsable(),) if config.backups.bucket else ()),
         *((RoleFits(),) if config.aws.role_name else ()),
         *((BoundaryFits(),) if config.aws.permissions_boundary else ()),
         *((PoolUsable(), PoolProtected()) if config.credentials.user_pool_id else ()),
