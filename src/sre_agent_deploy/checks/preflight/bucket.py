@@ -11,7 +11,8 @@ from sre_agent_deploy import blueprint
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.preflight.context import Context, ask
-from sre_agent_deploy.resources.s3_bucket import S3Bucket, read_encryption
+from sre_agent_deploy.resources.s3_bucket import S3Bucket
+from sre_agent_deploy.resources.s3_bucket_settings import read_encryption
 from sre_core.problem import Problem
 
 type Holder = Literal["none", "us", "stranger"]
