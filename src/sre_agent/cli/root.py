@@ -188,9 +188,9 @@ def serve(socket: str | None, port: int | None, host: str) -> None:
 def main() -> None:
     """Run a command and turn every way in which it can end into an exit code, without a traceback."""
     try:
-        command.main(prog_name="sre-agent", standalone_mode=False)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        # click returns the code of an Exit that a command has raised.
+        if code := command.main(prog_name="sre-agent", standalone_mode=False):
+            sys.exit(code)
     except click.UsageError as error:
         error.show()
         sys.exit(exit_codes.USAGE)

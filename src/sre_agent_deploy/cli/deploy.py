@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from sre_agent_deploy.cli.options import (
     yes_option,
 )
 from sre_agent_deploy.commands import Request
+from sre_core import exit_codes
 
 if TYPE_CHECKING:
     from sre_agent_deploy.commands.deploy import OnFailure
@@ -112,8 +114,13 @@ def verify(request: Request, *, files: tuple[Path, ...], watch: bool, every: tim
     user = Terminal(as_json=as_json, quiet=quiet)
     if not watch:
         end(commands.verify(request, user, files=files), user)
-    for result in commands.watch_deployment(request, user, every, files=files):
-        user.note(f"{result.message}\nAgain in {int(every.total_seconds())} s; Ctrl-C ends it.")
+    try:
+        for result in commands.watch_deployment(request, user, every, files=files):
+            user.note(f"{result.message}\nAgain in {int(every.total_seconds())} s; Ctrl-C ends it.")
+    except KeyboardInterrupt:
+        # It is how a watch ends: nothing was changed, so nothing is left to go on with.
+        click.echo("\nInterrupted.", err=True)
+        sys.exit(exit_codes.INTERRUPTED)
 
 
 @click.command("rotate", help="Exchange keys, client secrets or the private authority: old and new are valid together for a while.")

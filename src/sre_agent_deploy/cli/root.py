@@ -183,10 +183,7 @@ def main(
     except OSError as error:
         sys.exit(_show_refused_file(error))
     except (KeyboardInterrupt, click.Abort):
-        click.echo(
-            "\nInterrupted. What was created is recorded: `sre-agent-deploy status` shows it, `resume` continues, `cleanup` deletes it.",
-            err=True,
-        )
+        click.echo("\nInterrupted. What was changed, if anything, is recorded: `sre-agent-deploy status` says how to go on.", err=True)
         sys.exit(exit_codes.INTERRUPTED)
 
 
@@ -195,9 +192,9 @@ def _run(arguments: list[str], command: click.Command, prog_name: str, obj: obje
 
     try:
         color = False if os.environ.get("NO_COLOR") else None
-        command.main(arguments, prog_name=prog_name, standalone_mode=False, color=color, obj=obj)
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
+        # click returns the code of an Exit that a command has raised.
+        if code := command.main(arguments, prog_name=prog_name, standalone_mode=False, color=color, obj=obj):
+            sys.exit(code)
     except click.UsageError as error:
         if isinstance(error, click.NoSuchOption) and (known := translate_options(arguments)):
             error = click.UsageError(known, error.ctx)

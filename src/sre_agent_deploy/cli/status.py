@@ -74,11 +74,17 @@ def _show_next_steps(found: Status) -> None:
     click.echo("This is what the last run left; sre-agent-deploy plan shows what AWS has now.")
 
 
+_TO_FINISH = {
+    "cleanup": "sre-agent-deploy cleanup   (or complete it again: deploy)",
+    "rollback": "sre-agent-deploy rollback   (or what the configuration says instead: deploy)",
+    "rotate": "the same sre-agent-deploy rotate again",
+    "restore": "the same sre-agent-deploy restore again",
+}
+
+
 def _how_to_finish(last: Run | None) -> str:
-    """Name the command that finishes the last run: after a cleanup, `resume` would create again what is deleted."""
-    if last and last.command == "cleanup":
-        return "Not finished. Next: sre-agent-deploy cleanup   (or complete it again: deploy)"
-    return "Not finished. Next: sre-agent-deploy resume   (or: cleanup)"
+    """Name the command that finishes the last run: `resume` would create again what a cleanup has deleted, or repeat an update."""
+    return f"Not finished. Next: {_TO_FINISH.get(last.command if last else '', 'sre-agent-deploy resume   (or: cleanup)')}"
 
 
 @click.command("history", help="Show who did what to a deployment, when, and how it ended.")

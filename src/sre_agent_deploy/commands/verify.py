@@ -26,6 +26,7 @@ from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.progress.events import Observer
+from sre_agent_deploy.progress.interrupt import was_interrupted
 from sre_agent_deploy.report.render import SUFFIXES, export_report, markdown, read_last, write_report
 from sre_agent_deploy.report.report import Report, ResourceResult, compare_reports
 from sre_agent_deploy.tls import local_ca
@@ -78,11 +79,13 @@ def refuse_other_forms(files: Sequence[Path]) -> None:
 
 
 def watch_deployment(request: Request, user: User, every: timedelta, *, files: Sequence[Path] = ()) -> Iterator[CommandResult]:
-    """Verify again and again, with a pause after each; what is refused is shown, and tried again."""
+    """Verify again and again, with a pause after each; what is refused is shown, and tried again. A stop of the user's ends it."""
     while True:
         try:
             yield verify(request, user, files=files, record=False)
         except Refused as refused:
+            if was_interrupted(refused.problems):
+                raise
             user.show_problems(refused.problems)
             yield CommandResult(success=False, component="deployment", message="", problems=refused.problems)
         time.sleep(every.total_seconds())

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
 
 from sre_agent_deploy.cli.help import COMMANDS_ELSEWHERE, EXAMPLES, GROUPS
-from sre_agent_deploy.cli.root import COMMANDS, root
+from sre_agent_deploy.cli.root import COMMANDS, main, root
 from sre_agent_deploy.cli.terminal import Terminal, end
 from sre_agent_deploy.commands.deploy import confirm_losses
 from sre_agent_deploy.commands.user import CommandResult, Question, User
+from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.journal.state import Record, Run, State
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.progress.events import Event
 from sre_core import exit_codes
@@ -50,6 +54,43 @@ def test_help_in_both_programs() -> None:
 
     shown = assistant.get_help(click.Context(assistant))
     assert [number for number in exit_codes.MEANINGS if f"  {number:<4} " not in shown] == []
+
+
+@pytest.mark.parametrize("command", ["resume", "cleanup", "rollback", "rotate", "restore"])
+def test_the_command_that_finishes_a_run(command: str, typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`status` names the command that goes on: after a rollback, `resume` is refused, and after a rotation it would end the overlap."""
+    monkeypatch.chdir(tmp_path)
+    record = Record("bucket", "AWS::S3::Bucket", 1, "", "ready", "2026-11-22T15:00:00Z", id="sre-1")
+    run = Run("deploy" if command == "resume" else command, "ann", "host", "2026-11-22T15:00:00Z", result="interrupted")
+    state = State("sre-1", "123456789012", "us-east-1", "production", "c", records={record.key: record}, runs=(run,))
+    FileStore(tmp_path / ".deployment_state").save(state)
+    code, out, err = typed("status")
+    assert (code, f"sre-agent-deploy {command} " in out.partition("Not finished. Next: ")[2]) == (0, True), out + err
+
+
+def test_the_end_of_a_watch(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in its pause says no more than that: nothing was created that could be continued or deleted."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr(time, "sleep", interrupt)
+    code, out, err = typed("verify", "--watch")
+    assert (code, err.splitlines()[-1], "Ctrl-C ends it" in out) == (exit_codes.INTERRUPTED, "Interrupted.", True), out + err
+
+
+def test_a_command_that_leaves_with_a_code() -> None:
+    """It is the exit code of the program: a pipeline that asks for the certificate must not take an expired one for a good one."""
+
+    @click.command()
+    def failing() -> None:
+        raise click.exceptions.Exit(exit_codes.FAILED)
+
+    with pytest.raises(SystemExit) as ended:
+        main([], failing)
+    assert ended.value.code == exit_codes.FAILED
+
+
+def interrupt(seconds: float) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

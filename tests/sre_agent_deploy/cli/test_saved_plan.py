@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from fixtures.embedded import EmbeddedAws
+from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.saved_plan import SavedPlan, find_moves, load_plan
-from sre_core.problem import Problem
+from sre_agent_deploy.commands.user import User
+from sre_agent_deploy.commands.verify import watch_deployment
+from sre_agent_deploy.progress.interrupt import Stop
+from sre_core.problem import Problem, Refused
 
 type Typed = Callable[..., tuple[int, str, str]]
+
+
+class Stopping(User):
+    """A user who presses Ctrl-C while AWS is read."""
+
+    @contextmanager
+    def stoppable(self) -> Iterator[Stop]:
+        stop = Stop()
+        stop.request()
+        yield stop
 
 
 def test_a_saved_plan_is_carried_out_once(local_folder: Path, typed: Typed, unbooted: EmbeddedAws) -> None:
@@ -28,6 +44,8 @@ def test_a_saved_plan_is_carried_out_once(local_folder: Path, typed: Typed, unbo
     assert [record["name"] for record in state["records"].values()] == names
     assert state["runs"][-1]["result"] == "applied in part"
     assert "Not finished" in typed("status")[1]
+    with pytest.raises(Refused, match="RUN-INTERRUPTED"):
+        next(watch_deployment(Request(), Stopping(), timedelta()))
 
     code, _, err = typed("deploy", "p.plan")
     assert (code, "PLAN-MOVED" in err, "was carried out already" in err) == (1, True, True), err
