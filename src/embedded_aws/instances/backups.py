@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
-from embedded_aws.instances.ordering import run_program, write_machine_file
+from embedded_aws.instances.certificate_order import run_program, write_machine_file
 from embedded_aws.world import NotAuthorized, World
 from sre_core import clock
 from sre_core.machine import BACKUP_SOURCE_FILE, Machine

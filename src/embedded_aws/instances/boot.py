@@ -10,6 +10,7 @@ from pathlib import Path
 
 from embedded_aws.instances import short_folder
 from embedded_aws.instances.backups import keep_backed_up
+from embedded_aws.instances.certificate_order import Ordering, end_task, is_ordered
 from embedded_aws.instances.credentials import (
     Credentials,
     aws_environment,
@@ -20,7 +21,6 @@ from embedded_aws.instances.credentials import (
     write_trusted,
 )
 from embedded_aws.instances.front_door import LOOK_EVERY, OpenDoor, open_front_door
-from embedded_aws.instances.ordering import Ordering, end_task, is_ordered
 from embedded_aws.instances.progress import Progress, StepFailed
 from embedded_aws.instances.release import install_release
 from embedded_aws.instances.services import RunningServices, SupervisedService, program

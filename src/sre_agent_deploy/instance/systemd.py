@@ -166,7 +166,7 @@ def render_certificate_units(layout: Layout, region: str, machine_file: str) -> 
 
 def render_order_units(layout: Layout, region: str, machine_file: str, instance_id: str) -> dict[str, str]:
     """Render what orders and renews the certificate: a service that is no root, started by a timer and when the secret changes."""
-    module = "sre_agent_deploy.instance.ordering"
+    module = "sre_agent_deploy.instance.certificate_order"
     command = (str(layout.python), "-m", module, "machine.json", str(layout.release), instance_id)
     return {
         CERTIFICATE_ORDER: _file(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from embedded_aws.instances.backups import find_next
-from embedded_aws.instances.ordering import Ordering, end_task
+from embedded_aws.instances.certificate_order import Ordering, end_task
 from embedded_aws.world import NotAuthorized
 
 from .conftest import MemoryAuthority, MemoryWorld

@@ -63,7 +63,7 @@ class Ordering:
 
     async def _run(self) -> None:
         words = (str(self.root / "machine.json"), str(self.root / "release"), self.root.name, str(self.root / "run"))
-        await run_program(self.world, self.root, self.profile_arn, "ordering", *words)
+        await run_program(self.world, self.root, self.profile_arn, "certificate_order", *words)
 
 
 async def run_program(world: World, root: Path, profile_arn: str, module: str, *words: str) -> None:
