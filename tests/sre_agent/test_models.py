@@ -24,7 +24,6 @@ from sre_agent.request import Request
 # The program ignores it when it loads its agents; pytest begins each test with filters of its own.
 pytestmark = pytest.mark.filterwarnings("ignore::pydantic_ai.exceptions.CostNotFoundWarning")
 KEY = "k-of-this-run"
-DATABASE = r'id="(inv-[0-9a-f]+-e\d+)" tool="logs___get_recent_logs'
 PROVIDERS = ("bedrock", "anthropic", "openai")
 SUPERVISOR = "You are the supervisor"
 LOGS, METRICS, KUBERNETES = "the logs specialist", "the metrics specialist", "the kubernetes specialist"

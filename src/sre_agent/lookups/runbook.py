@@ -7,7 +7,6 @@ import re
 
 from sre_agent.evidence import Answer
 from sre_agent.lookups.lookup import Lookup, Said, View
-from sre_agent.question.common_words import COMMON
 from sre_agent.question.intent import cue
 from sre_agent.question.wording import split_words
 from sre_agent.reading import Json, objects, part, text, texts
@@ -94,11 +93,6 @@ def _describe(step: Json) -> str:
     command = f" ({text(step, 'command')})" if text(step, "command") else ""
     approval = "" if part(step, "changes") is False else " — changes something, needs approval"
     return f"step {text(step, 'number')}: {text(step, 'do')}{command}{approval}"
-
-
-def is_specific(words: str) -> bool:
-    """Return True when a question says more than common words about its incident."""
-    return any(word not in COMMON for word in split_words(incident_words(words)))
 
 
 LOOKUP = Lookup(

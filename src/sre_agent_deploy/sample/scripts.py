@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from sre_agent_deploy.sample.checkout import Checkout
 
 _PROVIDER = "sre-agent-api-key-credential-provider"
-_PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
 _AMAZONS = "https://bedrock-agentcore-control.us-east-1.amazonaws.com"
 
 

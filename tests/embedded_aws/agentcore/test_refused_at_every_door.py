@@ -318,9 +318,6 @@ def test_every_attack_at_every_door(
         assert not [text for text in (*refusal.hidden, query) if len(text) > 7 and text in lines[0]], where
 
 
-REQUEST_IDS = ("x-amzn-requestid", "x-amz-request-id", "x-amz-cognito-request-id", "x-request-id")
-
-
 def check_event(event: Any, door: str, refusal: Refusal, client: str) -> None:
     """An event has what an investigation of it needs, in the fields that OCSF has for it."""
     named = event.get("service") or event["api"]["service"]
