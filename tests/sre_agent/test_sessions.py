@@ -185,10 +185,10 @@ def test_a_table_that_refuses(table: Table, tmp_path: Path) -> None:
 
     session = session_key("caller", "", tmp_path.name)
     assert store().add(session, asked("before")) is None
-    for name, code in {"sre-0123456789-other": "AccessDeniedException", "no": "ValidationException"}.items():
-        for problem in (store(name).last(session), store(name).add(session, asked())):
-            assert isinstance(problem, Problem)
-            assert code in problem.why or name == "no"
+    other = store("sre-0123456789-other")
+    for problem in (other.last(session), other.add(session, asked())):
+        assert isinstance(problem, Problem)
+        assert "AccessDeniedException" in problem.why
     for kind in REFUSED:
         table.break_with({"kind": kind, "service": "dynamodb", "operation": "*"})
         began = time.monotonic()

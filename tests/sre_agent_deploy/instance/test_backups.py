@@ -41,19 +41,12 @@ def lived_in(client: Callable[[str], Any], s3: Any) -> Any:
     cognito.admin_create_user(UserPoolId=pool, Username="ann", UserAttributes=[{"Name": "email", "Value": "ann@example.com"}])
     cognito.admin_add_user_to_group(UserPoolId=pool, Username="ann", GroupName="on-call")
     s3.create_bucket(Bucket="elsewhere")
-    empty(s3)
     s3.put_object(Bucket="bucket", Key=f"{ID}/sessions/1.json", Body=b"kept")
     s3.put_object(Bucket="bucket", Key=f"{ID}/releases/1.zip", Body=b"x", Tagging=f"{DEPLOYMENT_TAG}={ID}&{NAME_TAG}=release")
     for key in ("status/i-1/ready.json", "backups/data-1.zip"):
         s3.put_object(Bucket="bucket", Key=f"{ID}/{key}", Body=b"x")
     s3.put_object(Bucket="bucket", Key=f"{ID}/status/i-1/{BACKUP_SOURCE_FILE}", Body=left_by_the_deployer(pool))
     return s3
-
-
-def empty(s3: Any) -> None:
-    """One test after the other has the same moto."""
-    for entry in s3.list_objects_v2(Bucket="elsewhere").get("Contents", []):
-        s3.delete_object(Bucket="elsewhere", Key=entry["Key"])
 
 
 def left_by_the_deployer(pool: str) -> bytes:
