@@ -80,10 +80,10 @@ def session_key(subject: str, user_id: str, session_id: str) -> str:
 
 
 def not_read(why: str, *do: str) -> Problem:
-    """Say that the question before could not be read."""
+    """Say that the previous question of a session could not be read."""
     return Problem(
         code="SESSION-NOT-READ",
-        what="The question before could not be read, so this one was answered by itself.",
+        what="The previous question of this session could not be read, so this one was answered by itself.",
         why=why,
         do=("Ask again, and name in the question what it is about.", *do),
     )

@@ -35,7 +35,7 @@ target_option = click.option(
     help="Only this resource and what it needs, by its name in the plan. Can be given several times.",
 )
 quiet_option = click.option(
-    "-q", "--quiet", is_flag=True, help="Print problems, questions and results as JSON only; the exit code says the rest."
+    "-q", "--quiet", is_flag=True, help="Print problems, warnings and questions only; with --json no events. The exit code says the rest."
 )
 yes_option = click.option("--yes", is_flag=True, help="Don't ask before deleting or replacing.")
 

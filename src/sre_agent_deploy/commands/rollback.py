@@ -229,7 +229,7 @@ def rollback(request: Request, user: User = UNATTENDED) -> CommandResult:
     return CommandResult(
         success=True,
         component="deployment",
-        message="What served before serves again. Install the release before it deploys again, or the next deploy repeats the update.",
+        message="What served before serves again. Install the previous release before you deploy, or that deployment repeats the update.",
         details={"deployed": wanted.deployment},
         next_steps=("sre-agent-deploy verify", "sre-agent-deploy plan   (shows what the configuration would change)"),
     )
@@ -238,10 +238,10 @@ def rollback(request: Request, user: User = UNATTENDED) -> CommandResult:
 def _nothing_before(deployment: str) -> Problem:
     return Problem(
         code="ROLLBACK-NOTHING-KEPT",
-        what=f"Deployment {deployment} has no machine before the one that serves. Nothing was changed.",
-        why="Without deployment.keep_previous an update deletes the machine before at its end, and afterwards when that time is over.",
+        what=f"Deployment {deployment} has no previous machine to return to. Nothing was changed.",
+        why="An update deletes the previous machine at its end, or with deployment.keep_previous when that time is over.",
         do=(
-            "Install the release before (`pip install sre-agent==VERSION`), restore its configuration, and run `sre-agent-deploy deploy`.",
+            "Install the previous release (`pip install sre-agent==VERSION`), restore its configuration, then `sre-agent-deploy deploy`.",
             "For the next update, set for example deployment.keep_previous: 1h.",
         ),
     )

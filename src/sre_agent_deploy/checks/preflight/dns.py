@@ -152,7 +152,7 @@ def _no_address(domain: str) -> Problem:
         what=f"{domain} has no address yet.",
         why="deployment.hosted_zone_id is empty, so the deployment does not create its record.",
         do=(
-            "After the deployment create an A record for it with the Elastic IP that `sre-agent-deploy status` shows.",
+            "After the deployment create an A record for it with the Elastic IP: `sre-agent-deploy output public_ip` prints it.",
             "Or set deployment.hosted_zone_id to the domain's Route 53 zone.",
         ),
     )
