@@ -32,7 +32,18 @@ if TYPE_CHECKING:
     from sre_agent_deploy.journal.state import State
     from sre_agent_deploy.journal.store import Store
 
-SERVICES = ("s3", "ec2", "iam", "secretsmanager", "cognito-idp", "bedrock-agentcore-control", "bedrock-agentcore", "budgets")
+SERVICES = (
+    "s3",
+    "ec2",
+    "iam",
+    "secretsmanager",
+    "cognito-idp",
+    "bedrock-agentcore-control",
+    "bedrock-agentcore",
+    "budgets",
+    "dynamodb",
+    "logs",
+)
 
 
 LEASE = timedelta(seconds=3)
@@ -115,13 +126,13 @@ def _serve(registry_file: Path) -> None:
 
 def _place(registry: Any) -> Account:
     """Clients that no call has gone through yet: runs inherit them, and share no connection."""
-    from behaviours.killed_at import watch
+    from behaviours.killed_at import attach
     from sre_agent_deploy.account.account import Account
 
+    attach(_asked)
     place = Account(registry.aws("us-east-1"), registry)
     for service in SERVICES:
         client = place.aws.client(service)
-        watch(client, _asked)
         # Whichever is asked about: the answer reads how all lists of the service are paged, which each run would read again.
         client.can_paginate(next(iter(client.meta.method_to_api_mapping)))
     return place
