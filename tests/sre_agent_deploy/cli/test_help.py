@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,13 +68,15 @@ def test_the_command_that_finishes_a_run(command: str, typed: Typed, tmp_path: P
     assert (code, f"sre-agent-deploy {command} " in out.partition("Not finished. Next: ")[2]) == (0, True), out + err
 
 
-def test_the_end_of_a_watch(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_a_watch(tmp_path: Path) -> None:
     """Ctrl-C in its pause says no more than that: nothing was created that could be continued or deleted."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr(time, "sleep", interrupt)
-    code, out, err = typed("verify", "--watch")
-    assert (code, err.splitlines()[-1], "Ctrl-C ends it" in out) == (exit_codes.INTERRUPTED, "Interrupted.", True), out + err
+    command, environ = [sys.executable, "-m", "sre_agent_deploy", "verify", "--watch"], {**os.environ, "SRE_AGENT_STATE_DIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        assert any("Ctrl-C ends it" in line for line in watching.stdout)
+        watching.send_signal(signal.SIGINT)
+        _, err = watching.communicate(timeout=60)
+    assert (watching.returncode, err.splitlines()[-1]) == (exit_codes.INTERRUPTED, "Interrupted."), err
 
 
 def test_a_command_that_leaves_with_a_code() -> None:
@@ -87,10 +89,6 @@ def test_a_command_that_leaves_with_a_code() -> None:
     with pytest.raises(SystemExit) as ended:
         main([], failing)
     assert ended.value.code == exit_codes.FAILED
-
-
-def interrupt(seconds: float) -> None:
-    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
