@@ -20,7 +20,11 @@ from sre_agent.request import Request
 FEW_WORDS = 3  # a question this short that is no sentence may be only a name
 # A question for a cause ends in what it is about: "what is wrong with the ledger". Elsewhere a word may name a thing of the business.
 _ABOUT = r"\b(?:with|in|of|for|to|about|by|at) (?:the |our |my )?(?:service |pod |app )?"
-_QUESTION = re.compile(r"(and |so )?(why|what|how|is|are|do|does|did|can|explain)\b")
+# Behind these, also in the middle: "look into the ledger and tell me".
+_SURELY_ABOUT = r"\b(?:with|into) (?:the |our |my )?(?:service |pod |app )?"
+_QUESTION = re.compile(
+    r"(and |so )?(why|what|how|is|are|do|does|did|can|explain)\b|.*\b(why|what is (wrong|up|going on)|find out|look into)\b"
+)
 _ELSE = re.compile(r"\belse\b")
 _NODE_ACTION = re.compile(r"\b(cordon|uncordon|drain|nodes?|machine|host)\b")
 
@@ -112,7 +116,8 @@ def _is_alert(view: View) -> bool:
 
 
 def _ends_in(view: View, mention: Mention) -> bool:
-    return bool(re.search(_ABOUT + re.escape(mention.text) + r"$", view.words))
+    name = re.escape(mention.text)
+    return bool(re.search(rf"{_ABOUT}{name}$|{_SURELY_ABOUT}{name} (and|so|but|then|what|who|why|how|please)\b", view.words))
 
 
 def _subject_before(view: View, request: Request) -> Subject | None:

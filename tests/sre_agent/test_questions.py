@@ -100,6 +100,23 @@ def test_the_same_in_other_words(question: object) -> None:
         assert [text for text in one.paraphrases if parse_intent(text, CUES).kind not in {one.kind, "capabilities"}] == []
 
 
+@pytest.mark.parametrize(
+    ("prompt", "kind", "subject"),
+    [
+        ("Payments fail and I can't fix it myself, who should I call?", "escalation", ""),
+        ("I just took over the shift. Is everything running the way it should?", "health", ""),
+        ("checkout is slow - is payment ok?", "health", "payment-service"),
+        ("It's stuck and nothing else has helped, so please do a restart of the payment pods", "action", "payment-service"),
+        ("I'd like to know which runbooks there are", "runbook", ""),
+        ("Why does checkout fail, is it the database?", "diagnosis", "checkout-service"),
+    ],
+)
+def test_what_is_asked_last(prompt: str, kind: str, subject: str) -> None:
+    """A person says first what happened, and asks last: the last clause decides if it asks for something by itself."""
+    report = ask(prompt)
+    assert (report.kind, report.subject.get("name") or "") == (kind, subject)
+
+
 def test_further_wordings() -> None:
     """Terse, polite, passive, with slips of the keyboard: nearly all are of the kind that was meant."""
     wordings = [one for one in read_wordings() if one.verdict != "not_found"]

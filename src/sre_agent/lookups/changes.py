@@ -74,6 +74,11 @@ LOOKUP = Lookup(
             r"|revisions?)\b|\bdeployments? (since|today|yesterday|in the last|history)\b",
         ),
         cue(9, rf"\b({_ROLLOUTS}) histor(y|ies)\b|\bhistor(y|ies) of (the |its |our |all )?([\w.-]+ )?({_ROLLOUTS})\b"),
+        cue(9, r"\bdifferent (from|than|since|compared)\b|\bdifferences? (from|to|since|between)\b"),
+        cue(
+            9,
+            r"\b(anything|something|anyone|anybody|someone|somebody|who|what|was|were)\b.*\b(modified|altered|edited|touch(ed)?|adjusted)\b",
+        ),
         cue(8, r"\bwhat is (new|different)\b|\bwhich version\b|\bwhat version\b"),
     ),
 )

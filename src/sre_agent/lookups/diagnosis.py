@@ -6,7 +6,7 @@ from sre_agent.lookups.lookup import Lookup
 from sre_agent.question.intent import cue
 
 _ASKS = "how what which where show list is are was were did does do can could give get tell when who whom whose has have any see plot check"
-_NO_QUESTION = rf"^(?!(and |so )?((on|in|at|to|from|for|since) )?({'|'.join(_ASKS.split())})\b).*"
+_NO_QUESTION = rf"^(?!(and |so )?((on|in|at|to|from|for|since|by) )?({'|'.join(_ASKS.split())})\b).*"
 LOOKUP = Lookup(
     kind="diagnosis",
     example="What is wrong?",

@@ -157,6 +157,15 @@ LOOKUP = Lookup(
             r"|available|ready|unavailable|offline|online|working|struggling|suffering|affected|in trouble"
             r"|reachable)$",
         ),
+        cue(
+            7,
+            r"\b(sure|certain|confirm|verify|check|know|hope) (that )?.{1,40}\b(is|are)\b.{0,20}\b(healthy|alive|ok|okay|fine|stable"
+            r"|all right|alright|up|good|well|normal)\b",
+        ),
+        cue(
+            7,
+            r"^(is|are|does|do)\b.*\b(runs?|running|works?|working|behaves?|behaving)\b.*\b(should|supposed to|expected|usual|normally)\b",
+        ),
         cue(7, r"^(is|are|has|have)\b.{1,50}\b(recovered|back|back (up|to normal|online)|healed|stabili[sz]ed)$"),
         cue(6, r"^can\b.{1,40}\b(be )?(reach(ed)?|called|used|access(ed)?)\b"),
         cue(

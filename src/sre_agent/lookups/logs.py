@@ -125,6 +125,7 @@ LOOKUP = Lookup(
         cue(6, r"\bhow many (errors|exceptions|warnings)\b|\berrors (of|from|in)\b|\b(who|which service|what)\b.*\bmost errors\b"),
         cue(5, r"\bwhat (is|does|did|has)\b.{1,40}\b(say|saying|print|printed|printing|write|writing|output|complain\w*)\b"),
         cue(6, r"\bwhat\b.{1,40}\b(wrote|writes|said|says|printed|prints|logged|logs)\b"),
-        cue(3, r"\berrors?\b|\bexceptions?\b"),
+        cue(6, r"\b(what|everything|anything|exceptions?|errors?)\b.{0,40}\b(throw(s|ing|n)?|threw|spit(s|ting)?|spat|spew(s|ing)?)\b"),
+        cue(3, r"\berrors?\b|\berrs\b|\bexceptions?\b"),
     ),
 )

@@ -101,6 +101,7 @@ LOOKUP = Lookup(
     about="words",
     look=look,
     cues=(
+        cue(19, r"\bwhat (now|to do)\b|\bwhat (is )?next\b|\b(what|which) steps\b|\bsteps to take\b"),
         cue(13, r"\bwhat (am|are|is) (i|we|you|one) (supposed|meant|expected) to do\b"),
         cue(10, r"\b(written down|documented|described)\b|\bwhere is it written\b"),
         cue(13, r"\bwhat (is|has|can|should|must|needs)( to)? be done\b"),

@@ -11,7 +11,7 @@ from sre_agent.question.intent import Cue, cue
 _POLITE_WORDS = """
 please now then ok okay so and hey hi just go ahead kindly quickly could can would will you i we want wanted need needs have has like
 to let us should must shall may might try how do does time think about trying someone be able am are going better is it safe what the
-which command for me agent kubectl
+which command for me agent kubectl a
 """
 _BEFORE = rf"^(?:(?:{'|'.join(_POLITE_WORDS.split())}) )*"
 # "Rollback history" and "restart count" ask for a record: there the verb is part of a noun.
@@ -115,7 +115,8 @@ VERBS = (
 # "Could orders be restarted?", "orders needs to be rolled back"; not "why was it restarted" nor "can it be that …".
 _TO_BE = (
     r"^(?!how|why|when|what|who|did|was|were|has|had)"
-    r"(?:can|could|may|should|must|would|will|shall|[\w .-]{1,40} (?:(?:needs?|has|have|wants?) to|should|must))\b.{0,40}\bbe"
+    r"(?:can|could|may|should|must|would|will|shall|i (?:want|need|would like)|[\w .-]{1,40} (?:(?:needs?|has|have|wants?) to|should|must))"
+    r"\b.{0,40}\bbe"
 )
 _NEEDS = r"^[\w .-]{1,40} needs? (?:an?|another)"
 CUES: tuple[Cue, ...] = tuple(cue(30, rf"{_BEFORE}{verb.asked}\b|{_TO_BE} (?:{verb.done})\b|{_NEEDS} {verb.asked}\b") for verb in VERBS)

@@ -16,6 +16,17 @@ LANGUAGE = "language"
 DECIDES = 3  # the weight from which a kind is what a question asks for
 _REFERS = re.compile(r"\b(it|its|it's|that|this|they|their|them|there|same|those|else)\b")
 _CONTINUES = re.compile(r"^(and|also|what about|how about|now|then|or|but)\b")
+# A person says first what happened, and asks last: "Payments fail and I can't fix it myself, who should I call?"
+_CLAUSES = re.compile(r"[,;!?]\s+|[.:]\s+|\s+-+\s+|\s*[\u2013\u2014]\s*|[!?.]+$")
+# "I'd like to know which runbook covers it" asks what "Which runbook covers it?" asks.
+_LEADS_IN = re.compile(
+    r"^(please |can you |could you )?(i would like|i want|i need|we need|we want|would like) to (know|see|find out|understand|hear) "
+)
+_ASKS = re.compile(
+    r"(and |so |but |or |please |can you |could you |would you |by |from |in |on |for |to |at )*"
+    r"(what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did|has|have|can|should|give|show|list|tell|get|find|check|count"
+    r"|look|let|need|see|ask|restart|reboot|recycle|bounce|scale|add|drain|cordon|roll|revert|undo|take|put|bring|kill|delete)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -44,17 +55,30 @@ class Intent:
 
 def parse_intent(prompt: str, kinds: Mapping[str, Sequence[Cue]]) -> Intent:
     """Parse a question into its intent: the kind whose cues weigh most. Equal weights: the kind that comes first."""
-    words = normalize(prompt)
+    words = _LEADS_IN.sub("", normalize(prompt))
     language = find_foreign_language(prompt)
     if language:
         return Intent(kind=LANGUAGE, words=words, language=language)
-    kind = _weigh(words, kinds)
+    last = _find_last_clause(prompt, kinds)
+    # "Payment is down, is anything else?" leaves out what it names before.
+    if last and words.endswith(last) and not re.search(r"\belse\b", last):
+        words = " ".join((last, words[: len(words) - len(last)])).strip()
+    kind = _weigh(last or words, kinds)
     # A name may look like a word with a slip in it, so that words are corrected only where they say nothing as they are.
     corrected = correct_spelling(words, COMMON) if kind == CAPABILITIES else words
     if corrected != words and _weigh(corrected, kinds) != CAPABILITIES:
         words, kind = corrected, _weigh(corrected, kinds)
     continues = bool(_CONTINUES.search(words) or _REFERS.search(words))
     return Intent(kind=kind, words=words, mentions=find_mentions(_keep_quotes(prompt)), continues=continues)
+
+
+def _find_last_clause(prompt: str, kinds: Mapping[str, Sequence[Cue]]) -> str:
+    """Return the last of several clauses, normalized, if it asks for something by itself: its words come first then."""
+    clauses = [normalize(clause) for clause in _CLAUSES.split(prompt.strip()) if clause and clause.strip()]
+    last = clauses[-1] if len(clauses) > 1 and _ASKS.match(clauses[-1]) else ""
+    if last and _weigh(last, kinds) == CAPABILITIES:
+        last = correct_spelling(last, COMMON)
+    return last if _weigh(last, kinds) != CAPABILITIES else ""
 
 
 def _weigh(words: str, kinds: Mapping[str, Sequence[Cue]]) -> str:

@@ -21,7 +21,7 @@ _NAME = r"(?P<name>[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?)"
 _PLACES = (
     re.compile(rf"\b(?:{_KIND})\s+(?:named\s+|called\s+)?{_NAME}"),
     re.compile(rf"{_NAME}\s+(?:{_KIND})\b"),
-    re.compile(rf"\b(?:with|of|for|to|about|by|on|in|inside|does|did|has|have)\s+(?:the\s+|our\s+|my\s+)?{_NAME}(?:\s|$)"),
+    re.compile(rf"\b(?:with|of|for|to|into|about|by|on|in|inside|does|did|has|have)\s+(?:the\s+|our\s+|my\s+)?{_NAME}(?:\s|$)"),
     re.compile(rf"\b(?:is|are|was|were|if|whether|how is|has|did|does|do)\s+(?:the\s+|our\s+|my\s+)?{_NAME}\s+\w+"),
     re.compile(
         rf"\b(?:restart|scale|drain|cordon|roll ?back|reboot|kill|delete|fix|check|diagnose|investigate"
@@ -29,13 +29,14 @@ _PLACES = (
         rf"\s+(?:the\s+|our\s+)?{_NAME}"
     ),
     re.compile(rf"\b{_NAME}'s\b"),
+    re.compile(rf"^{_NAME}\s+(?:is\s+|are\s+)?(?:broken|down|dead|failing)\b"),
     re.compile(rf"\b{_NAME}\s+(?:logs?|errors?|pods?|memory|cpu|latency|metrics?|replicas?)\b"),
 )
 # "Is anything else broken besides orders": what is named there is what the question is not about.
 _LEAVES_OUT = re.compile(
     r"\b(?:besides|apart from|aside from|other than|except|excluding|not counting|in addition to)\b(?P<names>.*)", re.I
 )
-_BEFORE_ELSE = re.compile(r"(?P<names>.*)\belse\b", re.I)
+_BEFORE_ELSE = re.compile(r"(?P<names>.*)(?<!\bnothing )\belse\b", re.I)
 # The shape of a generated or composed name: no English word has a digit or a dot in it, and few have a hyphen.
 _SHAPED = re.compile(r"(?=.*[a-z])[a-z0-9]+(?:[-_.][a-z0-9]+)+")
 _INFLECTED = re.compile(r"[a-z]{3,}(?:est|ly|ed)")  # "slowest", "slowly", "restarted": words of a sentence, no names
