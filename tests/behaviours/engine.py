@@ -126,13 +126,14 @@ def _serve(registry_file: Path) -> None:
 
 def _place(registry: Any) -> Account:
     """Clients that no call has gone through yet: runs inherit them, and share no connection."""
-    from behaviours.killed_at import attach
+    from behaviours.killed_at import watch
     from sre_agent_deploy.account.account import Account
 
-    attach(_asked)
     place = Account(registry.aws("us-east-1"), registry)
     for service in SERVICES:
         client = place.aws.client(service)
+        # Watched after the fence is there, which may wait for the lease while no change is under way.
+        watch(client, _asked)
         # Whichever is asked about: the answer reads how all lists of the service are paged, which each run would read again.
         client.can_paginate(next(iter(client.meta.method_to_api_mapping)))
     return place
