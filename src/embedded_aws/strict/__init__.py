@@ -50,18 +50,7 @@ def _apply(addresses: LoopbackAddresses) -> None:
     ecr.compute_digests()
     iam.simulate_policies()
     iam.require_existing_boundaries()
-    ec2.assign_loopback_addresses(addresses)
-    ec2.lock_addresses_with_reverse_dns()
-    ec2.honour_client_tokens()
-    ec2.show_groups_of_interfaces()
-    ec2.filter_by_client_token()
-    ec2.add_ubuntu_images()
-    ec2.delete_interfaces_with_instance()
-    ec2.require_existing_groups()
-    ec2.tag_interfaces_at_launch()
-    ec2.honour_stop_protection()
-    ec2.refuse_deleting_used_groups()
-    ec2.keep_omitted_metadata_options()
+    _apply_compute(addresses)
     kms.accept_arns_of_keys()
     eks.keep_authentication_mode()
     eks.add_access_entries()
@@ -91,6 +80,21 @@ def _apply(addresses: LoopbackAddresses) -> None:
     _apply_network()
     _apply_login()
     _apply_monitoring(addresses)
+
+
+def _apply_compute(addresses: LoopbackAddresses) -> None:
+    ec2.assign_loopback_addresses(addresses)
+    ec2.lock_addresses_with_reverse_dns()
+    ec2.honour_client_tokens()
+    ec2.show_groups_of_interfaces()
+    ec2.filter_by_client_token()
+    ec2.add_ubuntu_images()
+    ec2.delete_interfaces_with_instance()
+    ec2.require_existing_groups()
+    ec2.tag_interfaces_at_launch()
+    ec2.honour_stop_protection()
+    ec2.refuse_deleting_used_groups()
+    ec2.keep_omitted_metadata_options()
 
 
 def _apply_tables() -> None:
