@@ -6,6 +6,7 @@ These are the only patterns for secrets in this repository. A kind of token that
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 HIDDEN = "***"
@@ -78,25 +79,29 @@ _WORTH_A_LOOK = re.compile(
 
 
 # Texts in which nothing was hidden, so that the same answer is not searched again. A text with a secret is never kept.
-_CLEAN: set[str] = set()
+_CLEAN, _CLEAN_OF_SECRETS = set[str](), set[str]()
 _MOST_CLEAN, _LONGEST_CLEAN = 8_192, 400
 
 
 def redact(text: str) -> str:
     """Hide secrets, keys, tokens and e-mail addresses in a text from outside. Redacting twice changes nothing more."""
-    if text in _CLEAN or not _WORTH_A_LOOK.search(text):
-        return text
-    redacted = _redact_all(text)
-    if redacted == text and len(text) <= _LONGEST_CLEAN:
-        if len(_CLEAN) >= _MOST_CLEAN:
-            _CLEAN.clear()
-        _CLEAN.add(text)
-    return redacted
+    return _redact_once(text, _redact_all, _CLEAN)
 
 
 def redact_secrets(text: str) -> str:
     """Hide secrets, keys and tokens in a text from outside, and leave e-mail addresses: a runbook names whom to write to."""
-    return _redact_secrets(text) if _WORTH_A_LOOK.search(text) else text
+    return _redact_once(text, _redact_secrets, _CLEAN_OF_SECRETS)
+
+
+def _redact_once(text: str, hide: Callable[[str], str], clean: set[str]) -> str:
+    if text in clean:
+        return text
+    hidden = hide(text) if _WORTH_A_LOOK.search(text) else text
+    if hidden == text and len(text) <= _LONGEST_CLEAN:
+        if len(clean) >= _MOST_CLEAN:
+            clean.clear()
+        clean.add(text)
+    return hidden
 
 
 def _redact_all(text: str) -> str:
