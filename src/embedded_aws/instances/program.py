@@ -49,6 +49,15 @@ async def _start(command: tuple[str, ...], disk: Disk) -> Process:
 
 
 async def _stop(program: Process) -> None:
+    """Stop the machine and wait for its end, also where the instance is terminated meanwhile, because its boot has failed."""
+    stopping = asyncio.create_task(_end(program))
+    try:
+        await asyncio.shield(stopping)
+    finally:
+        await stopping
+
+
+async def _end(program: Process) -> None:
     try:
         # Closes standard input, and reads what is left.
         await asyncio.wait_for(program.communicate(), _STOP_WITHIN)

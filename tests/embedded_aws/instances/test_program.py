@@ -20,11 +20,13 @@ from embedded_aws.world import TemporaryCredentials
 from sre_core.secret import Secret
 
 PROGRAM = """
-import pathlib, sys
+import pathlib, sys, time
 asked = sys.stdin.readline()
 pathlib.Path(sys.argv[1]).write_text(asked)
 print(sys.argv[2], flush=True)
 sys.stdin.read()
+pathlib.Path(sys.argv[1] + ".stopping").touch()
+time.sleep(0.2)
 pathlib.Path(sys.argv[1] + ".stopped").touch()
 """
 ROLE = "arn:aws:iam::123456789012:role/sre-agent"
@@ -77,11 +79,12 @@ async def test_what_the_program_gets_and_answers(world: Any, machine: Callable[.
 
 @pytest.mark.anyio
 async def test_a_program_that_can_not_boot(world: Any, machine: Callable[..., Any], tmp_path: Path) -> None:
-    """Nothing answers for the instance, as on AWS where an instance does not come up."""
+    """Nothing answers for the instance, as on AWS where an instance does not come up; it has stopped before the host is closed."""
     launch, file = machine(), tmp_path / "asked"
     host = driven(world, file, "no kernel")
     await host.launch("i-1", launch.user_data(), launch.address, "arn:aws:iam::123456789012:instance-profile/other")
-    await until(file.with_name("asked.stopped").exists)
+    await until(file.with_name("asked.stopping").exists)
     assert json.loads(file.read_text())["role"] == {}
     assert host.door_of("i-1", 443) is None
     await host.close()
+    assert file.with_name("asked.stopped").exists()
