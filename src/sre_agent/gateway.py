@@ -33,7 +33,7 @@ class GatewayTools:
         self._client = client
         self._offered = offered
         self._call_seconds = call_seconds
-        self._slots = (pool or Pool()).calls
+        self._pool = pool or Pool()
         self.calls = self.failed_calls = 0
 
     def offered(self) -> Mapping[str, Tool]:
@@ -54,14 +54,16 @@ class GatewayTools:
         if tool is None:
             return Answer(tool=operation, arguments=arguments, at=clock.now(), failure="the gateway offers no such tool")
         known = {name: value for name, value in arguments.items() if name in tool.parameters and value != ""}
-        async with self._slots:
-            try:
-                async with asyncio.timeout(self._call_seconds):
-                    result = await self._client.call_tool(tool.name, known)
-            except TimeoutError:
-                return Answer(tool=tool.name, arguments=known, at=clock.now(), failure=f"no answer within {self._call_seconds:.0f} s")
-            except (MCPError, httpx2.HTTPError, Refused) as error:
-                return Answer(tool=tool.name, arguments=known, at=clock.now(), failure=redact(str(error)) or type(error).__name__)
+        return await self._pool.call((tool.name, tuple(sorted(known.items()))), lambda: self._send(tool, known))
+
+    async def _send(self, tool: Tool, known: Mapping[str, Argument]) -> Answer:
+        try:
+            async with asyncio.timeout(self._call_seconds):
+                result = await self._client.call_tool(tool.name, dict(known))
+        except TimeoutError:
+            return Answer(tool=tool.name, arguments=known, at=clock.now(), failure=f"no answer within {self._call_seconds:.0f} s")
+        except (MCPError, httpx2.HTTPError, Refused) as error:
+            return Answer(tool=tool.name, arguments=known, at=clock.now(), failure=redact(str(error)) or type(error).__name__)
         return read_result(tool.name, known, result)
 
 

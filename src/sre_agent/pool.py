@@ -1,12 +1,14 @@
-"""The bounds that all questions share: calls of tools in flight, questions being answered, and questions that wait."""
+"""What all questions share: the bounds of calls in flight, of questions that are answered and that wait, and calls under way."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+
+from sre_agent.evidence import Answer
 
 MOST_CALLS = 16  # in flight: with eight, two processors were idle for a third of the time
 MOST_ANSWERED = 16  # at a time: each keeps its answers in memory
@@ -35,7 +37,8 @@ class Pool:
     """Lets questions share the gateway: a call waits for its turn before its time limit begins, so that load costs no evidence."""
 
     def __init__(self, *, calls: int = MOST_CALLS, answered: int = MOST_ANSWERED, waiting: int = MOST_WAITING) -> None:
-        self.calls = asyncio.Semaphore(calls)
+        self._calls = asyncio.Semaphore(calls)
+        self._under_way: dict[Hashable, asyncio.Future[Answer]] = {}
         self._answered = asyncio.Semaphore(answered)
         self._most_answered = answered
         self._most = answered + waiting
@@ -45,6 +48,26 @@ class Pool:
     def waiting(self) -> int:
         """Return how many questions wait for their turn now."""
         return max(0, self._inside - self._most_answered)
+
+    async def call(self, key: Hashable, send: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Send a call when it is its turn, or return the answer of the same call of another question that is under way.
+
+        What is wrong is asked by many at the same moment; the systems that are looked at are then asked once.
+        """
+        while other := self._under_way.get(key):
+            await asyncio.wait((other,))
+            if not other.cancelled():
+                return other.result()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._under_way[key] = answer
+        try:
+            async with self._calls:
+                answer.set_result(await send())
+        finally:
+            # The question that sent it may have ended before its answer came: others then send it themselves.
+            answer.cancel()
+            del self._under_way[key]
+        return answer.result()
 
     @asynccontextmanager
     async def enter(self) -> AsyncGenerator[Turn]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from httpx2 import ASGITransport, AsyncClient
 
 from sre_agent import runtime
 from sre_agent.assistant import Assistant
+from sre_agent.evidence import Answer
 from sre_agent.jwt import Keys, Verifier
 from sre_agent.oidc import Discovery
 from sre_agent.pool import Busy, Pool
@@ -22,6 +24,7 @@ from sre_agent.reasoners.rules.reasoner import Rules
 from sre_agent.request import Request
 from sre_agent.tokens import BearerAuth, Client, TokenSource
 from sre_agent.usage import UsageLog
+from sre_core import clock
 from sre_core.problem import Refused
 from sre_core.secret import Secret
 
@@ -37,11 +40,13 @@ def test_load_costs_no_evidence(gateway: Gateway, authority: Authority, issuer: 
     """Ten questions at once have the same evidence as one, those that queued say so, and no more calls are in flight than allowed."""
     _, backend = tools_and_backend("crash-loop")
     inside, most = 0, 0
+    sent: list[str] = []
 
     async def counted(tool: str, arguments: Mapping[str, Any]) -> tuple[int, str]:
         nonlocal inside, most
         inside += 1
         most = max(most, inside)
+        sent.append(json.dumps([tool, arguments], sort_keys=True))
         try:
             await asyncio.sleep(0.002)
             return await backend(tool, arguments)
@@ -63,6 +68,35 @@ def test_load_costs_no_evidence(gateway: Gateway, authority: Authority, issuer: 
     assert {failed for _, failed, _ in found} == {0}
     assert sorted(queued for _, _, queued in found) == [False] * 3 + [True] * 7
     assert most <= 4
+    # Three are answered at a time: the first ones' first look is the same, and is sent once.
+    assert len(sent) < 10 * len(set(sent))
+
+
+def test_a_call_that_several_questions_make_at_a_time() -> None:
+    """It is sent once; where the question that sent it ends before the answer, another one sends it; later it is sent anew."""
+    sent: list[str] = []
+
+    async def run() -> None:
+        pool, go = Pool(), asyncio.Event()
+
+        def ask(who: str) -> asyncio.Task[Answer]:
+            async def send() -> Answer:
+                sent.append(who)
+                await go.wait()
+                return Answer(tool=who, arguments={}, at=clock.now())
+
+            return asyncio.create_task(pool.call("pods", send))
+
+        first, second, third = ask("first"), ask("second"), ask("third")
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait((first,))
+        go.set()
+        assert [(await second).tool, (await third).tool] == ["second", "second"]
+        assert (await ask("fourth")).tool == "fourth"
+
+    asyncio.run(run())
+    assert sent == ["first", "second", "fourth"]
 
 
 def test_more_than_may_wait(gateway: Gateway, authority: Authority, issuer: Issuer) -> None:
