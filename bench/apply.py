@@ -85,7 +85,7 @@ class _Bench:
         from sre_agent_deploy.apply import apply
         from sre_agent_deploy.commands.locks import open_journal
         from sre_agent_deploy.commands.plan import plan_deployment
-        from sre_agent_deploy.journal.file_store import FileStore
+        from sre_agent_deploy.journal.store import FileStore
 
         store = FileStore(state_file)
         journal = open_journal(wanted.deployment, config=self.config, config_file=CONFIG, account=self.place, store=store, state=None)
@@ -107,8 +107,8 @@ class _Bench:
     def look(self, state_file: Path) -> tuple[float, int]:
         """Seconds that a survey took which finds nothing to do, and how many mutating calls were made."""
         from sre_agent_deploy.commands.plan import plan_deployment
-        from sre_agent_deploy.journal.file_store import FileStore
         from sre_agent_deploy.journal.state import State
+        from sre_agent_deploy.journal.store import FileStore
 
         state = FileStore(state_file).load()
         assert isinstance(state, State)

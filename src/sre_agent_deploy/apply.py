@@ -21,8 +21,7 @@ from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan
-from sre_agent_deploy.progress.events import Event, Observer, ignore_event
-from sre_agent_deploy.progress.interrupt import NEVER, Stop, name_end, run_interrupted, was_interrupted
+from sre_agent_deploy.progress import NEVER, Event, Observer, Stop, ignore_event, name_end, run_interrupted, was_interrupted
 from sre_agent_deploy.resource import Mark, Resource
 from sre_agent_deploy.resources import kinds
 from sre_core.problem import Problem

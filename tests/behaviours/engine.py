@@ -243,7 +243,7 @@ def ratchet(deaths: Path, moments: list[str], *, one_in: int, seed: int) -> Doom
 
 def _carried_out(order: Mapping[str, str], place: Account, config: Config, wanted: Blueprint, said: Path) -> int:
     from sre_agent_deploy.commands.locks import hold_state
-    from sre_agent_deploy.progress.progress import Progress
+    from sre_agent_deploy.progress import Progress
     from sre_core.problem import Problem, Refused
 
     place = replace(place, aws=place.aws.with_progress(Progress(config.retries.limits())))
@@ -266,8 +266,8 @@ def _carried_out(order: Mapping[str, str], place: Account, config: Config, wante
 
 def _store(order: Mapping[str, str], place: Account) -> Store:
     """Open the state: a file in the folder, or the object of the order, with a short lease and clients of its own."""
-    from sre_agent_deploy.journal.file_store import FileStore
     from sre_agent_deploy.journal.s3_store import S3Store
+    from sre_agent_deploy.journal.store import FileStore
 
     if "bucket" not in order:
         return FileStore(Path(order["folder"]) / ".deployment_state")

@@ -11,8 +11,8 @@ from behaviours import certificates, lister
 from behaviours.asking import asking
 from behaviours.assertions import addressed, assert_gone, assert_served, assert_unchanged, assert_verified, running
 from behaviours.command_line import ROOT, Desk
-from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.state import Record, State
+from sre_agent_deploy.journal.store import FileStore
 
 DOMAIN = "sre.example.com"
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from behaviours.command_line import Desk
-from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.lock import hold_lock
 from sre_agent_deploy.journal.state import Record, State
+from sre_agent_deploy.journal.store import FileStore
 
 WHO = f"on {socket.gethostname()} (process {os.getpid()}) runs `deploy` since 20"
 

@@ -26,7 +26,7 @@ from sre_agent_deploy.commands.verify import find_endpoints
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.engine.delete import clean_up
-from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.journal.store import FileStore
 from sre_agent_deploy.plan import Action
 from sre_core import clock
 

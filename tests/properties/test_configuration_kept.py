@@ -16,9 +16,8 @@ from sre_agent_deploy.backup import keep, restore
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.edit import file
-from sre_agent_deploy.edit.file import Original
+from sre_agent_deploy.edit.file import Original, change_values, read_values
 from sre_agent_deploy.edit.put import put, rename_key
-from sre_agent_deploy.edit.text import change_values, read_values
 from sre_agent_deploy.migrate.files import read_old
 from sre_agent_deploy.migrate.plan import migrate
 from sre_agent_deploy.migrate.setting import OldFile

@@ -12,8 +12,7 @@ from fixtures.cut import MOMENTS, Cut, cut_at, no_mutation
 from fixtures.engine import Engine
 from fixtures.sample import sample
 from sre_agent_deploy.plan import Action
-from sre_agent_deploy.progress.events import ignore_event
-from sre_agent_deploy.progress.interrupt import Stop
+from sre_agent_deploy.progress import Stop, ignore_event
 
 CUTS = [
     ("RunInstances", "committed", "resume"),

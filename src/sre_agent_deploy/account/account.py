@@ -19,7 +19,7 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.deployment_tags import taggable
 from sre_agent_deploy.later import ACCOUNT, PARTITION, Ref, encode_ref
 from sre_agent_deploy.names import has_custom_domain
-from sre_agent_deploy.progress.progress import Progress
+from sre_agent_deploy.progress import Progress
 from sre_agent_deploy.resources.ec2_describe import latest_image
 from sre_agent_deploy.tls import acme, files, local_ca
 from sre_agent_deploy.tls.acme import AcmeSettings, AcmeSource

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws.errors import code_of, kind_of, request_id_of, status_of
 from sre_agent_deploy.aws.general import general, no_answers, unanswered
-from sre_agent_deploy.progress.events import Wait, Why
-from sre_agent_deploy.progress.progress import DEFAULT_PROGRESS, REPORT_AFTER, Progress, RetryLimits
+from sre_agent_deploy.progress import DEFAULT_PROGRESS, REPORT_AFTER, Progress, RetryLimits, Wait, Why
 from sre_agent_deploy.resource import Failures
 from sre_core import clock
 from sre_core.problem import Problem, Refused

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sre_agent_deploy.aws.hooks import AT_ONCE, Check, Fence, ServerClock, limit_calls
 from sre_agent_deploy.config.regions import partition_of
-from sre_agent_deploy.progress.progress import DEFAULT_PROGRESS, Progress
+from sre_agent_deploy.progress import DEFAULT_PROGRESS, Progress
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from sre_agent_deploy.config.environment import find_setting_names, read_dotenv
 from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.edit import file
 from sre_agent_deploy.edit.file import Original
-from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.state import State
+from sre_agent_deploy.journal.store import FileStore
 from sre_core import atomic_file, clock
 from sre_core.problem import Problem, Refused
 from sre_core.state_folder import problem_behind, state_folder

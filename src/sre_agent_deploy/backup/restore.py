@@ -12,13 +12,12 @@ from sre_agent_deploy.backup.conflict import LAYOUT, Chooser, Difference, compar
 from sre_agent_deploy.backup.dotenv import IN_DOTENV, compare_dotenv, merge_dotenv
 from sre_agent_deploy.backup.hiding import restore_hidden_lines
 from sre_agent_deploy.backup.keep import Kept, rewrite
+from sre_agent_deploy.config.document import Malformed
 from sre_agent_deploy.config.environment import find_setting_names, read_dotenv
 from sre_agent_deploy.config.load import load_text
-from sre_agent_deploy.config.parse import Malformed
 from sre_agent_deploy.edit import file
-from sre_agent_deploy.edit.file import Original
+from sre_agent_deploy.edit.file import Original, read_values
 from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.edit.text import read_values
 from sre_agent_deploy.migrate.upgrade import STEPS, Step, upgrade
 from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact_line

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
-from sre_agent_deploy.progress.events import Event, Observer, Step, ignore_event
+from sre_agent_deploy.progress import Event, Observer, Step, ignore_event
 from sre_core.problem import Problem
 
 type Status = Literal["passed", "failed", "unknown"]

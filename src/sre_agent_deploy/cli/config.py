@@ -149,8 +149,8 @@ def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: 
 
 def _put_all(text: str, words: tuple[str, ...]) -> str:
     """Put every pair of words into the text, all of them or none."""
+    from sre_agent_deploy.edit.file import parse_path, parse_value
     from sre_agent_deploy.edit.put import put
-    from sre_agent_deploy.edit.text import parse_path, parse_value
 
     if len(words) % 2:
         raise click.UsageError("give each key a value: set KEY VALUE [KEY VALUE]...")

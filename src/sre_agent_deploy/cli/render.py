@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.progress.events import Event
+from sre_agent_deploy.progress import Event
 from sre_core import clock
 from sre_core.problem import Problem
 

@@ -205,7 +205,7 @@ def _run(arguments: list[str], command: click.Command, prog_name: str, obj: obje
         sys.exit(exit_codes.FAILED)
     except Refused as refused:
         from sre_agent_deploy.cli.render import show_problems
-        from sre_agent_deploy.progress.interrupt import was_interrupted
+        from sre_agent_deploy.progress import was_interrupted
 
         show_problems(refused.problems, as_json="--json" in arguments)
         sys.exit(exit_codes.INTERRUPTED if was_interrupted(refused.problems) else exit_codes.FAILED)

@@ -14,8 +14,7 @@ import click
 
 from sre_agent_deploy.cli import render
 from sre_agent_deploy.commands.user import CommandResult, Question, User
-from sre_agent_deploy.progress.events import Event, Observer
-from sre_agent_deploy.progress.interrupt import Stop, interruptible
+from sre_agent_deploy.progress import Event, Observer, Stop, interruptible
 from sre_core import exit_codes, interrupt
 from sre_core.problem import Problem
 

@@ -38,8 +38,7 @@ from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store
-from sre_agent_deploy.progress.events import Observer
-from sre_agent_deploy.progress.interrupt import Stop, lookup_interrupted
+from sre_agent_deploy.progress import Observer, Stop, lookup_interrupted
 from sre_agent_deploy.resources import kinds
 from sre_core.problem import Problem, Refused
 

@@ -35,7 +35,7 @@ from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Result, State
 from sre_agent_deploy.plan import Plan
-from sre_agent_deploy.progress.interrupt import was_interrupted
+from sre_agent_deploy.progress import was_interrupted
 from sre_agent_deploy.resources.budgets_budget import Budget
 from sre_core import clock
 from sre_core.problem import Problem, Refused

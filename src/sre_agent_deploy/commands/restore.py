@@ -39,7 +39,7 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.journal.state import State, parse_state
 from sre_agent_deploy.names import API_KEY, prefix
 from sre_agent_deploy.plan import Action, Plan
-from sre_agent_deploy.progress.interrupt import run_interrupted
+from sre_agent_deploy.progress import run_interrupted
 from sre_agent_deploy.resources import cognito_users as users
 from sre_agent_deploy.resources import secretsmanager_calls as stored
 from sre_agent_deploy.resources.cognito_users import Directory

@@ -26,8 +26,7 @@ from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.plan import Action, Plan
-from sre_agent_deploy.progress.events import Observer, ignore_event
-from sre_agent_deploy.progress.interrupt import run_interrupted, was_interrupted
+from sre_agent_deploy.progress import Observer, ignore_event, run_interrupted, was_interrupted
 from sre_agent_deploy.resource import Resource
 from sre_agent_deploy.resources import kinds
 from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime

@@ -31,7 +31,7 @@ from sre_agent_deploy.config import duration
 from sre_agent_deploy.journal.state import Result
 from sre_agent_deploy.names import API_KEY
 from sre_agent_deploy.plan import Change, Plan
-from sre_agent_deploy.progress.interrupt import run_interrupted
+from sre_agent_deploy.progress import run_interrupted
 from sre_agent_deploy.resources import secretsmanager_calls as stored
 from sre_agent_deploy.resources.api_key_credential_provider import read_key_again
 from sre_agent_deploy.resources.client_secret import CLIENT_ID, CLIENT_SECRET

@@ -18,7 +18,7 @@ from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.commands import Mode, Request
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.journal import checksum
+from sre_agent_deploy.journal.state import CHECKSUM, is_intact, seal
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_core import atomic_file, clock
 from sre_core.problem import Problem, Refused
@@ -103,7 +103,7 @@ def _sum_wanted(config: Config, facts: AccountFacts) -> str:
 
 def save_plan(path: Path, saved: SavedPlan) -> None:
     """Write a plan that only its owner can read: it names every resource of the account's deployment."""
-    atomic_file.write(path, checksum.seal(asdict(saved)), mode=0o600)
+    atomic_file.write(path, seal(asdict(saved)), mode=0o600)
 
 
 def require_replaceable(path: Path) -> None:
@@ -128,7 +128,7 @@ def load_plan(path: Path) -> SavedPlan | Problem:
         document = json.loads(written)
         if isinstance(document, dict) and isinstance(document.get("version"), int) and document["version"] > VERSION:
             return _unusable(path, f"its format is {document['version']}, and this version knows formats up to {VERSION}")
-        if isinstance(document, dict) and not checksum.is_intact(written, document.pop(checksum.FIELD, "")):
+        if isinstance(document, dict) and not is_intact(written, document.pop(CHECKSUM, "")):
             raise ValueError("its checksum is that of other content")
         return _parse(document)
     except OSError as error:

@@ -24,8 +24,7 @@ from sre_agent_deploy.engine.staleness import Seen, Verdict, Verdicts, judge_dep
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store
-from sre_agent_deploy.progress.events import Observer
-from sre_agent_deploy.progress.interrupt import Stop
+from sre_agent_deploy.progress import Observer, Stop
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 

@@ -33,8 +33,7 @@ from sre_agent_deploy.journal.state import Result
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.names import moves_by_name
 from sre_agent_deploy.plan import Action, Plan
-from sre_agent_deploy.progress.events import Observer
-from sre_agent_deploy.progress.interrupt import NEVER, Stop, run_interrupted
+from sre_agent_deploy.progress import NEVER, Observer, Stop, run_interrupted
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 from sre_core.problem import Problem
 from sre_core.secret import Secret

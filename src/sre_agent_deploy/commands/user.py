@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sre_agent_deploy.config.models import SetupResult
-from sre_agent_deploy.progress.events import Event, Observer, ignore_event
-from sre_agent_deploy.progress.interrupt import NEVER, Stop
+from sre_agent_deploy.progress import NEVER, Event, Observer, Stop, ignore_event
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:

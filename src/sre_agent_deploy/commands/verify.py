@@ -25,8 +25,7 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Action, Change, Plan
-from sre_agent_deploy.progress.events import Observer
-from sre_agent_deploy.progress.interrupt import was_interrupted
+from sre_agent_deploy.progress import Observer, was_interrupted
 from sre_agent_deploy.report.render import SUFFIXES, export_report, markdown, read_last, write_report
 from sre_agent_deploy.report.report import Report, ResourceResult, compare_reports
 from sre_agent_deploy.tls import local_ca

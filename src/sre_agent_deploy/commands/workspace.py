@@ -25,8 +25,7 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store, is_s3, open_store
-from sre_agent_deploy.progress.events import Event, Observer, Wait
-from sre_agent_deploy.progress.progress import REPORT_AFTER
+from sre_agent_deploy.progress import REPORT_AFTER, Event, Observer, Wait
 from sre_core import clock
 from sre_core.problem import Problem, Refused
 

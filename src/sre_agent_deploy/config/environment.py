@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Environ
 from dataclasses import dataclass, field, replace
 
-from sre_agent_deploy.config.document import Entry, Mapping, Scalar, Sequence, Tree, walk
+from sre_agent_deploy.config.document import Entry, Malformed, Mapping, Scalar, Sequence, Tree, parse, walk
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, format_path
-from sre_agent_deploy.config.parse import Malformed, parse
 from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_core.nearest import find_nearest
 from sre_core.redaction import is_secret_name

@@ -13,7 +13,7 @@ from sre_agent_deploy.config.fault import Fault, Mode, unavailable
 from sre_agent_deploy.config.field_syntax import ALERT_URL, DAY_TIME, DURATION, EMAIL, KMS_KEY, REBOOT_WINDOW, TRACES
 from sre_agent_deploy.config.gateway import bucket_faults
 from sre_agent_deploy.config.section import Section, setting
-from sre_agent_deploy.progress.progress import RetryLimits
+from sre_agent_deploy.progress import RetryLimits
 from sre_core import tracing
 from sre_core.reboot_window import RebootWindow
 

@@ -1,9 +1,13 @@
-"""Read the text of a configuration file, or explain why it can't be read."""
+"""Read the text of a configuration file, or explain why it can't be read, or is neither valid YAML nor valid JSON."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
+from sre_agent_deploy.config.document import Malformed
+from sre_agent_deploy.config.fault import Fault, Mark
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Where
 
@@ -84,3 +88,161 @@ def _no_text(path: Path, before: bytes, why: str) -> Problem:
     line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
     do = ("Save it as UTF-8 text (in most editors: Save with Encoding > UTF-8).", "Check that the path is the configuration's.")
     return Problem(code="CONFIG-NOT-TEXT", what=f"{path} is not a text file.", why=why, do=do, where=Where(str(path), line, column))
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The explanation of one kind of parser message. With `at_start` the caret is where the broken value began."""
+
+    pattern: str
+    why: str
+    do: tuple[str, ...]
+    at_start: bool = False
+
+
+YAML_EXPLANATIONS = (
+    Explanation(r"character '\\t'", "YAML is indented with spaces; here is a tab.", ("Replace the tab by spaces.",)),
+    Explanation(
+        r"unexpected end of stream \(while scanning a quoted",
+        "The quote that opens here is never closed.",
+        ("Close it with the same quote at the end of the value.",),
+        at_start=True,
+    ),
+    Explanation(
+        r"character '[@`%]'",
+        "A value can't begin with this character unless it is quoted.",
+        ('Put the value in quotes: "..."',),
+    ),
+    Explanation(
+        r"but got '\{'|but got '\}'",
+        "Inside { } and [ ] a value with braces, such as ${NAME}, must be quoted.",
+        ('Put it in quotes: "${NAME}"',),
+    ),
+    Explanation(r"expected ',' or ']'", "The list that opens here with [ is not closed.", ("Close it with ]",), at_start=True),
+    Explanation(r"expected ',' or '}'", "The mapping that opens here with { is not closed.", ("Close it with }",), at_start=True),
+    Explanation(
+        r"unknown escape",
+        "Between double quotes a backslash begins an escape, and this is none that YAML knows.",
+        ("Use single quotes, or write the backslash twice.",),
+    ),
+    Explanation(
+        r"could not find expected ':'",
+        "This line has neither a colon after its key nor a place in what is above it.",
+        ("Write it as `key: value`, with a space after the colon.",),
+        at_start=True,
+    ),
+    Explanation(
+        r"expected <block end>, but found '<scalar>'",
+        "There is text after the closing quote.",
+        ("Quote the whole value once; a ' inside single quotes is written twice.",),
+    ),
+    Explanation(
+        r"expected <block end>, but found '-'",
+        "There is a list item where a key is expected.",
+        ("Indent all items of the list alike, below their key.",),
+    ),
+    Explanation(
+        r"expected <block end>, but found '\?'",
+        "A list and `key: value` pairs can't be mixed on one level.",
+        ("Remove the dash, or put the keys below one.",),
+    ),
+    Explanation(
+        r"expected <block end>",
+        "This line is indented less than the lines above it, yet more than the key they belong to.",
+        ("Indent every key of a section by the same number of spaces.",),
+    ),
+    Explanation(r"sequence entries", "A list item begins in the middle of a line.", ("Write it on a line of its own, or use [a, b].",)),
+    Explanation(
+        r"node content, but found", "A value is missing before this character.", ("Remove the character, or write the value before it.",)
+    ),
+    Explanation(
+        r"another document|single document",
+        "A second document begins here (`---` or text after `...`).",
+        ("Keep one document in the file.",),
+    ),
+    Explanation(
+        r"^anchor|alias", "Anchors (&) and aliases (*) are not used here.", ("Write the value out, or quote it if it begins with & or *.",)
+    ),
+    Explanation(r"^tag", "Tags (!) are not used here.", ("Write the value without the tag, or quote it if it begins with !.",)),
+    Explanation(r"no text|mapping keys", "A key must be a plain name.", ("Write `key: value`.",)),
+    Explanation(
+        r"special characters",
+        "Here is a control character, as in a file that is not plain text.",
+        ("Remove it; check that the file is really a configuration.",),
+    ),
+    Explanation(r"too deeply", "It is nested more deeply than any configuration.", ("Remove the inner levels.",)),
+)
+UNEXPLAINED_YAML = Explanation("", "YAML's rules are broken here.", ("Compare this line with the template.",))
+
+
+def explain_yaml_error(malformed: Malformed, text: str) -> Fault:
+    """Explain why a text is not valid YAML."""
+    if "mapping values are not allowed" in malformed.says:
+        return _misplaced_colon(malformed, text)
+    found = next((known for known in YAML_EXPLANATIONS if re.search(known.pattern, malformed.says)), UNEXPLAINED_YAML)
+    mark = malformed.opened if found.at_start else malformed.mark
+    return Fault(code="CONFIG-SYNTAX", path=(), what="This is not valid YAML.", why=found.why, do=found.do, mark=mark)
+
+
+def _misplaced_colon(malformed: Malformed, text: str) -> Fault:
+    """Explain a misplaced colon: a second one in the line, a line above without one, or a line indented too far."""
+    lines = text.splitlines()
+    here = lines[malformed.mark.line - 1]
+    before = list(enumerate(lines[: malformed.mark.line - 1], start=1))
+    number, above = next((row for row in reversed(before) if row[1].strip() and not row[1].strip().startswith("#")), (1, ""))
+    mark = Mark(number, len(above) - len(above.lstrip()) + 1, len(above.strip()))
+    if re.match(r"\s*[\w-]+:\s", here[: malformed.mark.column - 1] + " "):
+        why, do = "A value with a colon and a space in it must be quoted.", ('Put the value in quotes: "a: b"',)
+        mark = malformed.mark
+    elif ":" not in above:
+        why, do = "This line has no colon, so the one below can't belong to it.", ("Write it as `key:` or `key: value`.",)
+    elif not re.search(r":\s", above + " ") or re.match(r"\s*[\w-]+:\S", above):
+        why, do = "No space follows the colon, so this is one word and not a key.", ("Write it as `key: value`.",)
+    else:
+        why, do = (
+            "This line is indented more than the key above it, which already has a value.",
+            ("Indent it like the other keys of its section.",),
+        )
+        mark = malformed.mark
+    return Fault(code="CONFIG-SYNTAX", path=(), what="This is not valid YAML.", why=why, do=do, mark=mark)
+
+
+JSON_EXPLANATIONS = {
+    "Expecting property name enclosed in double quotes": (
+        "A key in double quotes is expected here; JSON has no comma after the last entry, no single quotes and no comments.",
+        'Write "key": value, and remove a comma before }',
+    ),
+    "Illegal trailing comma before end of object": ("JSON has no comma after the last entry.", "Remove this comma."),
+    "Illegal trailing comma before end of array": ("JSON has no comma after the last item.", "Remove this comma."),
+    "Expecting ',' delimiter": ("Two entries have no comma between them, or a bracket is not closed.", "Write a comma before this."),
+    "Expecting ':' delimiter": ("After a key there is a colon.", 'Write "key": value'),
+    "Expecting value": (
+        "A value is missing or not quoted here.",
+        'Write it in double quotes: "..."',
+    ),
+    "Unterminated string starting at": ("The quote that opens here is never closed.", 'Close it with "'),
+    "Invalid control character at": (
+        "The quote is not closed before the line ends, or there is a tab inside a text.",
+        r"Close it with a quote, or write \n or \t",
+    ),
+    "Invalid \\escape": ("This backslash begins an escape that JSON does not know.", r"Write the backslash twice: \\"),
+    "Extra data": ("The JSON ends before this.", "Remove what follows the last }"),
+}
+UNEXPLAINED_JSON = ("JSON's rules are broken here.", "Compare this line with the template, or use YAML.")
+
+
+def find_json_fault(text: str) -> Fault | None:
+    """Explain why a text is not valid JSON; None if it is."""
+    import json
+
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        why, do = JSON_EXPLANATIONS.get(error.msg.rstrip(": "), UNEXPLAINED_JSON)
+        mark = Mark(error.lineno, error.colno)
+        return Fault(code="CONFIG-SYNTAX", path=(), what="This is not valid JSON.", why=why, do=(do,), mark=mark)
+    except (RecursionError, ValueError):  # ValueError: a number of more digits than Python reads
+        mark = Mark(1, 1)
+        why, do = "It is nested more deeply, or has longer numbers, than any configuration.", "Remove that part."
+        return Fault(code="CONFIG-SYNTAX", path=(), what="This is not valid JSON.", why=why, do=(do,), mark=mark)
+    return None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sre_agent_deploy.config.document import Plain
+from sre_agent_deploy.config.document import Malformed, Piece, Plain, Span, find_pieces
 from sre_agent_deploy.config.fault import format_path
-from sre_agent_deploy.config.parse import Malformed, Piece, Span, find_pieces
-from sre_agent_deploy.edit.text import (
+from sre_agent_deploy.edit.file import (
     change_values,
     find_comments_within,
     find_newline,

@@ -13,8 +13,7 @@ from sre_agent_deploy.engine.delete import explain_refusal
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.plan import compare, refuse_stranger
-from sre_agent_deploy.progress.events import Event
-from sre_agent_deploy.progress.interrupt import run_interrupted
+from sre_agent_deploy.progress import Event, run_interrupted
 from sre_agent_deploy.resource import Found, Mark, Resource, Waiting
 from sre_core import clock
 from sre_core.problem import Problem

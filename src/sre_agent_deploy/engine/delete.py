@@ -20,8 +20,7 @@ from sre_agent_deploy.engine.inventory import NONE, Entry, Inventory, Named, tak
 from sre_agent_deploy.engine.walk import walk_graph
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record
-from sre_agent_deploy.progress.events import Event, Observer, ignore_event
-from sre_agent_deploy.progress.interrupt import NEVER, Stop, deletion_interrupted, name_end
+from sre_agent_deploy.progress import NEVER, Event, Observer, Stop, deletion_interrupted, ignore_event, name_end
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Resource, Waiting
 from sre_agent_deploy.resources import kinds
 from sre_core.problem import Problem

@@ -17,7 +17,7 @@ from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan, choose_generation, decide_change, leave_as_is
-from sre_agent_deploy.progress.interrupt import lookup_interrupted
+from sre_agent_deploy.progress import lookup_interrupted
 from sre_agent_deploy.resource import Found, Owned, Resource
 from sre_core import clock
 from sre_core.problem import Problem, Refused

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 
-from sre_agent_deploy.progress.interrupt import NEVER, Stop
+from sre_agent_deploy.progress import NEVER, Stop
 
 WORKERS = 12
 

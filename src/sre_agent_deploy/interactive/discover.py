@@ -17,7 +17,7 @@ from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.interactive.proposals import NOTHING, AccountContents, Subnet, Vpc, Workspace, Zone
-from sre_agent_deploy.progress.progress import Progress, RetryLimits
+from sre_agent_deploy.progress import Progress, RetryLimits
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:

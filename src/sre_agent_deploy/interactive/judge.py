@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from sre_agent_deploy.config.document import Malformed, Plain, Tree, find_position, parse
 from sre_agent_deploy.config.document import Mapping as Sections
-from sre_agent_deploy.config.document import Plain, Tree, find_position
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mode
 from sre_agent_deploy.config.load import judge
-from sre_agent_deploy.config.parse import Malformed, parse
-from sre_agent_deploy.config.syntax_errors import explain_yaml_error
+from sre_agent_deploy.config.read_text import explain_yaml_error
 from sre_agent_deploy.config.template import render_template
-from sre_agent_deploy.edit.text import render_value
+from sre_agent_deploy.edit.file import render_value
 from sre_agent_deploy.interactive.question import Question, parse_sources
 from sre_core.problem import Problem
 

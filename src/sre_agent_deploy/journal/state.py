@@ -1,11 +1,15 @@
 """The state of one deployment: a record per resource and generation, an entry per run, and the document that keeps both (pure).
 
 To change the format: append a step to STEPS, and put a state of the format before into tests/sre_agent_deploy/journal/formats/.
+
+The document begins with a checksum over its exact bytes, so that a flipped bit or a lost end is noticed. Counted are its bytes with
+zeros in place of the checksum.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -14,7 +18,6 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from sre_agent_deploy.journal import checksum
 from sre_core import clock
 from sre_core.problem import Problem
 
@@ -182,7 +185,7 @@ def _adapter() -> TypeAdapter[State]:
 
 def render_state(state: State) -> bytes:
     """Render a state as the document that stores keep."""
-    return checksum.seal(state.to_json())
+    return seal(state.to_json())
 
 
 def parse_state(document: bytes, location: str) -> State | Problem:
@@ -191,7 +194,7 @@ def parse_state(document: bytes, location: str) -> State | Problem:
         value = json.loads(document)
         if isinstance(value, dict) and isinstance(value.get("schema"), int) and value["schema"] > SCHEMA:
             return _too_new(location, value["schema"])
-        if checksum.FIELD in value and not checksum.is_intact(document, value.pop(checksum.FIELD)):
+        if CHECKSUM in value and not is_intact(document, value.pop(CHECKSUM)):
             return _damaged(location, "its checksum is that of other content")
         return State.from_json(migrate(value))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -205,7 +208,7 @@ def read_sealed(document: bytes) -> State | None:
     """
     try:
         value = json.loads(document)
-        if value["schema"] != SCHEMA or not checksum.is_intact(document, value.pop(checksum.FIELD)):
+        if value["schema"] != SCHEMA or not is_intact(document, value.pop(CHECKSUM)):
             return None
         value["records"] = {key: Record(**record) for key, record in value["records"].items()}
         value["runs"] = tuple(Run(**run) for run in value["runs"])
@@ -256,8 +259,31 @@ def _damaged(location: str, fault: str) -> Problem:
         do=(
             "If it is not the file that you meant, name the state: --state-file PATH.",
             f"Restore a good copy of it: `cp BACKUP {location}`.",
-            f"If you edited it yourself, and that is what you want, delete its line with `{checksum.FIELD}`.",
+            f"If you edited it yourself, and that is what you want, delete its line with `{CHECKSUM}`.",
             f"Without a copy, move it away (`mv {location} {location}.damaged`) and run the same command again:"
             " existing resources are found by their tags and adopted.",
         ),
     )
+
+
+CHECKSUM = "checksum"
+_ZEROS = "0" * 64
+
+
+def seal(document: Mapping[str, Any]) -> bytes:
+    """Render a document with its checksum."""
+    unsealed = json.dumps({CHECKSUM: _ZEROS, **document}, indent=1).encode()
+    return unsealed.replace(_ZEROS.encode(), _sum(unsealed).encode(), 1)
+
+
+def is_intact(document: bytes, recorded: object) -> bool:
+    """Check if the bytes are those that the checksum in them was computed from."""
+    return (
+        isinstance(recorded, str)
+        and len(recorded) == len(_ZEROS)
+        and recorded == _sum(document.replace(recorded.encode(), _ZEROS.encode(), 1))
+    )
+
+
+def _sum(document: bytes) -> str:
+    return hashlib.sha256(document).hexdigest()

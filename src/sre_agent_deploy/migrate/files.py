@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sre_agent_deploy.backup.keep import rewrite
+from sre_agent_deploy.config.document import Malformed
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.parse import Malformed
 from sre_agent_deploy.config.read_text import read_text
-from sre_agent_deploy.edit.file import Original
-from sre_agent_deploy.edit.text import read_values
+from sre_agent_deploy.edit.file import Original, read_values
 from sre_agent_deploy.migrate.setting import OldFile, read_dotenv_file, read_yaml
 from sre_core import clock
 from sre_core.problem import Problem, Refused

@@ -11,13 +11,12 @@ from typing import Any
 
 from sre_agent_deploy.backup.conflict import Chooser, Difference, Field
 from sre_agent_deploy.backup.hiding import hide_secrets
-from sre_agent_deploy.config.document import Plain
+from sre_agent_deploy.config.document import Malformed, Plain
 from sre_agent_deploy.config.fault import format_path
 from sre_agent_deploy.config.models import VERSION, Config
-from sre_agent_deploy.config.parse import Malformed
 from sre_agent_deploy.config.section import Section
+from sre_agent_deploy.edit.file import read_values, render_scalar
 from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.edit.text import read_values, render_scalar
 from sre_agent_deploy.migrate.destinations import Carried, Moved, SecretFound, decide_fate
 from sre_agent_deploy.migrate.setting import OldFile, Setting
 from sre_agent_deploy.migrate.upgrade import find_due_steps, upgrade

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy.config.document import Entry, Mapping, Plain, to_plain
+from sre_agent_deploy.config.document import Entry, Malformed, Mapping, Piece, Plain, find_pieces, parse, to_plain
 from sre_agent_deploy.config.environment import comment_beside, read_dotenv
-from sre_agent_deploy.config.parse import Malformed, Piece, find_pieces, parse
-from sre_agent_deploy.edit.text import find_comments, replace_tabs
+from sre_agent_deploy.edit.file import find_comments, replace_tabs
 from sre_core.problem import Problem, Where
 
 

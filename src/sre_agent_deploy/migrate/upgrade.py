@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from sre_agent_deploy.config.document import Malformed
 from sre_agent_deploy.config.models import VERSION
-from sre_agent_deploy.config.parse import Malformed
+from sre_agent_deploy.edit.file import read_values
 from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.edit.text import read_values
 from sre_core.problem import Problem
 
 

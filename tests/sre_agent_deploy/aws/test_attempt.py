@@ -12,9 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sre_agent_deploy.aws.attempt import Lost, attempt, or_none
-from sre_agent_deploy.progress.events import Event
-from sre_agent_deploy.progress.interrupt import Stop
-from sre_agent_deploy.progress.progress import Progress, RetryLimits
+from sre_agent_deploy.progress import Event, Progress, RetryLimits, Stop
 from sre_core import clock
 from sre_core.problem import Problem
 

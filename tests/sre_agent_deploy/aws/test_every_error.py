@@ -11,7 +11,7 @@ import pytest
 from embedded_aws.http_messages import Response
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.aws.errors import SKEWED, kind_of
-from sre_agent_deploy.progress.progress import Progress, RetryLimits
+from sre_agent_deploy.progress import Progress, RetryLimits
 from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_core.problem import Problem
 

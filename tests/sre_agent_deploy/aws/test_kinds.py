@@ -12,7 +12,7 @@ from botocore.retries.standard import ThrottledRetryableChecker, TransientRetrya
 
 from sre_agent_deploy.aws.attempt import attempt
 from sre_agent_deploy.aws.errors import EXPIRED, kind_of
-from sre_agent_deploy.progress.progress import Progress, RetryLimits
+from sre_agent_deploy.progress import Progress, RetryLimits
 from sre_core import clock
 from sre_core.problem import Problem
 

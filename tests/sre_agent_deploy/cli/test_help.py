@@ -17,10 +17,10 @@ from sre_agent_deploy.cli.root import COMMANDS, main, root
 from sre_agent_deploy.cli.terminal import Terminal, end
 from sre_agent_deploy.commands.deploy import confirm_losses
 from sre_agent_deploy.commands.user import CommandResult, Question, User
-from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.state import Record, Run, State
+from sre_agent_deploy.journal.store import FileStore
 from sre_agent_deploy.plan import Action, Change, Plan
-from sre_agent_deploy.progress.events import Event
+from sre_agent_deploy.progress import Event
 from sre_core import exit_codes
 from sre_core.problem import Refused
 

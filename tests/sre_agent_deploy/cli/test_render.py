@@ -15,8 +15,7 @@ from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.cli.render import show_plan, show_problems, show_report
 from sre_agent_deploy.cli.terminal import Terminal
 from sre_agent_deploy.plan import Action, Change, Difference, Plan
-from sre_agent_deploy.progress.events import Event, Wait
-from sre_agent_deploy.progress.interrupt import name_end, run_interrupted
+from sre_agent_deploy.progress import Event, Wait, name_end, run_interrupted
 from sre_agent_deploy.report.render import markdown
 from sre_agent_deploy.report.report import Report
 from sre_core import clock

@@ -16,7 +16,7 @@ from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.saved_plan import SavedPlan, find_moves, load_plan
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.verify import watch_deployment
-from sre_agent_deploy.progress.interrupt import Stop
+from sre_agent_deploy.progress import Stop
 from sre_core.problem import Problem, Refused
 
 type Typed = Callable[..., tuple[int, str, str]]

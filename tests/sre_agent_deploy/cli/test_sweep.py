@@ -18,9 +18,8 @@ from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.cli.root import main
 from sre_agent_deploy.commands.sweep import Scope
 from sre_agent_deploy.journal import lock
-from sre_agent_deploy.journal.file_store import FileStore
-from sre_agent_deploy.progress.events import ignore_event
-from sre_agent_deploy.progress.interrupt import NEVER
+from sre_agent_deploy.journal.store import FileStore
+from sre_agent_deploy.progress import NEVER, ignore_event
 from sre_core import exit_codes
 
 PARTS = ("backend_key", "user_pool_domain", "gateway_role", "address")

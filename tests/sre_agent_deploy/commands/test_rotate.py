@@ -20,7 +20,7 @@ from sre_agent_deploy.commands.rotate import Rotation, rotate_api_key, rotate_cl
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.names import CALLER_SCOPE, RESOURCE_SERVER
 from sre_agent_deploy.plan import Action
-from sre_agent_deploy.progress.interrupt import run_interrupted
+from sre_agent_deploy.progress import run_interrupted
 from sre_agent_deploy.resources.cognito_app_client import add_secret, list_secrets
 from sre_agent_deploy.tls import local_ca
 from sre_core.problem import Problem, Refused

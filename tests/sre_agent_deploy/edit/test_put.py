@@ -6,8 +6,8 @@ import difflib
 
 import pytest
 
+from sre_agent_deploy.edit.file import parse_path, parse_value
 from sre_agent_deploy.edit.put import put, rename_key
-from sre_agent_deploy.edit.text import parse_path, parse_value
 from sre_core.problem import Problem
 
 TEXT = """\

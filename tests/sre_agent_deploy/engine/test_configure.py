@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.engine import Engine
 from sre_agent_deploy.plan import Action
-from sre_agent_deploy.progress.interrupt import Stop
+from sre_agent_deploy.progress import Stop
 from sre_core.problem import Problem
 
 type Faults = Callable[..., None]

@@ -12,9 +12,7 @@ from botocore.exceptions import ClientError
 
 from fixtures.cut import Cut, cut_at
 from fixtures.engine import Engine
-from sre_agent_deploy.progress.events import ignore_event
-from sre_agent_deploy.progress.interrupt import Stop
-from sre_agent_deploy.progress.progress import Progress, RetryLimits
+from sre_agent_deploy.progress import Progress, RetryLimits, Stop, ignore_event
 from sre_core import clock
 
 type Faults = Callable[..., None]

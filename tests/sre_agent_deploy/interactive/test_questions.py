@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from sre_agent_deploy.config.document import Mapping, Plain, to_plain
+from sre_agent_deploy.config.document import Mapping, Plain, parse, to_plain
 from sre_agent_deploy.config.models import Config, ServicesConfig
-from sre_agent_deploy.config.parse import parse
 from sre_agent_deploy.config.section import item_model
 from sre_agent_deploy.config.template import render_template
 from sre_agent_deploy.interactive.judge import fill_template, find_unwritable, judge_answers, parse_answer

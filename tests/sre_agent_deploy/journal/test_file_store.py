@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from fixtures.sample import sample
-from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import SCHEMA, State
+from sre_agent_deploy.journal.store import FileStore
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
@@ -25,7 +25,7 @@ STATE = State("sre-1", "123456789012", "us-east-1", "local", "/config.yaml", {"e
 KILLED_WHILE_SAVING = """
 import os, signal, sys
 from pathlib import Path
-from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.journal.store import FileStore
 
 sys.addaudithook(lambda event, _: os.kill(os.getpid(), signal.SIGKILL) if event == "os.rename" else None)
 FileStore(Path(sys.argv[1])).save(FileStore(Path(sys.argv[1])).load())
@@ -35,7 +35,7 @@ FileStore(Path(sys.argv[1])).save(FileStore(Path(sys.argv[1])).load())
 STOPPED_WHILE_SAVING = """
 import itertools, os, signal, sys
 from pathlib import Path
-from sre_agent_deploy.journal.file_store import FileStore
+from sre_agent_deploy.journal.store import FileStore
 from sre_core.problem import Refused
 
 store, chosen, operations = FileStore(Path(sys.argv[1])), int(sys.argv[2]), itertools.count()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent_deploy.journal.file_store import FileStore
 from sre_agent_deploy.journal.lock import Owner, hold_lock, take_away_lock
 from sre_agent_deploy.journal.state import State
+from sre_agent_deploy.journal.store import FileStore
 from sre_core.problem import Problem, Refused
 
 STATE = State("sre-1", "123456789012", "us-east-1", "local", "/config.yaml")

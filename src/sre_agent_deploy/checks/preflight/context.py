@@ -12,7 +12,7 @@ from sre_agent_deploy.account.facts import deployment_id
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.progress.progress import Progress, RetryLimits
+from sre_agent_deploy.progress import Progress, RetryLimits
 from sre_agent_deploy.resource import Failures
 from sre_core.problem import Problem
 

@@ -25,7 +25,7 @@ from sre_agent_deploy.checks.preflight.user_pool import LoginCertificateFits, Po
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.sources import list_entered_clusters
 from sre_agent_deploy.names import has_custom_domain
-from sre_agent_deploy.progress.events import Observer, ignore_event
+from sre_agent_deploy.progress import Observer, ignore_event
 
 
 def run_preflight(config: Config, aws: Aws, now: datetime, observe: Observer = ignore_event) -> tuple[Finding, ...]:
