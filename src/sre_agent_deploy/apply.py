@@ -12,11 +12,9 @@ from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.engine import generations
-from sre_agent_deploy.engine.configure import configure_resource, read_back, restore_tags, wait_until_ready
-from sre_agent_deploy.engine.create import create_resource, find_unfinished
+from sre_agent_deploy.engine.create import configure_resource, create_resource, find_unfinished, read_back, restore_tags, wait_until_ready
 from sre_agent_deploy.engine.delete import delete_resource
-from sre_agent_deploy.engine.walk import walk_graph
-from sre_agent_deploy.graph import Blueprint
+from sre_agent_deploy.graph import Blueprint, walk_graph
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.later import Outputs, resolve

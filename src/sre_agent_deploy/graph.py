@@ -1,13 +1,15 @@
-"""The resources of a deployment and their dependencies: their Refs, and what each says to come after (pure)."""
+"""The resources of a deployment and their dependencies, from their Refs and what each says to come after; and the walk along them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from graphlib import TopologicalSorter
 
 from sre_agent_deploy.later import refs
+from sre_agent_deploy.progress import NEVER, Stop
 from sre_agent_deploy.resource import Resource
 
 
@@ -94,3 +96,34 @@ class Blueprint:
 
 def _list_needs(item: Item) -> frozenset[str]:
     return frozenset((*(ref.of for ref in refs(item.resource)), *item.after))
+
+
+WORKERS = 12
+
+
+def walk_graph(sorter: TopologicalSorter[str], visit: Callable[[str], bool], stop: Stop = NEVER) -> None:
+    """Call `visit(name)` for each node. What depends on a node whose visit returned False is not visited.
+
+    After a stop request, or when a visit raises, no new visit begins and those under way end; the exception is raised again.
+    """
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="walk") as pool:
+        try:
+            _drive(pool, sorter, visit, stop)
+        except BaseException:
+            # A second Ctrl-C too: without this the pool would begin all visits that wait before it ends.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _drive(pool: ThreadPoolExecutor, sorter: TopologicalSorter[str], visit: Callable[[str], bool], stop: Stop) -> None:
+    running: dict[Future[bool], str] = {}
+    while sorter.is_active():
+        if not stop.requested:
+            running |= {pool.submit(visit, name): name for name in sorter.get_ready()}
+        if not running:
+            return
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            name = running.pop(future)
+            if future.result():
+                sorter.done(name)

@@ -19,9 +19,8 @@ from sre_agent_deploy.edit import file
 from sre_agent_deploy.edit.file import Original, change_values, read_values
 from sre_agent_deploy.edit.put import put, rename_key
 from sre_agent_deploy.migrate.files import read_old
-from sre_agent_deploy.migrate.plan import migrate
+from sre_agent_deploy.migrate.plan import Step, migrate, upgrade
 from sre_agent_deploy.migrate.setting import OldFile
-from sre_agent_deploy.migrate.upgrade import Step, upgrade
 
 VALUES = {
     ("name",): ["demo", "a-b", "x1"],

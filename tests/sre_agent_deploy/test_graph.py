@@ -8,8 +8,7 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from sre_agent_deploy.engine.walk import WORKERS, walk_graph
-from sre_agent_deploy.graph import Blueprint, Item
+from sre_agent_deploy.graph import WORKERS, Blueprint, Item, walk_graph
 from sre_agent_deploy.later import Ref
 from sre_agent_deploy.resources.cognito_domain import UserPoolDomain
 from sre_agent_deploy.resources.cognito_user_pool import UserPool

@@ -23,7 +23,7 @@ from sre_agent_deploy.progress import Progress
 from sre_agent_deploy.resources.ec2_describe import latest_image
 from sre_agent_deploy.tls import acme, files, local_ca
 from sre_agent_deploy.tls.acme import AcmeSettings, AcmeSource
-from sre_agent_deploy.tls.source import CertificateSource
+from sre_agent_deploy.tls.chain import CertificateSource
 from sre_core import clock, release
 from sre_core.problem import Problem, Refused
 

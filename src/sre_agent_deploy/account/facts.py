@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sre_agent_deploy.later import ACCOUNT, Ref, encode_ref
-from sre_agent_deploy.tls.source import CertificateSource
 from sre_core.problem import Problem
 from sre_core.secret import Secret
+
+if TYPE_CHECKING:
+    from sre_agent_deploy.tls.chain import CertificateSource
 
 DEPLOYMENT_ID_PATTERN = r"sre-[0-9a-f]{10}"
 """The form of an id: this tool made no deployment with any other."""

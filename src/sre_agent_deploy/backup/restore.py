@@ -18,7 +18,7 @@ from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.edit import file
 from sre_agent_deploy.edit.file import Original, read_values
 from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.migrate.upgrade import STEPS, Step, upgrade
+from sre_agent_deploy.migrate.plan import STEPS, Step, upgrade
 from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact_line
 

@@ -76,11 +76,10 @@ def ask(path: Path, mode: Mode | None, *, force: bool) -> int:
 
 def _run_wizard(path: Path, mode: Mode | None, draft: Draft, kept: Mapping[str, str], *, force: bool) -> int:
     from sre_agent_deploy.doctor.observe import read_dotenv_beside
-    from sre_agent_deploy.interactive import terminal
-    from sre_agent_deploy.interactive.wizard import Wizard
+    from sre_agent_deploy.interactive.wizard import Wizard, confirm, introduce
 
-    terminal.introduce(str(path))
-    if kept and not terminal.confirm(f"There are {len(kept)} answers of an earlier time in {draft.path}. Go on with them?"):
+    introduce(str(path))
+    if kept and not confirm(f"There are {len(kept)} answers of an earlier time in {draft.path}. Go on with them?"):
         draft.delete()
         kept = {}
     said = {"mode": mode} if mode else {}
@@ -90,9 +89,8 @@ def _run_wizard(path: Path, mode: Mode | None, draft: Draft, kept: Mapping[str, 
 
 
 def _save(path: Path, wizard: Wizard, *, force: bool) -> int:
-    from sre_agent_deploy.interactive.judge import judge_answers
+    from sre_agent_deploy.interactive.answers import find_mode, judge_answers
     from sre_agent_deploy.interactive.new_file import write, write_schema
-    from sre_agent_deploy.interactive.script import find_mode
 
     values = wizard.run()
     if values is None:

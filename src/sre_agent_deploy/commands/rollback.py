@@ -19,7 +19,7 @@ from sre_agent_deploy.commands.plan import look_up_facts
 from sre_agent_deploy.commands.switch import retire, switch_over
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.workspace import Workspace, find_state, open_workspace
-from sre_agent_deploy.engine.configure import configure_resource, wait_until_ready
+from sre_agent_deploy.engine.create import configure_resource, wait_until_ready
 from sre_agent_deploy.engine.delete import clean_up, delete_resource
 from sre_agent_deploy.engine.planning import plan_changes
 from sre_agent_deploy.graph import Blueprint, Item

@@ -19,8 +19,8 @@ from sre_agent_deploy.commands.user import UNATTENDED, Question, User
 from sre_agent_deploy.commands.workspace import find_state, open_workspace
 from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.engine.delete import delete_resource
-from sre_agent_deploy.engine.extras import describe_age
 from sre_agent_deploy.engine.inventory import Entry, take_inventory
+from sre_agent_deploy.engine.planning import describe_age
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Record, State

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sre_agent_deploy.config.template import LOCAL, PRODUCTION
+from sre_agent_deploy.interactive.answers import find_mode
 from sre_agent_deploy.interactive.question import Answers, Question
-from sre_agent_deploy.interactive.script import find_mode
 
 
 @dataclass(frozen=True)

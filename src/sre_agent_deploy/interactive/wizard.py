@@ -1,19 +1,31 @@
-"""START HERE: ask question after question, check each answer, and end with a review."""
+"""START HERE: ask question after question, check each answer, and end with a review.
+
+It asks in a terminal, line by line: this works over SSH, in tmux and on a serial line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sre_agent_deploy.interactive import terminal
+import click
+
+from sre_agent_deploy.interactive.answers import (
+    Judgement,
+    find_mode,
+    find_objections,
+    find_unwritable,
+    judge_answers,
+    not_yes_or_no,
+    select_questions,
+    select_settings,
+    to_problem,
+)
 from sre_agent_deploy.interactive.discover import Discovery, find_default_region
-from sre_agent_deploy.interactive.judge import Judgement, find_objections, find_unwritable, judge_answers, not_yes_or_no, to_problem
 from sre_agent_deploy.interactive.new_file import Draft
-from sre_agent_deploy.interactive.proposals import NOTHING, AccountContents, list_choices, propose
+from sre_agent_deploy.interactive.proposals import NOTHING, AccountContents, Choice, list_choices, propose
 from sre_agent_deploy.interactive.question import Question
-from sre_agent_deploy.interactive.script import find_mode, select_questions, select_settings
-from sre_agent_deploy.interactive.terminal import Said
 from sre_core.problem import Problem
 
 # Questions that the account helps to answer; only these wait for the discovery.
@@ -69,11 +81,11 @@ class Wizard:
         question, earlier = steps[position], steps[:position]
         account = self._discover(question)
         offered = list_choices(question, self.answers, account)
-        terminal.explain(question, position + 1, len(steps), offered)
+        explain(question, position + 1, len(steps), offered)
         problems = tuple(map(to_problem, self._judge(steps).at(question))) if question.key in self.answers else ()
         while True:
-            terminal.show_objections(problems)
-            said = terminal.read_answer(propose(question, self.answers, account, self._known_values()), offered)
+            show_objections(problems)
+            said = read_answer(propose(question, self.answers, account, self._known_values()), offered)
             if not isinstance(said, Said):
                 return said
             text = YES_OR_NO.get(said.text, said.text) if question.kind == "gate" else said.text
@@ -95,8 +107,8 @@ class Wizard:
     def _review(self, steps: tuple[Question, ...]) -> Move:
         rows = [(question.key, self.answers[question.key]) for question in steps]
         notes = [f"{fault.what} {fault.why}" for fault in self._judge(steps).warnings]
-        terminal.show_review(rows, notes)
-        said = terminal.read_decision(self.target, len(steps))
+        show_review(rows, notes)
+        said = read_decision(self.target, len(steps))
         return said - 1 if isinstance(said, int) else said
 
     def _judge(self, steps: tuple[Question, ...]) -> Judgement:
@@ -113,3 +125,94 @@ class Wizard:
 
     def _known_values(self) -> Mapping[str, str]:
         return {**self.environ, "AWS_REGION": find_default_region(self.environ)}
+
+
+with contextlib.suppress(ImportError):
+    import readline  # noqa: F401  # arrow keys edit the line
+
+type Command = Literal["back", "quit"]
+EMPTY = "-"
+LONGEST_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer, as opposed to `back` and `quit`."""
+
+    text: str
+
+
+def introduce(target: str) -> None:
+    click.echo(f"Questions for {target}. Enter takes the value in [brackets].")
+    click.echo(f"  {EMPTY} leaves a setting empty, a number picks from a list (1, 3: several), back goes to the question before,")
+    click.echo("  quit keeps your answers.")
+
+
+def explain(question: Question, number: int, total: int, offered: Sequence[Choice]) -> None:
+    """Show the question with everything that helps to answer it."""
+    click.echo()
+    click.secho(f"[{number}/{total}] {question.key}", bold=True)
+    click.echo(f"  {question.about}")
+    if question.example and not question.choices:
+        click.echo(f"  example: {question.example}")
+    if question.console:
+        click.echo(f"  in the Console: {question.console}")
+    for position, choice in enumerate(offered, start=1):
+        click.echo(f"    {position:2}  {choice.value}{f'  ({choice.about})' if choice.about else ''}")
+
+
+def read_answer(proposed: str, offered: Sequence[Choice]) -> Said | Command:
+    """Read one line: an answer, or a command for the wizard."""
+    line = _read_line(f"  [{shorten(proposed) or 'empty'}] >")
+    if line in ("back", "quit"):
+        return "back" if line == "back" else "quit"
+    numbers = [part.strip() for part in line.split(",")]
+    if all(number.isdecimal() and 1 <= int(number) <= len(offered) for number in numbers):
+        return Said(", ".join(offered[int(number) - 1].value for number in numbers))
+    return Said(proposed if not line else "" if line == EMPTY else line)
+
+
+def show_objections(problems: Sequence[Problem]) -> None:
+    """Show why the answer is refused, in the words of `validate`."""
+    for problem in dict.fromkeys(map(str, problems)):
+        click.echo("\n".join(f"  {line}" for line in problem.splitlines()))
+
+
+def show_review(rows: Sequence[tuple[str, str]], notes: Sequence[str]) -> None:
+    """Show all answers and the warnings."""
+    click.echo()
+    click.secho("Review", bold=True)
+    for number, (key, value) in enumerate(rows, start=1):
+        click.echo(f"  {number:2}  {key:30} {value or '(empty)'}")
+    for note in notes:
+        click.echo(f"  note: {note}")
+
+
+def read_decision(target: str, count: int) -> Literal["save"] | Command | int:
+    """Read the decision after the review; a number from 1 to `count` is an answer to change."""
+    while True:
+        click.echo(f"Save as {target}? Or a number to change that answer, back, quit.")
+        match _read_line("  [save] >"):
+            case "" | "save":
+                return "save"
+            case "back":
+                return "back"
+            case "quit":
+                return "quit"
+            case said if said.isdecimal() and 1 <= int(said) <= count:
+                return int(said)
+        click.echo(f"  Not one of: save, back, quit, 1-{count}.")
+
+
+def confirm(text: str) -> bool:
+    click.echo(text)
+    return _read_line("  [yes] >").lower() in ("", "y", "yes")
+
+
+def shorten(text: str) -> str:
+    """Shorten a text: a prompt longer than the line confuses terminals that edit it."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
+
+
+def _read_line(prompt: str) -> str:
+    return str(click.prompt(prompt, default="", show_default=False, prompt_suffix=" ")).strip()

@@ -1,11 +1,12 @@
 """START HERE: merge old files and an existing config.yaml into one current config.yaml (pure except for the chooser).
 
-Each setting goes into its section with its comments; what has no place becomes a comment at the end.
+Each setting goes into its section with its comments; what has no place becomes a comment at the end. An older version of our own format
+is upgraded to the current one, step by step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +18,7 @@ from sre_agent_deploy.config.models import VERSION, Config
 from sre_agent_deploy.config.section import Section
 from sre_agent_deploy.edit.file import read_values, render_scalar
 from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.migrate.destinations import Carried, Moved, SecretFound, decide_fate
-from sre_agent_deploy.migrate.setting import OldFile, Setting
-from sre_agent_deploy.migrate.upgrade import find_due_steps, upgrade
+from sre_agent_deploy.migrate.setting import Carried, Moved, OldFile, SecretFound, Setting, decide_fate
 from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact_line
 
@@ -233,3 +232,46 @@ def _render_setting(setting: Setting) -> list[str]:
 
 def _comment_out(line: str) -> str:
     return f"#   {line.rstrip()}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """`change` edits the text with `edit.put`, so comments stay; the version number is written for it."""
+
+    version: int
+    """The version that it starts from; it ends at the next."""
+    says: str
+    """What it changes, for the report."""
+    change: Callable[[str], str | Problem]
+
+
+# A step is added here; where its change is long, `migrate/from_1.py` holds it.
+STEPS: tuple[Step, ...] = ()
+
+
+def upgrade(text: str, steps: Iterable[Step] = STEPS, current: int = VERSION) -> str | Problem:
+    """Upgrade a text to the current format. One that is current or newer, or has no readable version, stays the same."""
+    for step in find_due_steps(text, steps, current):
+        changed = step.change(text)
+        numbered = changed if isinstance(changed, Problem) else put(changed, ("version",), str(step.version + 1))
+        if isinstance(numbered, Problem):
+            return numbered
+        text = numbered
+    return text
+
+
+def find_due_steps(text: str, steps: Iterable[Step] = STEPS, current: int = VERSION) -> tuple[Step, ...]:
+    """Find the steps from the version of this text to the current one, in order."""
+    version = read_version(text)
+    if version is None:
+        return ()
+    return tuple(sorted((step for step in steps if version <= step.version < current), key=lambda step: step.version))
+
+
+def read_version(text: str) -> int | None:
+    """Read the version of a text; 1 if it names none."""
+    values = read_values(text)
+    if isinstance(values, Malformed) or not isinstance(values, dict):
+        return None
+    written = values.get("version", "1")
+    return int(written) if isinstance(written, str) and written.isdigit() and len(written) < 10 else None

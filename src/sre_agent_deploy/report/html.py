@@ -1,15 +1,25 @@
-"""Render a verification report as one self-contained page: what to do first, the architecture by status, every check (pure)."""
+"""Render self-contained HTML pages, with one layout and one stylesheet for all; first of all the page of a verification report.
+
+To add a page, write `report/templates/NAME.html` that begins with `{% extends "page.html" %}` and fills the blocks `content` and, if
+it needs one, `script`; then call `render_page("NAME.html", title=..., **values)`. Every value is escaped. The macros of
+`macros.html` (`badge`, `facts`, `prose`, `command`) and the classes of `page.css` (`card`, `stack`, `ok`, `bad`, `open`) give it the look
+of the others: readable at 360 px, in dark mode and on paper. The page loads nothing: its policy forbids every request.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from sre_agent_deploy.checks.check import Finding, Status, count_findings
-from sre_agent_deploy.report.page import render_page
 from sre_agent_deploy.report.report import Report
 from sre_core import clock, release
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 type Light = Status | Literal["warning"]
 
@@ -98,3 +108,19 @@ def group_by_requirement(findings: Sequence[Finding]) -> tuple[Row, ...]:
     """List the checks of each requirement, by its number. A check that covers several is in each."""
     numbers = sorted({number for finding in findings for number in finding.requirements})
     return tuple(Row(number, tuple(finding for finding in findings if number in finding.requirements)) for number in numbers)
+
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_page(template: str, **values: Any) -> str:
+    """Render a template of this folder with its values. Raises UndefinedError where the template names a value that is missing."""
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader(_TEMPLATES)
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

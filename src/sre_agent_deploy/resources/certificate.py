@@ -22,8 +22,7 @@ from sre_agent_deploy.resources.secretsmanager_calls import (
 )
 from sre_agent_deploy.resources.secretsmanager_secret import InSecretsManager
 from sre_agent_deploy.tls import acme, expiry
-from sre_agent_deploy.tls.chain import Chain, find_faults
-from sre_agent_deploy.tls.source import CertificateSource, Issued
+from sre_agent_deploy.tls.chain import CertificateSource, Chain, Issued, find_faults
 from sre_core import clock
 from sre_core.secret import Secret
 

@@ -117,7 +117,7 @@ def create_credentials_provider(credential_provider_name: str, api_key: str | No
 @click.option("--delete-gateway-if-exists", is_flag=True, help="Accepted; an existing gateway is changed in place and keeps its id.")
 @click.option("--output-json", is_flag=True, help="Print the gateway's values as JSON.")
 def create_managed_gateway(gateway_name: str, **given: str | bool | tuple[str, ...] | None) -> None:
-    from sre_agent_deploy.sample.gateway import describe_gateway, list_targets, name_resources
+    from sre_agent_deploy.sample.checkout import describe_gateway, list_targets, name_resources
 
     checkout, user = _open()
     checkout.configure({**_locate(_text(given["region"]), _text(given["endpoint_url"])), **name_resources(gateway_name, given)})

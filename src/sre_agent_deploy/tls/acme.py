@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sre_agent_deploy.tls.chain import Chain
-from sre_agent_deploy.tls.source import Issued
+from sre_agent_deploy.tls.chain import Chain, Issued
 from sre_core import private_ca
 from sre_core.secret import Secret
 

@@ -1,4 +1,4 @@
-"""Parse a PEM chain and check it against its key and its names (pure)."""
+"""The certificate of a front door: the protocol of its sources, and its PEM chain, checked against its key and its names (pure)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -15,6 +16,38 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sre_core.problem import Problem
+from sre_core.secret import Secret
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate chain in PEM, leaf first, and the key of its leaf."""
+
+    chain: str
+    private_key: Secret
+
+
+class CertificateSource(Protocol):
+    """A local certificate authority, or the user's own files."""
+
+    @property
+    def identity(self) -> str:
+        """Identify this source; another identity means that a new certificate is needed."""
+        ...
+
+    @property
+    def renews(self) -> bool:
+        """Say if `issue` gives a fresh certificate. Storing a file again does not renew it."""
+        ...
+
+    def issue(self, hosts: tuple[str, ...]) -> Issued:
+        """Issue a certificate for these DNS names and IP addresses."""
+        ...
+
+    def console(self, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        """Tell how to get the certificate by hand."""
+        ...
+
 
 _LEAST_RSA, _LEAST_EC = 2048, 256
 _BROKEN_DIGESTS = frozenset({"md5", "sha1"})

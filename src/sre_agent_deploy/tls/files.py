@@ -10,8 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sre_agent_deploy.tls import expiry
-from sre_agent_deploy.tls.chain import Chain, find_faults, is_self_signed, issued_by
-from sre_agent_deploy.tls.source import Issued
+from sre_agent_deploy.tls.chain import Chain, Issued, find_faults, is_self_signed, issued_by
 from sre_core.problem import Problem, Where
 from sre_core.secret import Secret
 

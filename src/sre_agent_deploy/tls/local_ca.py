@@ -14,8 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from sre_agent_deploy.tls.chain import Chain, authority_identity, find_faults
-from sre_agent_deploy.tls.source import Issued
+from sre_agent_deploy.tls.chain import Chain, Issued, authority_identity, find_faults
 from sre_core import atomic_file, private_ca
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret

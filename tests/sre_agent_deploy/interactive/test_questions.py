@@ -13,7 +13,18 @@ from sre_agent_deploy.config.document import Mapping, Plain, parse, to_plain
 from sre_agent_deploy.config.models import Config, ServicesConfig
 from sre_agent_deploy.config.section import item_model
 from sre_agent_deploy.config.template import render_template
-from sre_agent_deploy.interactive.judge import fill_template, find_unwritable, judge_answers, parse_answer
+from sre_agent_deploy.interactive.answers import (
+    FIRST,
+    MORE,
+    ONLY_AFTER,
+    OWN,
+    fill_template,
+    find_unwritable,
+    judge_answers,
+    parse_answer,
+    select_questions,
+    select_settings,
+)
 from sre_agent_deploy.interactive.proposals import (
     NOTHING,
     AccountContents,
@@ -26,7 +37,6 @@ from sre_agent_deploy.interactive.proposals import (
     propose,
 )
 from sre_agent_deploy.interactive.question import PLACES, Question, list_questions
-from sre_agent_deploy.interactive.script import FIRST, MORE, ONLY_AFTER, OWN, select_questions, select_settings
 
 BY_KEY = {question.key: question for question in list_questions()}
 

@@ -11,7 +11,7 @@ from sre_agent_deploy.later import Later, LaterText
 from sre_agent_deploy.resource import Resource
 from sre_agent_deploy.resources.kinds import declared
 from sre_agent_deploy.resources.s3_object import Content
-from sre_agent_deploy.tls.source import Issued
+from sre_agent_deploy.tls.chain import Issued
 from sre_core.secret import Secret
 
 

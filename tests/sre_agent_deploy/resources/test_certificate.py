@@ -14,8 +14,7 @@ from sre_agent_deploy.later import Ref
 from sre_agent_deploy.resources.certificate import Certificate
 from sre_agent_deploy.tls import local_ca
 from sre_agent_deploy.tls.acme import AcmeSettings, AcmeSource, explain_due
-from sre_agent_deploy.tls.chain import Chain, find_faults
-from sre_agent_deploy.tls.source import CertificateSource, Issued
+from sre_agent_deploy.tls.chain import CertificateSource, Chain, Issued, find_faults
 from sre_core import clock
 from sre_core.secret import Secret
 

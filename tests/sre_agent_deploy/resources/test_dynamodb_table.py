@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import attempt
-from sre_agent_deploy.engine.configure import configure_resource
+from sre_agent_deploy.engine.create import configure_resource
 from sre_agent_deploy.engine.delete import delete_resource
 from sre_agent_deploy.resource import Waiting
 from sre_agent_deploy.resources.dynamodb_table import DynamoDbTable

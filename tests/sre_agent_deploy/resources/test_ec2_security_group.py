@@ -6,7 +6,7 @@ from typing import Any
 
 from fixtures.answered import answered_once
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.engine import configure as settle
+from sre_agent_deploy.engine.create import configure_resource
 from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
 
 from .conftest import Marked
@@ -74,7 +74,7 @@ def test_rules_that_ec2_does_not_show_yet(aws: Aws, marked: Marked, deployment: 
     declared = group(aws, deployment)
     id = born(aws, declared, marked("security_group"))
     with answered_once(aws.client("ec2"), "DescribeSecurityGroupRules", 200, SecurityGroupRules=[]):
-        assert settle.configure_resource(aws, declared, id) is None
+        assert configure_resource(aws, declared, id) is None
     assert drift(aws, declared, id) == ()
     dies(aws, declared, id, deployment)
 

@@ -11,7 +11,7 @@ import pytest
 from fixtures.access_logs import accept_logs
 from fixtures.answered import refused_once
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.engine import configure as settle
+from sre_agent_deploy.engine.create import configure_resource
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 from sre_core.problem import Problem
@@ -28,7 +28,7 @@ def test_a_bucket_that_was_just_made(aws: Aws, marked: Marked, deployment: str, 
     bucket = S3Bucket(name="bucket", bucket_name=f"{deployment}-files")
     id = bucket.create(aws, marked("bucket"))
     with refused_once(aws.client("s3"), operation, code, status):
-        assert settle.configure_resource(aws, bucket, id) is None
+        assert configure_resource(aws, bucket, id) is None
     assert drift(aws, bucket, id) == ()
     dies(aws, bucket, id, deployment)
 
@@ -81,7 +81,7 @@ def test_an_access_log_that_nobody_may_write(aws: Aws, marked: Marked, deploymen
     """A target whose policy lets the logging service write nothing is refused with the statement that it needs."""
     bucket = _with_everything(aws, deployment)
     aws.client("s3").delete_bucket_policy(Bucket=f"{deployment}-logs")
-    problem = settle.configure_resource(aws, bucket, bucket.create(aws, marked("bucket")))
+    problem = configure_resource(aws, bucket, bucket.create(aws, marked("bucket")))
     assert isinstance(problem, Problem)
     assert problem.code == "S3-LOG-BUCKET"
     assert f"arn:aws:s3:::{deployment}-logs/files/*" in problem.do[0]

@@ -17,8 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sre_agent_deploy.tls import expiry, local_ca
-from sre_agent_deploy.tls.chain import Chain, find_faults, issued_by
-from sre_agent_deploy.tls.source import Issued
+from sre_agent_deploy.tls.chain import Chain, Issued, find_faults, issued_by
 from sre_core import clock
 from sre_core.problem import Refused
 
