@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import io
+import zipfile
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
 from architecture.sources import PACKAGES, ROOT, Source, imported_modules, imports, sources
+from sre_agent_deploy.instance.release_archive import build_archive
 
 AWS_LIBRARIES = {"boto3", "botocore"}
 # The deciding half: it takes values and returns values.
@@ -66,6 +69,23 @@ def test_boto3_has_one_importer_per_package(package: str) -> None:
         if source.package == package and source.area != "instance" and any(top(module) in AWS_LIBRARIES for _, module in imports(source))
     }
     assert len(importers) <= 1, importers
+
+
+# These two describe the machine for the deployer, and are not run there.
+ON_DEPLOYER = {"src/sre_agent_deploy/instance/sources.py", "src/sre_agent_deploy/instance/user_data.py"}
+
+
+def test_the_release_has_what_it_imports() -> None:
+    """A module that a machine runs finds each of our modules that it imports: a moved one is packed, too."""
+    packed = {f"src/{name}" for name in zipfile.ZipFile(io.BytesIO(build_archive().bytes)).namelist()} - ON_DEPLOYER
+    lacking = [
+        f"{source}:{line} imports {module}"
+        for source in sources("src")
+        if str(source) in packed
+        for line, module in imports(source)
+        if top(module) in PACKAGES and not {f"src/{module.replace('.', '/')}{end}" for end in (".py", "/__init__.py")} & packed
+    ]
+    assert not lacking
 
 
 def test_deciding_modules_do_no_io() -> None:

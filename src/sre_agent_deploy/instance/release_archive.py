@@ -18,12 +18,13 @@ _PACKAGES = (
     "sre_core",
     "sre_services",
     "sre_agent",
-    *(f"sre_agent_deploy/{part}" for part in ("instance", "tls", "aws", "progress")),
+    *(f"sre_agent_deploy/{part}" for part in ("instance", "tls", "aws")),
 )
 # What a machine's own backups need of the rest.
 _MODULES = (
     "__init__",
     "later",
+    "progress",
     "resource",
     "backup/__init__",
     "backup/contents",
