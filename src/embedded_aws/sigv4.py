@@ -7,7 +7,7 @@ import hmac
 import posixpath
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from urllib.parse import quote, unquote
 
@@ -17,6 +17,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 _UNRESERVED = "-_.~"
+_TIME = re.compile("[0-9]{8}T[0-9]{6}Z")
 _HEADER = re.compile(
     r"Credential=(?P<credential>[^,\s]+)\s*,\s*SignedHeaders=(?P<signed>[^,\s]+)\s*,\s*Signature=(?P<signature>[0-9a-f]{64})"
 )
@@ -47,7 +48,10 @@ class Signature:
 
     @cached_property
     def signed_at(self) -> datetime:
-        return datetime.strptime(self.amz_date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        """Parse the time of the signature, without `strptime`, which took a tenth of a verification. Raises ValueError."""
+        if not _TIME.fullmatch(self.amz_date):
+            raise ValueError(f"{self.amz_date!r} is no time of a signature")
+        return datetime.fromisoformat(self.amz_date)
 
 
 def read(request: Request) -> Signature | None:
