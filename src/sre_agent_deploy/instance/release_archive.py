@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -132,10 +133,17 @@ def _files(recording: Path | None) -> Iterator[tuple[str, Path]]:
 
 
 def _below(prefix: str, folder: Path) -> Iterator[tuple[str, Path]]:
-    for file in folder.rglob("*"):
-        parts = file.relative_to(folder).parts
-        if file.is_file() and not _LEFT_OUT & set(parts) and not any(part.startswith(".") for part in parts):
-            yield "/".join((prefix, *parts)), file
+    # Each command builds the release: `Path.rglob` takes ten times as long, most of it for folders that are left out.
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if _belongs(name)]
+        relative = Path(place).relative_to(folder).parts
+        for name in filter(_belongs, files):
+            if (file := Path(place, name)).is_file():
+                yield "/".join((prefix, *relative, name)), file
+
+
+def _belongs(name: str) -> bool:
+    return name not in _LEFT_OUT and not name.startswith(".")
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
