@@ -78,11 +78,11 @@ def parse_trust(document: Mapping[str, Any]) -> tuple[str, Conditions]:
     """Parse the service and conditions of a trust policy; any other shape is shown as its JSON, and so counts as a difference."""
     parts = _as_list(document.get("Statement"))
     if len(parts) == 1:
-        principal, conditions = parts[0].get("Principal"), parts[0].get("Condition", {})
+        principal, conditions = parts[0].get("Principal"), _parse_conditions(parts[0])
         service = principal.get("Service") if isinstance(principal, Mapping) else None
         if isinstance(service, str) and _equal(trust_policy(service, conditions), document):
             return service, conditions
-    return json.dumps(parts), parts[0].get("Condition", NO_CONDITIONS) if len(parts) == 1 else NO_CONDITIONS
+    return json.dumps(parts), _parse_conditions(parts[0]) if len(parts) == 1 else NO_CONDITIONS
 
 
 def _allow_statement(statement: Statement) -> dict[str, Any]:
@@ -96,10 +96,19 @@ def _condition(conditions: Conditions) -> dict[str, Any]:
     return {"Condition": {operator: dict(keys) for operator, keys in conditions.items()}}
 
 
+def _parse_conditions(part: Mapping[str, Any]) -> Conditions:
+    """Parse the conditions of a statement; several values of a key are a tuple, as they are declared."""
+    conditions = part.get("Condition", {})
+    return {
+        operator: {key: tuple(value) if isinstance(value, list) else value for key, value in keys.items()}
+        for operator, keys in conditions.items()
+    }
+
+
 def _parse_statement(part: Mapping[str, Any]) -> Statement:
     actions = tuple(_as_list(part.get("Action")))
     if not _too_wide(actions):
-        resources, conditions = tuple(_as_list(part.get("Resource"))), part.get("Condition", {})
+        resources, conditions = tuple(_as_list(part.get("Resource"))), _parse_conditions(part)
         statement = Statement(part.get("Sid", ""), actions, resources, conditions, any_resource_because="AWS shows it")
         if _equal(_allow_statement(statement), part):
             return statement

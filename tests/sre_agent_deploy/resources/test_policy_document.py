@@ -16,7 +16,8 @@ from sre_agent_deploy.resources.policy_document import Statement
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=8)
 ACTIONS = st.lists(st.builds("{}:Get{}".format, WORDS, WORDS), min_size=1, max_size=4).map(tuple)
 RESOURCES = st.lists(WORDS.map("arn:aws:s3:::{}/*".format), min_size=1, max_size=4).map(tuple)
-CONDITIONS = st.dictionaries(WORDS, st.dictionaries(WORDS, WORDS, min_size=1, max_size=2), max_size=2)
+CONDITION = st.one_of(WORDS, st.lists(WORDS, min_size=1, max_size=2).map(tuple))
+CONDITIONS = st.dictionaries(WORDS, st.dictionaries(WORDS, CONDITION, min_size=1, max_size=2), max_size=2)
 STATEMENTS = st.lists(st.builds(Statement, WORDS, ACTIONS, RESOURCES, CONDITIONS), max_size=4).map(tuple)
 
 
