@@ -130,6 +130,7 @@ def _apply_login() -> None:
 
 
 def _apply_monitoring(addresses: LoopbackAddresses) -> None:
+    route53.limit_texts()
     route53.keep_caller_references(addresses)
     route53.count_updates_of_health_checks()
     route53.tag_existing_health_checks()

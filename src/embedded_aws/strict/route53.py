@@ -1,14 +1,17 @@
-"""Ids of hosted zones, and health checks that exist once and ask public addresses."""
+"""Ids of hosted zones, texts of records, and health checks that exist once and ask public addresses."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any
 
 from embedded_aws.addresses import LoopbackAddresses
 from embedded_aws.strict.patching import patch
 
 _MOST_TAGS = 10
+_LONGEST_STRING, _LONGEST_TEXT = 255, 4000
+_STRING = re.compile(r'"([^"]*)"')
 
 
 def begin_zone_ids_with_z() -> None:
@@ -21,6 +24,24 @@ def begin_zone_ids_with_z() -> None:
     @patch(models, "create_route53_zone_id")
     def create_route53_zone_id(original: Any, *args: Any, **kwargs: Any) -> str:
         return f"Z{original(*args, **kwargs)[1:]}"
+
+
+def limit_texts() -> None:
+    """Refuse a TXT record with a string or a value that is too long; moto takes any.
+
+    https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/ResourceRecordTypes.html#TXTFormat
+    """
+    from moto.route53.exceptions import Route53ClientError
+    from moto.route53.models import Route53Backend
+
+    @patch(Route53Backend, "change_resource_record_sets")
+    def change_resource_record_sets(original: Any, self: Any, zoneid: str, change_list: list[Any]) -> None:
+        records = [change["ResourceRecordSet"] for change in change_list]
+        for value in (each["Value"] for record in records if record["Type"] == "TXT" for each in record.get("ResourceRecords", ())):
+            if len(value) > _LONGEST_TEXT or any(len(string) > _LONGEST_STRING for string in _STRING.findall(value)):
+                fault = f"FATAL problem: CharacterStringTooLong (Value is too long) encountered with '{value}'"
+                raise Route53ClientError("InvalidChangeBatch", f"[Invalid Resource Record: '{fault}']")
+        original(self, zoneid, change_list)
 
 
 def keep_caller_references(addresses: LoopbackAddresses) -> None:

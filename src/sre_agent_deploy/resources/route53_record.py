@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -35,6 +36,10 @@ _TTL = 60
 _HERITAGE = "heritage=sre-agent&"
 # What the steps for a person say where only the blueprint knows the deployment's id and the user's tags.
 _BY_HAND = "DEPLOYMENT-ID"
+_MARK_BY_HAND = re.compile(rf'"({_HERITAGE}[^"]*)"')
+# A string of a TXT record has so many characters at most; a value may have several, which are read as one.
+_LONGEST_STRING = 255
+_STRING = re.compile(r'"([^"]*)"')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,7 +256,8 @@ def _split_id(id: str) -> tuple[str, str]:
 
 def mark_record(step: str, deployment: str, tags: Mapping[str, str]) -> str:
     """Fill a deployment's id and the user's tags into a step of a record's `console` (pure)."""
-    return step.replace(_BY_HAND, "&".join((deployment, urlencode(tags))) if tags else deployment)
+    filled = "&".join((deployment, urlencode(tags))) if tags else deployment
+    return _MARK_BY_HAND.sub(lambda mark: _quote(mark[1].replace(_BY_HAND, filled)), step)
 
 
 def _heritage_name(domain: str) -> str:
@@ -286,10 +292,16 @@ def _list_heritages(aws: Aws, zone: str) -> list[tuple[str, dict[str, str]]]:
 
 
 def _heritage(tags: dict[str, str]) -> str:
-    return f'"{_HERITAGE}{urlencode(tags)}"'
+    return _quote(_HERITAGE + urlencode(tags))
+
+
+def _quote(text: str) -> str:
+    """Quote the value of a TXT record, in as many strings as it needs."""
+    parts = (text[start : start + _LONGEST_STRING] for start in range(0, len(text), _LONGEST_STRING))
+    return " ".join(f'"{part}"' for part in parts)
 
 
 def _parse_heritage(record: Any) -> dict[str, str]:
     """Parse the tags of a heritage record; none if there is no such record, which then is not ours."""
-    value = record["ResourceRecords"][0]["Value"].strip('"') if record else ""
-    return dict(parse_qsl(value.removeprefix(_HERITAGE))) if value.startswith(_HERITAGE) else {}
+    value = "".join(_STRING.findall(record["ResourceRecords"][0]["Value"])) if record else ""
+    return dict(parse_qsl(value.removeprefix(_HERITAGE), keep_blank_values=True)) if value.startswith(_HERITAGE) else {}

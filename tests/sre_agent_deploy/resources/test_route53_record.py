@@ -6,9 +6,11 @@ import secrets
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.resources.route53_record import DnsRecord
+from sre_agent_deploy.resource import Mark
+from sre_agent_deploy.resources.route53_record import DnsRecord, mark_record
 
 from .conftest import Marked
 from .life import born, dies, lives_and_dies, read, refused, repairs
@@ -41,6 +43,24 @@ def test_a_record_from_birth_to_death(aws: Aws, marked: Marked, record: DnsRecor
     assert names(aws, record) == set()
     born(aws, record, marked("dns"))
     assert names(aws, record) == {(f"{record.domain}.", "A"), (f"_sre-agent.{record.domain}.", "TXT")}
+
+
+def test_a_record_with_many_tags(aws: Aws, deployment: str, record: DnsRecord) -> None:
+    """Its mark has all tags, an empty one too, in as many strings as DNS needs; also the one that a person enters."""
+    tags = {"owner": "", **{f"team-{number}": "=" * 60 for number in range(12)}}
+    mark = Mark(deployment, "dns", 1, "a token", tags)
+    id = record.create(aws, mark)
+    assert read(aws, record, id).tags == mark.tags()
+    step = mark_record(record.console()[-1], deployment, tags)
+    value = step.partition("Value: ")[2].partition("; TTL")[0]
+    record_by_hand: Any = {"Name": f"_sre-agent.{record.domain}", "Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": value}]}
+    batch: Any = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record_by_hand}]}
+    aws.client("route53").change_resource_record_sets(HostedZoneId=record.hosted_zone_id, ChangeBatch=batch)
+    assert read(aws, record, id).tags == mark.tags()
+    record_by_hand["ResourceRecords"] = [{"Value": '"' + "x" * 256 + '"'}]
+    with pytest.raises(ClientError, match="CharacterStringTooLong"):
+        aws.client("route53").change_resource_record_sets(HostedZoneId=record.hosted_zone_id, ChangeBatch=batch)
+    dies(aws, record, id, deployment)
 
 
 def test_a_record_that_differs(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
