@@ -270,18 +270,19 @@ def tag_faults(tags: Mapping[str, str]) -> Iterator[Fault]:
                 "aws: is reserved by AWS, and sre-agent: by the deployer, which finds its resources by such tags.",
             )
         if not 1 <= len(key) <= 128 or not all(map(_is_allowed, key)):
-            yield _tag_fault(path, "tags has a key that AWS refuses.", "It must be 1-128 letters, digits, spaces and + - = . _ : / @")
+            yield _tag_fault(path, "tags has a key that AWS refuses.", "It must be 1-128 of a-z, A-Z, 0-9, space and + - = . _ : / @")
         if len(value) > 256 or not all(map(_is_allowed, value)):
             yield _tag_fault(
                 path,
                 "tags has a value that AWS refuses.",
-                "It must be at most 256 letters, digits, spaces and + - = . _ : / @",
+                "It must be at most 256 of a-z, A-Z, 0-9, space and + - = . _ : / @",
                 at_key=False,
             )
 
 
 def _is_allowed(character: str) -> bool:
-    return character.isalnum() or character in " +-=._:/@"
+    # Most of AWS takes other letters too, AgentCore does not.
+    return (character.isascii() and character.isalnum()) or character in " +-=._:/@"
 
 
 def _tag_fault(path: tuple[str, ...], what: str, why: str, *, at_key: bool = True) -> Fault:
