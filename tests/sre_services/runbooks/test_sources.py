@@ -120,7 +120,7 @@ def test_a_source_that_fails_is_not_read_for_each_answer() -> None:
         if failing:
             raise Refused(too_slow(1))
         reading.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return {"one.md": "---\nid: one\ntitle: One\nseverity: high\n---\n## Resolution\nWait.\n"}
 
     library = FileLibrary("of this test", read)
@@ -139,7 +139,7 @@ def test_a_source_that_fails_is_not_read_for_each_answer() -> None:
     reader = threading.Thread(target=library.runbooks)
     reader.start()
     try:
-        assert reading.wait(10)
+        assert reading.wait(60)
         assert len(library.runbooks()) == 1
         assert library.check() is None
         assert reader.is_alive()
