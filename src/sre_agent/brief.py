@@ -61,7 +61,9 @@ def _other_causes(report: Report) -> Iterator[str]:
 def _headline(report: Report, cause: RootCause | None) -> str:
     if cause:
         return f"# {render_title(cause)}"
-    return "# Nothing wrong was found" if report.verdict == "nothing_wrong" else "# Not enough evidence for a root cause"
+    since, until = report.scope["since"], report.scope["until"]
+    during = f" from {escape_markdown(since)} to {escape_markdown(until)}" if until != "now" else ""
+    return f"# {'Nothing wrong was found' if report.verdict == 'nothing_wrong' else 'Not enough evidence for a root cause'}{during}"
 
 
 def _incomplete(report: Report) -> Iterator[str]:

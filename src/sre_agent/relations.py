@@ -29,6 +29,11 @@ class Mismatch:
     message: str
     object: Ref | None = None
 
+    @property
+    def has_workload(self) -> bool:
+        """Return True for a Service that does not exist and whose workload does."""
+        return self.message.endswith("although a workload of this name does")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:

@@ -113,9 +113,10 @@ def _parse_time(prompt: str, now: datetime, lead: timedelta) -> tuple[timedelta,
     start = found.start or now
     if found.end is not None:
         return _clamp(found.end - start), found.end, True
-    if found.near and not lead:
-        end = start + NEAR
-        return (2 * NEAR, end, True) if end < now else (now - start + NEAR, None, True)
+    if found.near and not (lead and times.names_beginning(prompt)):
+        around = lead or NEAR
+        end = start + around
+        return (2 * around, end, True) if end < now else (now - start + around, None, True)
     return _clamp(now - start + lead), None, True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sre_agent.evidence import Answer
@@ -12,11 +13,12 @@ from sre_agent.lookups.lookup import Subject, View
 from sre_agent.lookups.registry import LOOKUPS
 from sre_agent.question.common_words import COMMON
 from sre_agent.question.intent import CAPABILITIES
-from sre_agent.question.names import Mention, match_left_out, match_names
+from sre_agent.question.names import Mention, correct_name, match_left_out, match_names, nearest_names
 from sre_agent.question.wording import split_words
 from sre_agent.reading import objects, text
 from sre_agent.request import Request
 
+FEW_NAMES = 12  # that a sentence can list
 FEW_WORDS = 3  # a question this short that is no sentence may be only a name
 # A question for a cause ends in what it is about: "what is wrong with the ledger". Elsewhere a word may name a thing of the business.
 _ABOUT = r"\b(?:with|in|of|for|to|about|by|at) (?:the |our |my )?(?:service |pod |app )?"
@@ -25,6 +27,7 @@ _SURELY_ABOUT = r"\b(?:with|into) (?:the |our |my )?(?:service |pod |app )?"
 _QUESTION = re.compile(
     r"(and |so )?(why|what|how|is|are|do|does|did|can|explain)\b|.*\b(why|what is (wrong|up|going on)|find out|look into)\b"
 )
+_QUOTE = re.compile(r"[\"\u201c]")
 _ELSE = re.compile(r"\belse\b")
 _NODE_ACTION = re.compile(r"\b(cordon|uncordon|drain|nodes?|machine|host)\b")
 
@@ -45,7 +48,7 @@ class Unknown:
     def note(self) -> str:
         """The sentence for an answer that is given all the same, about everything."""
         reason = f"Nothing is named {self.name}" if self.complete else f"Not all names could be read, and none that was is {self.name}"
-        return f"{reason}: this is about everything."
+        return f"{reason}{_say_nearest(self.name, self.known)}: this is about everything."
 
 
 async def find_subject(view: View, request: Request) -> Subject | Unknown | None:
@@ -81,6 +84,27 @@ def note_others(view: View) -> tuple[str, ...]:
     return (f"This is about {view.name} only: ask about {' and '.join(others)} by itself.",) if others else ()
 
 
+def note_unknown(view: View) -> tuple[str, ...]:
+    """Say which names of the question nothing has, where it is about something else: what it was read as, or the nearest names."""
+    if view.subject is None or view.subject.kind != "service" or (view.intent.kind == "logs" and _QUOTE.search(view.prompt)):
+        return ()
+    items = [item for answer in view.answers for item in objects(answer.data, "items")]
+    names = sorted({text(item, "name") for item in items} - {""})
+    known = {*names, *(text(item, name) for item in items for name in ("namespace", "node"))}
+    unknown = [one for one in view.intent.mentions if not match_names(one.text, known) and one.text not in view.name]
+    read = [one for one in unknown if correct_name(one.text, names) == view.name]
+    sure = [one.text for one in unknown if one not in read and (one.explicit or one.stated or _ends_in(view, one))]
+    notes = [f"Nothing is named {one.text}: this is read as {view.name}." for one in read]
+    return (*notes, *(f"Nothing is named {name}{_say_nearest(name, names)}: this is about {view.name}." for name in sure))[:2]
+
+
+def _say_nearest(name: str, names: Sequence[str]) -> str:
+    """Say which names are nearest to one that nothing has; all, where none is near and they are few."""
+    if nearest := nearest_names(name, names):
+        return f" (nearest: {', '.join(nearest)})"
+    return f" (there are: {', '.join(names)})" if len(names) <= FEW_NAMES else f" (nearest: {', '.join(nearest_names(name, names, 0.0))})"
+
+
 async def find_empty_namespace(view: View, request: Request) -> Unknown | None:
     """Return the namespace of the option if nothing runs in it, with those in which something does."""
     name = request.namespace
@@ -111,7 +135,7 @@ def _may_name(view: View) -> bool:
 
 def _is_alert(view: View) -> bool:
     """Return True for the words of an alert without a name in them: the reasoner finds the service among all that it sees."""
-    named = any(mention.explicit or _ends_in(view, mention) for mention in view.intent.mentions)
+    named = any(mention.explicit or mention.stated or _ends_in(view, mention) for mention in view.intent.mentions)
     return view.intent.kind == "diagnosis" and not named and not _QUESTION.match(view.words)
 
 
@@ -151,6 +175,8 @@ async def _find_service(view: View) -> Subject | Unknown | None:
     if found := names.find(_without_namespace(view)):
         return found
     unknown = find_unknown(mentions)
+    if unknown and not unknown.explicit and (meant := correct_name(unknown.text, names.objects)):
+        return names.objects[meant]
     return _unknown(unknown, names, view) if unknown else None
 
 
@@ -165,7 +191,7 @@ def _unknown(mention: Mention, names: Directory, view: View) -> Unknown | None:
     if view.intent.kind == CAPABILITIES or (view.intent.kind == "logs" and quoted):
         return None  # what is quoted is a text of the logs
     guessed = not mention.explicit and view.intent.kind == "diagnosis" and not _ends_in(view, mention)
-    if guessed and not _QUESTION.match(view.words):
+    if guessed and not mention.stated and not _QUESTION.match(view.words):
         return None
     return Unknown(
         name=mention.text,

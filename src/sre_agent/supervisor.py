@@ -62,7 +62,7 @@ async def answer(request: Request, tools: Tools, reasoner: Reasoner, watch: Watc
     lookup = LOOKUPS.get(subjects.kind_of_answer(view, request))
     if lookup is None:
         return write.not_understood(view, started)
-    notes: tuple[str, ...] = (subject.note,) if isinstance(subject, Unknown) else ()
+    notes = (subject.note,) if isinstance(subject, Unknown) else subjects.note_unknown(view)
     if view.left_out and lookup.kind != "health" and match_left_out(view.words, [view.left_out.name]):
         notes = (f"{view.left_out.name} could not be left out: this is about everything.",)
     if lookup.look is not None:
@@ -132,5 +132,6 @@ async def _ask_cluster(tools: CountedTools, scope: Scope) -> tuple[Scope, dict[s
 
 
 def _reserve(answers: Answers) -> int:
-    """Return how many calls the reasoner needs: for runbooks, and for the errors of suspects where not all errors were seen."""
-    return MOST_RUNBOOK_CALLS + (0 if logs.sees_all_errors(answers.values()) else logs.MOST_SUSPECTS)
+    """Return how many calls the reasoner needs: for runbooks, and for errors and trends of suspects where not all were seen."""
+    errors = 0 if logs.sees_all_errors(answers.values()) else logs.MOST_SUSPECTS
+    return MOST_RUNBOOK_CALLS + errors + (0 if metrics.sees_all_trends(answers.values()) else 1)

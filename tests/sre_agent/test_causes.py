@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -114,6 +115,9 @@ def test_an_address_that_no_service_has() -> None:
     line = logged("till", "dial tcp: lookup stoer on 10.0.0.10:53: no such host")
     assert named(judged(**shop, logs=(line,))) == ("service_env_var_address_mismatch", "Deployment", "till")
     assert judged(**shop).cause is None
+    # Not the caller is wrong where the workload of that name is there, also where the list that has it was cut.
+    there = replace(wrong, message="STORE_ADDR names Service stoer, which does not exist, although a workload of this name does")
+    assert judged(**{**SHOP, "requirements": (needs("till", "stoer", mismatch=there),)}, logs=(line,)).cause is None
 
 
 def test_a_cpu_that_is_busy_for_no_request() -> None:
@@ -133,6 +137,9 @@ def test_a_network_that_is_slow() -> None:
     }
     both = (*chain, rose("cart", "latency", 3, 700, "0.5"))
     assert named(judged(**shop, trends=both)) == ("node_network_delay", "Node", "node-1")
+    # Of a large system the places of some are not known.
+    unseen = {**shop, "requirements": (*shop["requirements"], replace(needs("jobs"), nodes=()))}
+    assert named(judged(**unseen, trends=(*both, rose("jobs", "latency", 3, 900, "0.5")))) == ("node_network_delay", "Node", "node-1")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from sre_agent.question.intent import cue, parse_intent
 from sre_agent.question.language import find_foreign_language
 from sre_agent.question.names import find_mentions, match_names, nearest_names
+from sre_agent.question.sides import parse_sides
 from sre_agent.question.times import Period, parse_period
 from sre_agent.question.wording import normalize
 
@@ -50,6 +51,29 @@ def at(day: int, hour: int = 0, minute: int = 0) -> datetime:
 def test_times(text: str, period: Period | None) -> None:
     """Durations, clock times, days and instants are understood; a number that is no time is none."""
     assert parse_period(text, NOW) == period
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after"),
+    [
+        ("compare now with yesterday", (at(25, 13, 35), at(25, 14, 35)), (at(26, 13, 35), at(26, 14, 35))),
+        ("is it slower than an hour ago", (at(26, 12, 35), at(26, 13, 35)), (at(26, 13, 35), at(26, 14, 35))),
+        ("compare ledger between 10:00 and 12:00", (at(26, 9, 45), at(26, 10, 15)), (at(26, 11, 45), at(26, 12, 15))),
+        ("compare ledger at 12:00 with 10am", (at(26, 9, 45), at(26, 10, 15)), (at(26, 11, 45), at(26, 12, 15))),
+        ("compare 10:00-11:00 with 12:00-13:00", (at(26, 10), at(26, 11)), (at(26, 12), at(26, 13))),
+        ("yesterday at 9:00 against 9:00 today", (at(25, 8, 45), at(25, 9, 15)), (at(26, 8, 45), at(26, 9, 15))),
+        ("ledger now vs last tuesday", (at(24, 13, 35), at(24, 14, 35)), (at(26, 13, 35), at(26, 14, 35))),
+        ("the last 30 minutes compared with the 30 minutes before", (at(26, 13, 35), at(26, 14, 5)), (at(26, 14, 5), at(26, 14, 35))),
+        ("before and after 14:00", (at(26, 13, 25), at(26, 14)), (at(26, 14), at(26, 14, 35))),
+        ("compare it with before", (at(26, 12, 35), at(26, 13, 35)), (at(26, 13, 35), at(26, 14, 35))),
+        ("compare 14:00 with 16:00", (at(26, 13, 45), at(26, 14, 10)), (at(26, 14, 10), at(26, 14, 35))),
+    ],
+)
+def test_two_times(text: str, before: tuple[datetime, datetime], after: tuple[datetime, datetime]) -> None:
+    """Both times of a comparison are as long, do not overlap, and the later one that has not come yet is now."""
+    first, second = parse_sides(normalize(text), NOW)
+    assert ((first.start, first.end), (second.start, second.end)) == (before, after)
+    assert second.to_come == ("16:00" in text)
 
 
 @pytest.mark.parametrize(

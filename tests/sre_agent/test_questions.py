@@ -1,4 +1,4 @@
-"""The question decides the answer: thirty-one questions of every kind, over two recordings, through the real services."""
+"""The question decides the answer: thirty-five questions of every kind, over two recordings, through the real services."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def asked(recording: str) -> list[Asked]:
 
 def test_there_are_some_of_every_kind() -> None:
     """Every kind of look-up has a question, and so have a diagnosis, nonsense and another language."""
-    assert len(QUESTIONS) == 31
+    assert len(QUESTIONS) == 35
     assert {question.kind for question in QUESTIONS} == {*LOOKUPS, "capabilities", "language"}
 
 
@@ -223,7 +223,12 @@ def test_what_does_not_exist() -> None:
         ("is anything else broken besides payment?", "health", "2 of 8 services besides payment-service show", "checkout-service: 34"),
         ("is everything ok except payment", "health", "2 of 8 services besides payment-service show trouble", "checkout-service: 34"),
         ("no other errors besides payment?", "health", "2 of 8 services besides payment-service show trouble", "checkout-service: 34"),
-        ("how is checkout doing compared to yesterday", "health", "checkout-service is NOT healthy", "checkout-service: 34"),
+        (
+            "how is checkout doing compared to yesterday",
+            "comparison",
+            "checkout-service: 2026-11-25 09:30 to 10:30 (before)",
+            "error rate: not",
+        ),
         ("was checkout healthy yesterday?", "health", "Nothing is known of the health of checkout-service from 2026-11-25", ""),
         ("was checkout healthy between 10:15 and 10:25?", "health", "checkout-service was NOT healthy from 2026-11-26T10:10", ""),
         ("has payment been restarted", "pods", "2 pods of payment-service: 2 not ready, 12 restarts", "payment-service-"),
@@ -240,7 +245,19 @@ def test_what_does_not_exist() -> None:
         ),
         ("payment is down, but is anything else down?", "health", "2 of 8 services besides payment-service show", "checkout-service: 34"),
         ("cpu usage of the nodes", "nodes", "3 nodes, all ready", "ip-10-0-2-42.ec2.internal: ready, 9 pods, 1.2 of 4 CPU used"),
-        ("is checkout slower than yesterday", "metric", "Latency of checkout-service in the last 2 hours", "checkout-service: latency_p"),
+        ("is checkout slower than yesterday", "comparison", "checkout-service: 2026-11-25 09:30 to 10:30 (before)", "latency_p95: not"),
+        (
+            "compare checkout at 10:00 with now",
+            "comparison",
+            "checkout-service: 2026-11-26 09:45 to 10:07",
+            "error rate: 0.04 % before and",
+        ),
+        (
+            "compare before and after 10:16",
+            "comparison",
+            "All services: 2026-11-26 10:01 to 10:16 (before)",
+            "checkout-service: error rate",
+        ),
         ('search the logs for "refused"', "logs", "20 lines with “refused” in the last 2 hours", "2026-11-26T10:29:35Z ERROR client"),
         ('lines with "refused" in the logs of cart', "logs", "No lines with “refused” of cart-service in the last 2 hours", ""),
         ("what changed before 10:00", "changes", "1 change from 2026-11-26T08:00:00Z to 2026-11-26T10:00:00Z", "2026-11-26T09:49:00Z"),
@@ -300,7 +317,43 @@ def test_a_word_that_is_no_service() -> None:
     """A question that names things of the business is investigated all the same, and the answer says what it is about."""
     report = ask("Why do invoices fail?")
     assert report.root_cause is not None
-    assert report.notes == ("Nothing is named invoices: this is about everything.",)
+    assert report.notes == ("Nothing is named invoices (nearest: inventory-service, shipping-service): this is about everything.",)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "subject", "note"),
+    [
+        ("billing is broken since noon", "", "Nothing is named billing (nearest: shipping-service): this is about everything."),
+        ("Our ledger keeps crashing", "", "Nothing is named ledger (there are: cart-service,"),
+        (
+            "billing is broken and checkout is slow",
+            "checkout-service",
+            "Nothing is named billing (nearest: shipping-service): this is about ch",
+        ),
+        ("is checkout ok? ledger is down", "checkout-service", "Nothing is named ledger (there are: cart-service,"),
+        ("checkout is slow since ledger went down", "checkout-service", "Nothing is named ledger"),
+        ("paymnet is down", "payment-service", "Nothing is named paymnet: this is read as payment-service."),
+        ("the logs of chekout please", "checkout-service", "Nothing is named chekout: this is read as checkout-service."),
+    ],
+)
+def test_a_statement_about_what_does_not_exist(crash_loop: Counted, prompt: str, subject: str, note: str) -> None:
+    """Its name is said, with the nearest names, also where other words name something; one slip of the keyboard is read as the name."""
+    report = ask(prompt, crash_loop)
+    assert report.subject.get("name", "") == subject
+    assert report.notes[0].startswith(note)
+
+
+def test_what_happened_around_a_time(crash_loop: Counted) -> None:
+    """Only that time is looked at, and what came after it, or is so now, is no cause of it."""
+    for prompt in ("what happened between 08:35 and 09:00", "What happened around 08:50?", "what went wrong at 06:00"):
+        report = ask(prompt, crash_loop)
+        assert report.root_cause is None, prompt
+        assert report.scope["until"] != "now"
+        assert f" from {report.scope['since']} to {report.scope['until']}" in render_brief(report).splitlines()[0]
+    during = ask("what broke between 10:00 and 10:25", crash_loop)
+    assert during.root_cause is not None
+    assert during.root_cause.service == "payment-service"
+    assert ask("checkout broke at 09:30, why?", crash_loop).scope["until"] == "now"
 
 
 def test_a_wish_to_act() -> None:

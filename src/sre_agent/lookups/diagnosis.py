@@ -41,6 +41,7 @@ LOOKUP = Lookup(
             r"\b(fail\w*|crash\w*|errors?|restart\w*|stuck|pending|ready|time(d|s)? out|timeouts?|killed|evicted|slow"
             r"|down|start|scheduled)\b",
         ),
+        cue(14, _NO_QUESTION + r"\b(is|are|was|were) not (being )?\w{3,}(ed|ing)\b"),
         cue(
             4,
             r"\b(fail(s|ed|ing)?|crash(es|ed|ing)?|hang(s|ing)?|stuck|can not|times? out|timing out|not working"

@@ -67,5 +67,5 @@ async def _read(view: View, kind: str, namespace: str, *operations: str) -> Dire
 
 
 def find_unknown(mentions: tuple[Mention, ...]) -> Mention | None:
-    """Return the name that was not found and that is most surely one: a quoted or composed one before a word in a name's place."""
-    return next((mention for mention in mentions if mention.explicit), mentions[0] if mentions else None)
+    """Return the name that was not found and that is most surely one: a quoted or composed one, a statement's subject, any in its place."""
+    return max(mentions, key=lambda mention: (mention.explicit, mention.stated), default=None)

@@ -69,12 +69,16 @@ def parse_intent(prompt: str, kinds: Mapping[str, Sequence[Cue]]) -> Intent:
     if corrected != words and _weigh(corrected, kinds) != CAPABILITIES:
         words, kind = corrected, _weigh(corrected, kinds)
     continues = bool(_CONTINUES.search(words) or _REFERS.search(words))
-    return Intent(kind=kind, words=words, mentions=find_mentions(_keep_quotes(prompt)), continues=continues)
+    return Intent(kind=kind, words=words, mentions=find_mentions(_keep_quotes(prompt), _split_clauses(prompt)), continues=continues)
+
+
+def _split_clauses(prompt: str) -> list[str]:
+    return [normalize(clause) for clause in _CLAUSES.split(prompt.strip()) if clause and clause.strip()]
 
 
 def _find_last_clause(prompt: str, kinds: Mapping[str, Sequence[Cue]]) -> str:
     """Return the last of several clauses, normalized, if it asks for something by itself: its words come first then."""
-    clauses = [normalize(clause) for clause in _CLAUSES.split(prompt.strip()) if clause and clause.strip()]
+    clauses = _split_clauses(prompt)
     last = clauses[-1] if len(clauses) > 1 and _ASKS.match(clauses[-1]) else ""
     if last and _weigh(last, kinds) == CAPABILITIES:
         last = correct_spelling(last, COMMON)

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sre_agent.question.common_words import COMMON
-from sre_agent.question.wording import split_words
+from sre_agent.question.wording import list_slips, split_words
 
 LONGEST_NAME = 4  # words that together may spell one name: "the ledger primary db pod"
 NEAREST = 3
+SHORTEST_SLIP = 5  # letters of a name in which a slip is looked for
 _QUOTED = re.compile(r"[`\"\u201c]([A-Za-z0-9][\w.:/-]{0,100})[`\"\u201d]|(?<!\w)'([A-Za-z0-9][\w.:/-]{0,100})'(?!\w)")
 _SUFFIX = re.compile(r"[-_](?:service|svc|api|app|server|deployment)$")
 _KINDS_OF = re.compile(r"(?:per|each|micro|multi|cross|inter|self|non|out-of|in|by|of)-")
@@ -32,6 +33,12 @@ _PLACES = (
     re.compile(rf"^{_NAME}\s+(?:is\s+|are\s+)?(?:broken|down|dead|failing)\b"),
     re.compile(rf"\b{_NAME}\s+(?:logs?|errors?|pods?|memory|cpu|latency|metrics?|replicas?)\b"),
 )
+# The subject of a statement: "ledger is broken since noon", "since noon our ledger keeps failing", "and ledger crashed".
+_STATED = re.compile(
+    r"(?:^|\b(?:and|but|so|or|because|if|that|since|noon|midnight|today|yesterday|now|again|hey|hi|\d[\w:]*)\s+)(?:our |the |my )?"
+    rf"{_NAME}\s+(?:is|are|was|were|has|have|had|keeps?|seems?|looks?|went|goes|got|gets|just|still|does|did|can|could|will|would|fails?"
+    r"|failed|failing|crash(?:es|ed|ing)?|died|dies|broke|broken|down|dead|returns?|throws?|stopped|hangs?|hung|times?|needs?|not)\b"
+)
 # "Is anything else broken besides orders": what is named there is what the question is not about.
 _LEAVES_OUT = re.compile(
     r"\b(?:besides|apart from|aside from|other than|except|excluding|not counting|in addition to)\b(?P<names>.*)", re.I
@@ -45,18 +52,24 @@ _SYNONYMS = {"database": "db", "postgres": "db", "databases": "db"}
 
 @dataclass(frozen=True)
 class Mention:
-    """A word in the place of a name. A quoted one, or one with the shape of a generated name, can be nothing else."""
+    """A word in the place of a name. A quoted one, or one with the shape of a generated name, can be nothing else.
+
+    `stated` is the subject of a statement, which may be a thing of the business as well: "invoices are late".
+    """
 
     text: str
     explicit: bool
+    stated: bool = False
 
 
-def find_mentions(text: str) -> tuple[Mention, ...]:
-    """Find the words of a normalized question in the position of a name that are no common words."""
+def find_mentions(text: str, clauses: Iterable[str] = ()) -> tuple[Mention, ...]:
+    """Find the words of a normalized question, and of its clauses, in the position of a name that are no common words."""
     quoted = [Mention((one or other).lower(), True) for one, other in _QUOTED.findall(text)]
     shaped = [Mention(word, True) for word in split_words(text) if _SHAPED.fullmatch(word) and not _is_common(word)]
     placed = [Mention(found["name"], False) for place in _PLACES for found in place.finditer(text) if not _is_common(found["name"])]
-    unique = {mention.text: mention for mention in (*placed, *shaped, *quoted)}
+    subjects = (found["name"] for clause in (text, *clauses) for found in _STATED.finditer(clause))
+    stated = [Mention(name, False, True) for name in subjects if not _is_common(name)]
+    unique = {mention.text: mention for mention in (*placed, *stated, *shaped, *quoted)}
     return tuple(sorted(unique.values(), key=lambda mention: text.find(mention.text)))
 
 
@@ -86,15 +99,24 @@ def strip_left_out(text: str) -> str:
     return _LEAVES_OUT.sub(" ", text)
 
 
-def nearest_names(name: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names that look most like one that does not exist."""
+def correct_name(name: str, names: Iterable[str]) -> str:
+    """Return the only name from which a word differs by one slip of the keyboard; empty where there is none, or more than one."""
+    if len(name) < SHORTEST_SLIP or not name.replace("-", "").isalpha():
+        return ""
+    slips = frozenset(list_slips(name))
+    found = {other for other in names if {other, _SUFFIX.sub("", other)} & slips}
+    return found.pop() if len(found) == 1 else ""
+
+
+def nearest_names(name: str, names: Iterable[str], least: float = 0.5) -> tuple[str, ...]:
+    """Return the names that look most like one that does not exist, if they look so much like it."""
     by_stem = {name: _SUFFIX.sub("", name) for name in names}
     scores = {
         other: max(difflib.SequenceMatcher(None, name, stem).ratio(), difflib.SequenceMatcher(None, name, other).ratio())
         for other, stem in by_stem.items()
     }
     ranked = sorted(scores, key=lambda other: (-scores[other], other))
-    return tuple(other for other in ranked if scores[other] >= 0.5)[:NEAREST]
+    return tuple(other for other in ranked if scores[other] >= least)[:NEAREST]
 
 
 def _is_common(word: str) -> bool:

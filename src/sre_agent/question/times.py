@@ -21,17 +21,22 @@ _CLOCK = re.compile(
 _RANGE = re.compile(
     r"\b(?:between|from)\s+(?P<from>[0-2]?\d:[0-5]\d)\s*(?:utc|z)?\s*(?:and|to|until|till|-)\s*(?P<to>[0-2]?\d:[0-5]\d)", re.I
 )
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY = re.compile(
-    rf"\b(?P<since>since\s+|from\s+)?(?P<last>last\s+|past\s+|on\s+)?(?P<day>{'|'.join(_WEEKDAYS)}|yesterday|today|tonight|night|"
+    rf"\b(?P<since>since\s+|from\s+)?(?P<last>last\s+|past\s+|on\s+)?(?P<day>{'|'.join(WEEKDAYS)}|yesterday|today|tonight|night|"
     r"(?:this\s+)?morning|(?:this\s+)?afternoon|(?:this\s+)?week)\b",
     re.I,
 )
 # "Slower than yesterday" is about now: the day is what it is compared with.
 _BASELINE = re.compile(
     r"\b(?:compared (?:to|with)|relative to|than|versus|vs)\s+(?:(?:it|they) (?:was|were)\s+)?(?:on\s+)?"
-    rf"(?:yesterday|last (?:night|week|{'|'.join(_WEEKDAYS)})|{'|'.join(_WEEKDAYS)}|this morning|the (?:day|week) before"
+    rf"(?:yesterday|last (?:night|week|{'|'.join(WEEKDAYS)})|{'|'.join(WEEKDAYS)}|this morning|the (?:day|week) before"
     r"|an? (?:hour|day|week) ago)\b",
+    re.I,
+)
+# "It began at 09:30" goes on from there; "what happened at 09:30" is over.
+_BEGINS = re.compile(
+    r"\b(?:began|begun|begins?|starts?|started|starting|broke|broken|since|still|keeps?|fails|failing|ongoing)\b|\b(?:has|have) been\b",
     re.I,
 )
 _NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "ten": 10, "twelve": 12}
@@ -53,6 +58,11 @@ class Period:
 def names_moment(text: str) -> bool:
     """Return True when the text names a time of a clock or a calendar, which only a clock can place."""
     return bool(_CLOCK.search(text) or _DAY.search(text) or _INSTANT.search(text))
+
+
+def names_beginning(text: str) -> bool:
+    """Return True when the text says of a moment that something began then, and not that it happened then."""
+    return bool(_BEGINS.search(text))
 
 
 def parse_period(text: str, now: datetime) -> Period | None:
@@ -129,8 +139,8 @@ def _is_near(found: re.Match[str]) -> bool:
 def _named_day(day: str, last: bool, now: datetime) -> tuple[datetime, timedelta | None]:
     """Return the start of a named day or part of a day, and how long it is; no length where the words name none."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if day in _WEEKDAYS:
-        return today - timedelta(days=(today.weekday() - _WEEKDAYS.index(day)) % 7 or 7), _DAY_LENGTH
+    if day in WEEKDAYS:
+        return today - timedelta(days=(today.weekday() - WEEKDAYS.index(day)) % 7 or 7), _DAY_LENGTH
     if day == "night":
         return today - timedelta(hours=4), timedelta(hours=10) if last else None
     if day == "week":

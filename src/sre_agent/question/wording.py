@@ -47,11 +47,11 @@ def _correct(word: str, known: frozenset[str]) -> str:
     if word in known or not word.isalpha() or len(word) < _SHORTEST_SLIP:
         return word
     # Slips are rarest in the first and in the last letter: "happend" is "happened", not "happen".
-    found = (found for found in _list_slips(word) if found in known)
+    found = (found for found in list_slips(word) if found in known)
     return min(found, key=lambda found: (found[0] != word[0], found[-1] != word[-1], found), default=word)
 
 
-def _list_slips(word: str) -> Iterator[str]:
+def list_slips(word: str) -> Iterator[str]:
     """List every word with two letters exchanged, and of longer words those with one letter more, less or another."""
     halves = [(word[:place], word[place:]) for place in range(len(word) + 1)]
     yield from (f"{before}{after[1]}{after[0]}{after[2:]}" for before, after in halves if len(after) > 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from sre_agent.calls import Answers, ToolCall
@@ -11,6 +11,7 @@ from sre_agent.observations import Availability, Call, ErrorRate, Observations, 
 from sre_agent.reading import items, moment, number, objects, part, text, whole
 from sre_agent.scope import Scope
 from sre_agent.specialists.gaps import record_answers
+from sre_agent.tools import Tools
 
 PAGED = ("analyze_trends", "get_error_rates", "get_service_graph", "get_resource_metrics", "get_availability_metrics")
 
@@ -35,6 +36,19 @@ def parse(answers: Answers) -> Observations:
         calls=(*parse_calls(errors), *parse_calls(graph)),
         availabilities=tuple(parse_availabilities(up)),
     )
+
+
+async def observe_trends(tools: Tools, scope: Scope, service: str, known: Iterable[Trend]) -> Observations:
+    """Observe what is not steady of one service, because of a large system not every series is in the list of all."""
+    answer = await tools.call("analyze_trends", metric_name="all", service=service, time_window=scope.window)
+    seen = {(trend.metric, trend.service, trend.pod, trend.quantile) for trend in known}
+    new = (trend for trend in parse_trends(answer) if (trend.metric, trend.service, trend.pod, trend.quantile) not in seen)
+    return record_answers(searches=(answer,)) + Observations(trends=tuple(new))
+
+
+def sees_all_trends(answers: Iterable[Answer]) -> bool:
+    """Return True where the list of all series that are not steady was read whole, or can't be read."""
+    return not any(answer.tool.endswith("analyze_trends") and answer.truncated for answer in answers)
 
 
 def parse_trends(answer: Answer) -> Iterator[Trend]:

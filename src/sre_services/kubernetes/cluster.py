@@ -201,7 +201,9 @@ class Cluster:
         }
         ports = {key_of(found): frozenset(port.port for port in parse_service(found).ports) for found in self._list("services")}
         maps = {key_of(found): found.get("data") or {} for found in self._list("configmaps")}
-        return Known({kind: frozenset(map(key_of, self._list(file))) for kind, file in kinds.items()}, ports, maps)
+        names = {kind: frozenset(map(key_of, self._list(file))) for kind, file in kinds.items()}
+        workloads = frozenset(key_of(document) for _, document in self._workloads(None))
+        return Known({**names, "Workload": workloads}, ports, maps)
 
     def _list(self, kind: str, namespace: str | None = None) -> list[Json]:
         within = self.default_namespace if namespace == "" else namespace

@@ -67,6 +67,8 @@ def check_environment(spec: Json, namespace: str, known: Known) -> Iterator[Mism
                 target.name, [name for found, name in known.service_ports if found == target.namespace], n=1, cutoff=0.7
             )
             hint = f"; the nearest is {near[0]}" if near else ""
+            # Its workload is there: then the name is right, and the Service is what is missing.
+            hint = ", although a workload of this name does" if key in known.names.get("Workload", ()) else hint
             yield Mismatch(
                 relation="envHost", message=f"{target.variable} names Service {target.name}, which does not exist{hint}", object=ref
             )

@@ -58,6 +58,8 @@ GENERAL = frozenset(
         "failing_after_change",
     }
 )
+# What a look at objects as they are now tells, unless it has a time.
+SEEN_NOW = frozenset({Kind.UNAVAILABLE, Kind.SCALED_TO_ZERO, Kind.UNKNOWN_HOST, Kind.NODE_PROBLEM})
 OUT_OF_SCOPE = 0.1  # the points that a candidate loses if the service in the question does not depend on it
 
 
@@ -88,7 +90,7 @@ class Diagnosis:
 def detect_signals(observations: Observations, scope: Scope) -> tuple[Signal, ...]:
     """Run all detectors."""
     since = scope.since(observations.as_of or clock.now())
-    return (
+    found = (
         *pods.detect(observations.pods, since),
         *cluster.detect_workloads(observations.workloads),
         *cluster.detect_changes(observations.changes, since),
@@ -97,6 +99,21 @@ def detect_signals(observations: Observations, scope: Scope) -> tuple[Signal, ..
         *logs.detect(observations.logs, service_graph.collect_names(observations)),
         *logs.detect_bursts(observations.error_counts),
         *metrics.detect(observations),
+    )
+    return tuple(signal for signal in found if scope.until is None or _was_seen(signal, scope.until))
+
+
+def _was_seen(signal: Signal, until: datetime) -> bool:
+    """Return True for a signal of a time that is over; objects without a time are seen as they are now."""
+    return signal.at <= until if signal.at else signal.kind not in SEEN_NOW
+
+
+def _is_of_time(candidate: Candidate, since: datetime, until: datetime) -> bool:
+    """Return True for a candidate of a time that is over: something besides a change shows it then. How objects are now shows nothing."""
+    return any(
+        since <= signal.at <= until if signal.at else signal.kind not in {*SEEN_NOW, Kind.RELATION}
+        for signal in candidate.signals
+        if signal.kind is not Kind.CHANGED
     )
 
 
@@ -137,6 +154,8 @@ def _rank_candidates(index: ObservationIndex, scope: Scope, without: frozenset[s
     ]
     detected = [candidate for detect in DETECTORS for candidate in detect(index) if candidate.kind not in without]
     specific = [_weigh_candidate(candidate, signals, graph, scope) for candidate in detected]
+    if scope.until:
+        found, specific = ([one for one in some if _is_of_time(one, index.since, scope.until)] for some in (found, specific))
     found = [*specific, *(candidate for candidate in found if not _says_less(candidate, specific))]
     now = clock.now()
 

@@ -16,6 +16,8 @@ from sre_agent.reasoners.rules.signals import Kind, Signal
 from sre_agent.reasoners.rules.vocabulary import CAUSES
 from sre_agent.relations import Ref, Requirements
 
+MOST_NAMED = 5  # objects in one sentence
+
 
 @dataclass(frozen=True)
 class ObservationIndex:
@@ -56,6 +58,11 @@ class ObservationIndex:
         found = self.requirements.get(service)
         return found.ref if found else Ref(kind="Deployment", namespace=pods[0].namespace if pods else "", name=service)
 
+    def has_pods(self, service: str) -> bool:
+        """Return True for a service with pods. Of a large system not every pod is seen, and workloads say how many of theirs are ready."""
+        found = self.requirements.get(service)
+        return bool(self.pods.get(service)) or bool(found and found.ready)
+
     def is_lacking(self, service: str) -> bool:
         """Return True for a service of which a pod is not ready, or not there."""
         found = self.requirements.get(service)
@@ -83,6 +90,12 @@ def suspect(cause: str, ref: Ref, detail: str, *reasons: Reason, explains: froze
         explains=explains,
         reasons=tuple(reason for reason in reasons if reason.signals),
     )
+
+
+def list_some(names: Sequence[str]) -> str:
+    """List the first names, and say how many more there are."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(names[:MOST_NAMED])}{more}"
 
 
 def fact(service: str, what: str, *sources: Excerpt, at: datetime | None = None) -> Signal:

@@ -9,15 +9,16 @@ from sre_agent.evidence import EvidenceLog, new_investigation_id
 from sre_agent.observations import Observations
 from sre_agent.reasoner import Inquiry
 from sre_agent.reasoners.rules.diagnose import Diagnosis, diagnose
+from sre_agent.reasoners.rules.vocabulary import CAUSES
 from sre_agent.reasoners.rules.write import write_report
 from sre_agent.report import Report
 from sre_agent.scope import Scope
-from sre_agent.specialists import logs, runbooks
+from sre_agent.specialists import logs, metrics, runbooks
 from sre_agent.tools import Tools
 
 
 class Rules:
-    """Diagnoses twice where not all errors were seen: the first diagnosis says whose to read, the second one is the answer.
+    """Diagnoses twice where lists were cut: the first diagnosis says whose part to read, the second one is the answer.
 
     `without` names causes that it does not know: so an evaluation sees what it says of faults of a kind that nobody foresaw.
     """
@@ -30,8 +31,9 @@ class Rules:
     async def conclude(self, inquiry: Inquiry, observations: Observations, tools: Tools) -> Report:
         """Read the errors of the suspects, diagnose, find the runbooks that fit, and write the report."""
         diagnosis = diagnose(observations, inquiry.scope, self._without)
-        if not logs.sees_all_errors(observations.answers):
-            observations += await logs.observe_errors(tools, inquiry.scope, _suspects(diagnosis, inquiry.scope))
+        closer = await _look_closer(tools, inquiry.scope, observations, diagnosis)
+        if closer.answers:
+            observations += closer
             diagnosis = diagnose(observations, inquiry.scope, self._without)
         observations += await _find_runbooks(tools, diagnosis)
         report = write_report(inquiry, observations, diagnosis, EvidenceLog(new_investigation_id()))
@@ -41,6 +43,17 @@ class Rules:
 def create(environment: Mapping[str, str]) -> Rules:
     """Create the reasoner; rules have no settings."""
     return Rules()
+
+
+async def _look_closer(tools: Tools, scope: Scope, observations: Observations, diagnosis: Diagnosis) -> Observations:
+    """Read what was cut, of the suspects alone: their errors, and what is not steady at the one that is slow."""
+    found = Observations()
+    if not logs.sees_all_errors(observations.answers):
+        found += await logs.observe_errors(tools, scope, _suspects(diagnosis, scope))
+    suspect = diagnosis.cause or diagnosis.suspicion
+    if suspect and CAUSES[suspect.kind].area == "performance" and not metrics.sees_all_trends(observations.answers):
+        found += await metrics.observe_trends(tools, scope, suspect.service, observations.trends)
+    return found
 
 
 def _suspects(diagnosis: Diagnosis, scope: Scope) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason
-from sre_agent.reasoners.rules.observation_index import ObservationIndex, fact, suspect
+from sre_agent.reasoners.rules.observation_index import ObservationIndex, fact, list_some, suspect
 from sre_agent.relations import Quota, Ref
 
 # "exceeded quota: NAME, requested: requests.cpu=1, used: requests.cpu=10, limited: requests.cpu=10"
@@ -82,14 +82,17 @@ def _missing_service(index: ObservationIndex, quota: Quota) -> Iterator[Candidat
     """Find a Service that workloads name, whose workload is there, and that a full quota did not let in."""
     if not any(name.endswith("services") for name in quota.exhausted):
         return
-    missing = [ref for ref in quota.missing_objects if ref.kind == "Service" and ref.name in index.requirements]
+    # Of a large system not every workload is seen, and those that name a missing Service say whether its workload is there.
+    mismatches = (found for required in index.requirements.values() for found in required.mismatches if found.has_workload)
+    there = {*index.requirements, *(found.object.name for found in mismatches if found.object)}
+    missing = [ref for ref in quota.missing_objects if ref.kind == "Service" and ref.name in there]
     complaints = tuple(signal for ref in missing for signal in index.complaints.get(ref.name, ()))
     full = fact(quota.ref.name, f"quota {quota.ref.name} of Services is used up", quota.source)
     if missing:
         yield suspect(
             "namespace_service_quota_exceeded",
             Ref(kind="Namespace", name=quota.ref.namespace),
-            f"Service {', '.join(ref.name for ref in missing)} is missing, and quota {quota.ref.name} admits no more Services",
+            f"Service {list_some([ref.name for ref in missing])} is missing, and quota {quota.ref.name} admits no more Services",
             Reason(0.8, "the quota is used up, and a Service is missing that others name and whose workload is there", (full,)),
             Reason(0.1, "others fail to reach it", complaints),
             explains=frozenset(ref.name for ref in missing),
@@ -141,7 +144,7 @@ def _missing_accounts(index: ObservationIndex) -> Iterator[Candidate]:
 
 def _was_created(index: ObservationIndex, service: str) -> bool:
     """Return True where pods exist: accounts that come a moment late are normal in a rollout."""
-    return bool(index.pods.get(service))
+    return index.has_pods(service)
 
 
 def _account_of(message: str) -> str:

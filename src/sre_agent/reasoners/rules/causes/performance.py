@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sre_agent.observations import Trend
 from sre_agent.reasoners.rules.hypotheses import Candidate, Reason
-from sre_agent.reasoners.rules.observation_index import ObservationIndex, fact, suspect
+from sre_agent.reasoners.rules.observation_index import MOST_NAMED, ObservationIndex, fact, list_some, suspect
 from sre_agent.reasoners.rules.signals import Kind, Signal
 from sre_agent.relations import Ref
 
@@ -179,15 +179,17 @@ def _delayed(index: ObservationIndex, slow: Slowness) -> Iterator[Candidate]:
     """Find the service at the end of the slow calls; the node where several such services run."""
     heads = _deepest(index, frozenset(slow.middle)) or _deepest(index, frozenset(slow.tail))
     nodes = _find_places(index)
-    places = {nodes.get(service, "") for service in heads}
+    # Of a large system the places of some are not known.
+    placed = sorted(service for service in heads if nodes.get(service))
+    places = {nodes[service] for service in placed}
     if common := _find_common_caller(index, slow, nodes):
         yield _slow_pod(index, slow, common)
         return
-    if len(heads) > 1 and len(places) == 1 and "" not in places:
+    if len(placed) > 1 and len(places) == 1 and 2 * len(placed) > len(heads):
         node = places.pop()
-        cited = tuple(slow.of(service).signal(node) for service in sorted(heads))
+        cited = tuple(slow.of(service).signal(node) for service in placed[:MOST_NAMED])
         here = frozenset(service for service, place in nodes.items() if place == node)
-        because = f"services that do not call one another became slow together, and all of them run there: {', '.join(sorted(heads))}"
+        because = f"services that do not call one another became slow together, and all of them run there: {list_some(placed)}"
         yield suspect("node_network_delay", Ref(kind="Node", name=node), because, Reason(0.72, because, cited), explains=here | slow.all)
         return
     complaining = {signal.service for signal in index.signals if signal.peer}

@@ -53,7 +53,7 @@ def _service(index: ObservationIndex, exposure: Exposure) -> Iterator[Candidate]
 
 def _has_no_pods(index: ObservationIndex, name: str, found: Mismatch) -> bool:
     """Return True where the pods are missing that a Service is for: then the selector is not what is wrong."""
-    missing = {service for service in index.requirements if not index.pods.get(service)}
+    missing = {service for service in index.requirements if not index.has_pods(service)}
     return name in missing or (found.object is None and bool(missing))
 
 
@@ -97,14 +97,14 @@ def _environment(index: ObservationIndex, service: str, required: Requirements) 
         exposure = next((known for known in index.observations.exposures if target and known.ref == target), None)
         if target is None or (exposure and _is_service_at_fault(index, exposure, _all_wrong(index, target))):
             continue
-        if target.name in index.requirements and found.relation == "envHost":
+        if found.relation == "envHost" and (target.name in index.requirements or found.has_workload):
             continue  # the workload is there and its Service is not: that is not the caller's fault
         port = _PORT_MESSAGE.search(found.message)
         lines = [line for line in index.logs.get(service, ()) if _complains(line, target, port["named"] if port else "")]
         database = port and _DATABASE.search(f"{target.name} {found.message} {' '.join(line.message for line in lines)}")
         cited = tuple(fact(service, f"{service} logged: {line.message[:250]}", line.source, at=line.at) for line in lines[:3])
         # Without its pods nothing is known of whether it fails.
-        if index.pods.get(service) and (cited or (port and index.is_lacking(service))):
+        if index.has_pods(service) and (cited or (port and index.is_lacking(service))):
             yield suspect(
                 "mysql_invalid_port" if database else "service_env_var_address_mismatch",
                 required.ref,
