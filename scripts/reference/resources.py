@@ -73,6 +73,7 @@ _ACTIONS: dict[tuple[str, str], tuple[str, ...]] = {
     ("logs", "PutDeliverySource"): ("PutDeliverySource", "TagResource", "bedrock-agentcore:AllowVendedLogDeliveryForResource"),
     ("logs", "PutDeliveryDestination"): ("PutDeliveryDestination", "TagResource"),
     ("logs", "CreateDelivery"): ("CreateDelivery", "TagResource", "PutResourcePolicy", "DescribeResourcePolicies"),
+    ("cloudtrail", "CreateTrail"): ("CreateTrail", "AddTags"),
     ("cloudwatch", "PutMetricAlarm"): ("PutMetricAlarm", "TagResource"),
     ("cloudwatch", "PutDashboard"): ("PutDashboard", "TagResource"),
     ("cognito-idp", "CreateUserPool"): ("CreateUserPool", "TagResource"),

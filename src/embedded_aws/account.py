@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import ipaddress
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from embedded_aws import iam_state, listener, moto_state
 from embedded_aws.addresses import LoopbackAddresses
 from embedded_aws.authority import LocalAuthority
 from embedded_aws.authorization.authorize import find_role_denial
+from embedded_aws.watching.trail_events import Event
 from embedded_aws.world import AsgiApp, Listener, NotAuthorized, TemporaryCredentials
 
 ACCOUNT_ID = "123456789012"
+_MOST_EVENTS = 10_000
 
 
 class Account:
@@ -27,6 +30,7 @@ class Account:
         self.authority = LocalAuthority(ca_file)
         self.addresses = LoopbackAddresses()
         self._role: tuple[str, str] | None = None
+        self.recorded: deque[Event] = deque(maxlen=_MOST_EVENTS)
 
     def in_region(self, region: str) -> Account:
         """Return the same account in another region."""
@@ -98,6 +102,10 @@ class Account:
     def write_logs(self, group: str, stream: str, lines: Sequence[str]) -> None:
         """Write lines into a log group, which is created where it is absent."""
         moto_state.write_logs(self.account_id, self.region, group, stream, lines)
+
+    def record_event(self, event: Event) -> None:
+        """Record an event for the trails of CloudTrail, which get it later."""
+        self.recorded.append(event)
 
     async def listen(self, app: AsgiApp, *, address: str = "127.0.0.1", port: int = 0) -> Listener:
         """Serve an ASGI app over TLS with a certificate of the local authority. Raises OSError where the address is in use."""

@@ -363,6 +363,28 @@ def kms_key_arn(account_id: str, region: str, id: str) -> str:
     return str(found.arn) if found is not None else ""
 
 
+def bucket_policy(account_id: str, bucket: str) -> dict[str, Any]:
+    """Return the policy of a bucket; an empty one where it has none, or is absent."""
+    from moto.s3.models import s3_backends
+
+    found = s3_backends[account_id][_PARTITION].buckets.get(bucket)
+    return dict(json.loads(found.policy)) if found is not None and found.policy else {}
+
+
+def log_group(account_id: str, region: str, name: str) -> Any:
+    """Return a log group; None where it is absent."""
+    from moto.logs.models import logs_backends
+
+    return logs_backends[account_id][region].groups.get(name)
+
+
+def kms_key_policy(account_id: str, region: str, arn: str) -> str:
+    """Return the policy of a KMS key of this region, which exists."""
+    from moto.kms.models import kms_backends
+
+    return str(kms_backends[account_id][region].keys[arn.rpartition("/")[2]].policy)
+
+
 def kms_key_state(account_id: str, region: str, arn: str) -> str:
     """Return the state of a KMS key of this region, such as `Enabled`; empty where it is absent."""
     from moto.kms.models import kms_backends

@@ -17,6 +17,7 @@ from embedded_aws.account import ACCOUNT_ID, Account
 from embedded_aws.agentcore.control import Regions
 from embedded_aws.bedrock.converse import Bedrock
 from embedded_aws.credentials import AccessKey, Keyring, new_root_key
+from embedded_aws.event_delivery import EventDelivery
 from embedded_aws.faults.faults import Faults
 from embedded_aws.health_checks import HealthCheckers
 from embedded_aws.instances.boot import Boot, boot, report_ready
@@ -86,19 +87,21 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
         router = Router(
             port=listening.getsockname()[1],
             keyring=Keyring(account.account_id, key),
-            oauth=OAuthEndpoints(account.account_id, account.endpoint),
+            oauth=OAuthEndpoints(account.account_id, account.endpoint, account.record_event),
             apps={"bedrock-agentcore": agentcore.plane, "bedrock": Bedrock(settings.bedrock_script).plane},
             everything_else=machines.report_after(moto),
             faults=settings.faults,
             find_invocation=agentcore.find_invocation,
         )
-        asking = asyncio.create_task(HealthCheckers(account, moto.run).run())
+        works = (HealthCheckers(account, moto.run).run(), EventDelivery(account.account_id, account.recorded, moto.run).run())
+        tasks = [asyncio.create_task(work) for work in works]
         endpoint = await listener.serve(router, account.authority.issue("127.0.0.1", "localhost"), listening, account.folder)
         try:
             yield
         finally:
-            asking.cancel()
-            await asyncio.wait([asking])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
             await endpoint.close()
             await agentcore.close()
             moto.close()

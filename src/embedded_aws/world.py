@@ -131,6 +131,10 @@ class World(Protocol):
         """Write lines into a log group, which is created where it is absent."""
         ...
 
+    def record_event(self, event: Mapping[str, Any]) -> None:
+        """Record an event for the trails of CloudTrail, which get it later."""
+        ...
+
     async def listen(self, app: AsgiApp, *, address: str = "127.0.0.1", port: int = 0) -> Listener:
         """Serve an ASGI app over TLS with a certificate of the local authority. Raises OSError where the address is in use."""
         ...

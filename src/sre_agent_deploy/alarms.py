@@ -28,6 +28,8 @@ def declare_alarms(config: Config, facts: AccountFacts, id: str) -> tuple[Alarm,
     seconds, refusals = config.monitoring.p95_seconds, float(config.monitoring.refusals)
     recover = f"arn:{facts.partition}:automate:{facts.region}:ec2:recover"
     ours, aws = metrics.namespace(id), "AWS/EC2"
+    # CloudTrail reports within about five minutes, seldom within fifteen: a value of an earlier period still counts.
+    late = 4 if config.monitoring.cloudtrail else 1
     return (
         _alarm(id, "system", aws, "StatusCheckFailed_System", 1, statistic="Maximum", period=60, evaluation_periods=2, also=(recover,)),
         _alarm(id, "instance", aws, "StatusCheckFailed_Instance", 1, statistic="Maximum", period=60, evaluation_periods=3),
@@ -36,7 +38,7 @@ def declare_alarms(config: Config, facts: AccountFacts, id: str) -> tuple[Alarm,
         _alarm(id, "disk", ours, metrics.DISK_USED, 85, statistic="Average", evaluation_periods=3, dimensions=(*INSTANCE, ("path", "/"))),
         # Without data nothing else of the machine could be alarmed on, so that sends a message as well; a new alarm begins without data.
         _alarm(id, "memory", ours, metrics.MEMORY_USED, 90, statistic="Average", evaluation_periods=3, missing_data="missing", silent=True),
-        _alarm(id, "refusals", ours, metrics.UNAUTHORIZED, refusals),
+        _alarm(id, "refusals", ours, metrics.UNAUTHORIZED, refusals, evaluation_periods=late, datapoints_to_alarm=1),
         _alarm(
             id,
             "certificate",
@@ -177,7 +179,7 @@ ALARMS: Mapping[str, Problem] = {
         what="Many requests were refused within 5 minutes, because their token was missing or wrong (401, 403, 429).",
         why="A stranger tries to get in, or a client has an old secret.",
         do=(
-            "See who: the `client` addresses in the log group ending in -front-door.",
+            "See who: `sre-agent-deploy audit`, or the `client` addresses in the log group ending in -front-door.",
             "If it is none of yours, block the address (VPC > Network ACLs). Give a client of yours the present secret.",
         ),
     ),

@@ -40,6 +40,7 @@ SECRET_CALLS_MONTH = 1.30  # docs/concepts/costs.md: the machine looks every hal
 # Programs' tokens are charged; their app clients are no longer: https://docs.aws.amazon.com/cognito/latest/developerguide/tracking-cost.html
 TOKEN = 0.00225
 ALARM_MONTH, METRIC_MONTH, DASHBOARD_MONTH, LOG_GB = 0.10, 0.30, 3.00, 0.50  # https://aws.amazon.com/cloudwatch/pricing/
+TRAIL_DATA_EVENTS, TRAIL_COPIES = 0.10, 2.00  # https://aws.amazon.com/cloudtrail/pricing/: for 100,000
 HEALTH_CHECK_MONTH = 1.50  # https://aws.amazon.com/route53/pricing/: 0.50 for an AWS endpoint, 1.00 because it asks by HTTPS
 TOOL_CALLS_1000, TOOL_SEARCHES_1000 = 0.005, 0.025  # https://aws.amazon.com/bedrock/agentcore/pricing/
 TABLE_WRITES, TABLE_READS = 0.625, 0.125  # https://aws.amazon.com/dynamodb/pricing/on-demand/: for a million
@@ -121,7 +122,8 @@ def _other_lines(config: Config, counts: Counter[str]) -> Iterator[Line]:
     yield Line("secret", secrets, SECRET_MONTH, "API key, client secrets, certificate and keys of your systems")
     yield Line("calls of Secrets Manager", 1, SECRET_CALLS_MONTH, "the machine looks for rotated values every half minute")
     yield Line("alarm", counts["AWS::CloudWatch::Alarm"], ALARM_MONTH, "monitoring")
-    filters = counts["AWS::Logs::MetricFilter"]
+    # The filter of a trail counts into a metric that there is.
+    filters = counts["AWS::Logs::MetricFilter"] - counts["AWS::CloudTrail::Trail"]
     machines = (_METRICS_BY_THE_MACHINE if filters else 1) + bool(config.backups.at)
     yield Line("custom metric", filters + machines, METRIC_MONTH, "what the alarms watch")
     yield Line("health check", counts["AWS::Route53::HealthCheck"], HEALTH_CHECK_MONTH, "asks the front door from outside")
@@ -144,6 +146,12 @@ def _usages(config: Config, counts: Counter[str]) -> Iterator[Usage]:
         )
     if counts["AWS::Logs::LogGroup"]:
         yield Usage("logs", f"{LOG_GB:.2f} USD for a GB; a thousand requests an hour are about 0.15 GB a month")
+    if counts["AWS::CloudTrail::Trail"]:
+        yield Usage(
+            "CloudTrail",
+            f"{TRAIL_DATA_EVENTS:.2f} USD for 100,000 requests to the gateway; {TRAIL_COPIES:.2f} for 100,000 changes of the account "
+            "where another trail records them already",
+        )
     if config.deployment.hosted_zone_id:
         yield Usage("Route 53", "0.50 USD a month for your hosted zone, 0.40 USD for a million queries")
     if config.aws.creates_network and config.aws.endpoints == "all":

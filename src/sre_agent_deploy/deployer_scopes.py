@@ -16,6 +16,7 @@ from sre_agent_deploy.instance.sources import list_credentials
 from sre_agent_deploy.names import gateway_name, prefix
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
+from sre_agent_deploy.resources.cloudtrail_trail import Trail
 from sre_agent_deploy.resources.eks_access_entry import READERS, AccessEntry
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.logs_log_group import name_runtime, name_runtime_log
@@ -38,6 +39,7 @@ _UNSCOPED = frozenset(
         "cognito-idp:DescribeUserPoolDomain",
         "cloudwatch:DescribeAlarms",
         "cloudwatch:ListDashboards",
+        "cloudtrail:ListTrails",
         "logs:DescribeDeliveries",
         "logs:DescribeDeliveryDestinations",
         "logs:DescribeDeliverySources",
@@ -71,7 +73,7 @@ _EC2_PARTS = {
 _EC2_CREATES = ("AllocateAddress", "CreateSecurityGroup", "RunInstances", *_EC2_PARTS)
 # What gives a role permissions. The boundary itself is never taken off: iam:DeleteRolePermissionsBoundary is in no statement.
 _LIMITED = frozenset({"CreateRole", "PutRolePolicy", "PutRolePermissionsBoundary"})
-_PASSED_TO: Conditions = {"StringEquals": {"iam:PassedToService": ("bedrock-agentcore.amazonaws.com", "ec2.amazonaws.com")}}
+_PASSED_TO = ("bedrock-agentcore.amazonaws.com", "ec2.amazonaws.com")
 
 
 @dataclass(frozen=True)
@@ -118,13 +120,16 @@ class ActionScopes:
             "eks": self._eks,
             "logs": self._logs,
             "dynamodb": self._dynamodb,
+            "cloudtrail": self._cloudtrail,
         }.get(service, self._by_name)(name)
 
     def _by_name(self, name: str) -> Iterator[Scope]:
         """Narrow by the names of resources that begin with the deployment's id, in the services where all do."""
         place, id = self.place, self._id
         of_runtime = (str(name_runtime_log(name_runtime(id), "*")),) if self._config.assistant.on_runtime else ()
-        names = (*(metrics.log_group(id, each) for each in metrics.LOG_GROUPS), metrics.gateway_log_group(id), *of_runtime)
+        of_trail = (metrics.TRAIL,) if self._has_trail() else ()
+        logs = (metrics.log_group(id, each) for each in (*metrics.LOG_GROUPS, *of_trail))
+        names = (*logs, metrics.gateway_log_group(id), *of_runtime)
         groups = [place.arn("logs", f"log-group:{each}{end}") for each in names for end in ("", ":*")]
         alarms = (place.arn("cloudwatch", f"alarm:{id}-*"), place.arn("cloudwatch", f"dashboard/{id}", region=""))
         if "Budget" in name:
@@ -175,7 +180,8 @@ class ActionScopes:
         absent = tuple(self.place.arn("iam", f"{kind}/{self._id}-*", region="") for kind in ("role", "instance-profile"))
         named_roles = tuple(self.place.arn("iam", f"role/{path}{named}", region="") for path in ("", "*/") if named)
         if name == "PassRole":
-            yield Scope("PassRole", (role, *named_roles), _PASSED_TO)
+            services = (*_PASSED_TO, *(("cloudtrail.amazonaws.com",) if self._has_trail() else ()))
+            yield Scope("PassRole", (role, *named_roles), {"StringEquals": {"iam:PassedToService": services}})
         elif name in ("AttachRolePolicy", "DetachRolePolicy"):
             roles = [item.resource for item in self._plan if isinstance(item.resource, IamRole)]
             managed = tuple(sorted({arn for each in roles for arn in each.managed_policies}))
@@ -235,16 +241,26 @@ class ActionScopes:
         of_objects = "Object" in name and not name.startswith(("GetBucket", "PutBucket"))
         if of_objects:
             within = f"{bucket}/{prefix(self._config, self._id)}/*" if self._config.gateway.s3_bucket else f"{bucket}/*"
-            yield Scope("Objects", (within, *(self._state() if name in ("GetObject", "PutObject", "DeleteObject") else ())))
+            trail = tuple(f"{each}/*" for each in self._trail_bucket())
+            yield Scope("Objects", (within, *trail, *(self._state() if name in ("GetObject", "PutObject", "DeleteObject") else ())))
             if self._config.backups.bucket and name in ("GetObject", "GetObjectTagging"):
                 yield Scope("Backups", (f"{self._backups()}/{prefix(self._config, self._id)}/{BACKUPS_FOLDER}/*",))
         elif name in ("ListBucket", "ListBucketVersions") or is_read(f"s3:{name}"):
             state = tuple(arn.partition("/")[0] for arn in self._state())
-            yield Scope("ReadBucket", (bucket, *state))
+            yield Scope("ReadBucket", (bucket, *self._trail_bucket(), *state))
             if self._config.backups.bucket and name in ("GetEncryptionConfiguration", "ListBucket"):
                 yield Scope("ReadBackups", (self._backups(),))
-        elif not self._config.gateway.s3_bucket:
-            yield Scope("ManageBucket", (bucket,))
+        elif ours := (*(() if self._config.gateway.s3_bucket else (bucket,)), *self._trail_bucket()):
+            yield Scope("ManageBucket", ours)
+
+    def _has_trail(self) -> bool:
+        return any(isinstance(item.resource, Trail) for item in self._plan)
+
+    def _trail_bucket(self) -> tuple[str, ...]:
+        return (f"arn:{self.place.partition}:s3:::{self._id}-{metrics.TRAIL}",) if self._has_trail() else ()
+
+    def _cloudtrail(self, name: str) -> Iterator[Scope]:
+        yield Scope("Trail", (self.place.arn("cloudtrail", f"trail/{self._id}-*"),))
 
     def _backups(self) -> str:
         return f"arn:{self.place.partition}:s3:::{self._config.backups.bucket}"

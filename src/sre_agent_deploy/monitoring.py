@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.alarms import DAY, OUTSIDE, PERIOD, TOPIC, asks_model, declare_alarms, declare_outside_alarms
+from sre_agent_deploy.cloudtrail import declare_trail
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.later import LaterText, Ref, decode_refs, encode_ref
@@ -79,6 +80,7 @@ def declare_monitoring(config: Config, facts: AccountFacts, id: str) -> tuple[It
         *(Item(group) for group in declare_log_groups(config, id)),
         *(Item(part) for part in declare_gateway_logs(config, id)),
         *(Item(each) for each in declare_metric_filters(config, id)),
+        *declare_trail(config, facts, id),
         *declare_outside_check(config, facts),
         *(Item(alarm) for alarm in watching),
         Item(Dashboard(name="dashboard", dashboard_name=id, dashboard_body=render_dashboard(config, watching, facts.region, id))),
@@ -99,7 +101,8 @@ def declare_topic(config: Config, facts: AccountFacts, id: str) -> SnsTopic:
 
 def declare_log_groups(config: Config, id: str) -> tuple[LogGroup, ...]:
     of_gateway = {metrics.GATEWAY: metrics.gateway_log_group(id)} if config.monitoring.gateway_logs else {}
-    names = {name: metrics.log_group(id, name) for name in metrics.LOG_GROUPS} | of_gateway
+    of_trail = (metrics.TRAIL,) if config.monitoring.cloudtrail else ()
+    names = {name: metrics.log_group(id, name) for name in (*metrics.LOG_GROUPS, *of_trail)} | of_gateway
     return tuple(
         LogGroup(
             name=log_resource(name),

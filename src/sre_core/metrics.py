@@ -44,6 +44,8 @@ USAGE_VARIABLE, USAGE_PRINTED = "USAGE_LOG", "stdout"
 """The variable by which the assistant prints those lines instead: on AgentCore Runtime its output is its log."""
 GATEWAY = "gateway"
 """What AgentCore's gateway logs of each request: the only group that no machine writes."""
+TRAIL = "trail"
+"""What CloudTrail reports, minutes late: the requests to the gateway, the tokens of Cognito, and what changed the account."""
 RUNTIME = "runtime"
 """The log of the endpoint of AgentCore Runtime that callers reach: AgentCore names the group by the runtime's id."""
 LOG_GROUPS = {

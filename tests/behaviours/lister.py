@@ -80,6 +80,7 @@ def watching(client: Client) -> dict[str, list[str]]:
         "deliveries": sorted(each["id"] for each in client("logs").describe_deliveries()["deliveries"]),
         "delivery sources": sorted(each["name"] for each in client("logs").describe_delivery_sources()["deliverySources"]),
         "delivery destinations": sorted(each["name"] for each in client("logs").describe_delivery_destinations()["deliveryDestinations"]),
+        "trails": sorted(trail["Name"] for trail in client("cloudtrail").list_trails()["Trails"]),
         "topics": sorted(topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]),
         "alarms": sorted(alarm["AlarmName"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]),
         "dashboards": sorted(board["DashboardName"] for board in cloudwatch.list_dashboards()["DashboardEntries"]),

@@ -9,7 +9,7 @@ from typing import Any
 
 from fixtures.access_logs import accept_logs
 from fixtures.engine import Engine
-from sre_agent_deploy.resources.s3_bucket_settings import expire_versions
+from sre_agent_deploy.resources.s3_bucket_settings import expire_files, expire_versions
 
 from .resources.life import until
 
@@ -439,6 +439,52 @@ def _log_group(method: str, **wanted: Any) -> tuple[str, tuple[Change, ...]]:
     return "log_security", (lambda engine: getattr(engine.client("logs"), method)(logGroupName=engine.id_of("log_security"), **wanted),)
 
 
+def _trail(method: str, **wanted: Any) -> tuple[str, tuple[Change, ...]]:
+    return "trail", (lambda engine: getattr(engine.client("cloudtrail"), method)(Name=engine.id_of("trail"), **wanted),)
+
+
+def _untag_trail(engine: Engine) -> object:
+    cloudtrail = engine.client("cloudtrail")
+    arn = cloudtrail.get_trail(Name=engine.id_of("trail"))["Trail"]["TrailARN"]
+    return cloudtrail.remove_tags(ResourceId=arn, TagsList=[{"Key": "team"}])
+
+
+def _trail_bucket(change: Callable[[Any, str], object]) -> tuple[str, tuple[Change, ...]]:
+    """Change the bucket of the trail."""
+    return "trail_bucket", (lambda engine: change(engine.client("s3"), engine.id_of("trail_bucket")),)
+
+
+def _let_no_trail_write(s3: Any, bucket: str) -> object:
+    document = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    document["Statement"] = document["Statement"][:1]
+    return s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(document))
+
+
+def _select(gateway: str = "", **fields: str) -> list[dict[str, Any]]:
+    of_gateway = {"eventCategory": "Data", "resources.type": "AWS::BedrockAgentCore::Gateway", "resources.ARN": gateway}
+    chosen = [of_gateway, {"eventCategory": "Management", **fields}]
+    return [{"FieldSelectors": [{"Field": name, "Equals": [value]} for name, value in each.items()]} for each in chosen]
+
+
+def _other_selectors(engine: Engine) -> object:
+    """Keep what reads the account as well."""
+    arn = engine.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=engine.id_of("gateway"))["gatewayArn"]
+    return engine.client("cloudtrail").put_event_selectors(TrailName=engine.id_of("trail"), AdvancedEventSelectors=_select(arn))
+
+
+def _another_gateway(engine: Engine) -> object:
+    arn = f"arn:aws:bedrock-agentcore:{engine.aws.region}:{engine.aws.account_id}:gateway/other-abcdefghij"
+    selectors = _select(arn, readOnly="false")
+    return engine.client("cloudtrail").put_event_selectors(TrailName=engine.id_of("trail"), AdvancedEventSelectors=selectors)
+
+
+def _encrypt_trail(engine: Engine) -> object:
+    everybody = {"Effect": "Allow", "Principal": "*", "Action": "kms:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
+    key = engine.client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
+    return engine.client("cloudtrail").update_trail(Name=engine.id_of("trail"), KmsKeyId=key)
+
+
 def _table(method: str, **wanted: Any) -> Change:
     return lambda engine: getattr(engine.client("dynamodb"), method)(TableName=engine.id_of("session_table"), **wanted)
 
@@ -557,6 +603,18 @@ MONITORING: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("DeliveryDestination", "destination_arn"): ("gateway_log_destination", (_deliver_elsewhere,)),
     ("DeliveryDestination", "tags"): _untag_delivery("gateway_log_destination", "delivery-destination"),
     ("Delivery", "tags"): _untag_delivery("gateway_log_delivery", "delivery"),
+    ("Trail", "gateway_arn"): ("trail", (_another_gateway,)),
+    ("Trail", "selectors"): ("trail", (_other_selectors,)),
+    ("Trail", "kms_key"): ("trail", (_encrypt_trail,)),
+    ("Trail", "log_file_validation"): _trail("update_trail", EnableLogFileValidation=False),
+    ("Trail", "multi_region"): _trail("update_trail", IsMultiRegionTrail=True, IncludeGlobalServiceEvents=True),
+    ("Trail", "global_events"): _trail("update_trail", IncludeGlobalServiceEvents=True),
+    ("Trail", "logging"): _trail("stop_logging"),
+    ("Trail", "tags"): ("trail", (_untag_trail,)),
+    ("S3Bucket", "trail_arn"): _trail_bucket(_let_no_trail_write),
+    ("S3Bucket", "expire_days"): _trail_bucket(
+        lambda s3, bucket: s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [expire_files(7)]})
+    ),
     ("DynamoDbTable", "ttl_attribute"): (
         "session_table",
         (_table("update_time_to_live", TimeToLiveSpecification={"AttributeName": "expires", "Enabled": False}),),
@@ -981,6 +1039,7 @@ MUTATIONS: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
 ALSO: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("Gateway", "authorizer"): ("allowed_clients", "discovery_url"),
     ("S3Bucket", "acl"): ("ownership",),
+    ("Trail", "multi_region"): ("global_events",),
     ("SnsTopic", "policy"): ("budgets",),
     ("ApiKeyCredentialProvider", "json_key"): ("secret_arn",),
     ("GeneratedSecret", "json_key"): ("value",),
@@ -1001,6 +1060,10 @@ ELSEWHERE: Mapping[tuple[str, str], str] = {
     ("InternetGateway", "vpc_id"): "EC2 detaches none while an instance has a public address; resources/test_ec2_network.py does it",
     ("Vpc", "ipv6"): "EC2 takes addresses from no VPC whose subnet has some; engine/test_created_network.py gives them to one without",
     ("Subnet", "ipv6_number"): "EC2 takes them from no subnet whose machine has one; engine/test_created_network.py gives them to one",
+    **dict.fromkeys(
+        (("Trail", "bucket_name"), ("Trail", "log_group_arn"), ("Trail", "role_arn")),
+        "resources/test_cloudtrail_trail.py points a trail at others, which must let CloudTrail write",
+    ),
     ("AliasRecord", "ipv6_address"): "it has none: what is read of it is always empty",
     ("Ec2Instance", "profile_arn"): "the local AWS always shows the profile with which an instance was launched",
     **{

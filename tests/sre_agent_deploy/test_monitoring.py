@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import secrets
 import ssl
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +21,7 @@ from sre_agent_deploy.account.account import describe_account
 from sre_agent_deploy.alarms import ALARMS, TOPIC
 from sre_agent_deploy.aws.errors import kind_of
 from sre_agent_deploy.commands.alarms import prove_delivery, read_alarms, warn_of_unconfirmed
+from sre_agent_deploy.commands.audit import read_trail
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.logs import package_url, render_agent_config
@@ -30,6 +33,7 @@ from sre_core.machine import Machine
 
 from .resources.life import until
 
+WRONG_SECRET = secrets.token_urlsafe(24)
 HOOK, TEAM = "https://hooks.example.com/sre", "team@example.com"
 MODEL = {"reasoner": "openai", "model": "scripted-1", "url": "http://127.0.0.1:9/v1"}
 
@@ -37,7 +41,7 @@ MODEL = {"reasoner": "openai", "model": "scripted-1", "url": "http://127.0.0.1:9
 @pytest.fixture
 def monitored(engine: Engine) -> Engine:
     """A deployment that is watched."""
-    watched = {"enabled": "always", "traces": "xray", "outside_check": True}
+    watched = {"enabled": "always", "traces": "xray", "outside_check": True, "cloudtrail": True}
     engine.sections = {
         "monitoring": watched, "alerts": {"email": TEAM, "url": HOOK}, "assistant": MODEL, "backups": {"at": "02:30"}
     }  # fmt: skip
@@ -96,6 +100,21 @@ def await_no_answer(engine: Engine) -> None:
     assert asked["HealthCheckObservations"][0]["StatusReport"]["Status"].startswith("Failure")
 
 
+def refuse_everywhere(engine: Engine) -> None:
+    """Have 50 requests refused: at the front door, by the gateway and by the token endpoint. Of the last two CloudTrail reports, later."""
+    log_requests(engine, *["401"] * 29, "403")
+    gateway = engine.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=engine.id_of("gateway"))
+    asked = {"jsonrpc": "2.0", "id": 7, "method": "tools/list", "params": {}}
+    pool = engine.id_of("user_pool")
+    form = {"grant_type": "client_credentials", "client_id": "absent", "client_secret": WRONG_SECRET}
+    with httpx2.Client(verify=ssl.create_default_context(cafile=engine.embedded.ca_file)) as http:
+        endpoint = http.get(f"{engine.embedded.endpoint}/{pool}/.well-known/openid-configuration").json()["token_endpoint"]
+        answers = [http.post(gateway["gatewayUrl"], json=asked, headers={"authorization": "Bearer garbage"}) for _ in range(17)]
+        answers += [http.post(endpoint, data=form) for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {401, 400}
+    assert until(lambda: state_of(engine, "refusals") == "ALARM")
+
+
 def raise_again(engine: Engine, name: str) -> None:
     """Have an alarm evaluated once more, on the same data."""
     engine.client("cloudwatch").set_alarm_state(AlarmName=f"{engine.id}-{name}", StateValue="OK", StateReason="looked at once more")
@@ -115,7 +134,7 @@ def test_every_alarm_is_raised_and_told(monitored: Engine) -> None:
         "outside": lambda: raise_again(monitored, "outside"),
         "slow": lambda: [log_requests(monitored, "200", seconds=45.5, minutes_ago=age) for age in (10, 5, 0)],
         "errors": lambda: log_requests(monitored, *["502"] * 5, "200"),
-        "refusals": lambda: log_requests(monitored, *["401"] * 49, "403"),
+        "refusals": lambda: refuse_everywhere(monitored),
         "certificate": lambda: put(monitored, metrics.CERTIFICATE_DAYS, 13),
         "backup": lambda: put(monitored, metrics.BACKUPS, 0, 0, every=86_400),
         "money": lambda: ship(monitored, metrics.USAGE, [used(dollars=12.5), used(), used(dollars=7.5)]),
@@ -139,6 +158,7 @@ def test_every_alarm_is_raised_and_told(monitored: Engine) -> None:
     _judge_commands(monitored)
     _judge_machine(monitored)
     _judge_gateway(monitored)
+    _judge_trail(monitored)
     _judge_drift(monitored)
     _judge_end(monitored)
 
@@ -182,7 +202,7 @@ def _judge_dashboard(monitored: Engine) -> None:
     assert not [metric for metric in made if metric not in body]
     queries = [widget["properties"]["query"] for widget in json.loads(body)["widgets"] if widget["type"] == "log"]
     requests, errors = (_query(monitored, query) for query in queries)
-    assert requests == [{"service": "logs", "requests": "59", "p95_seconds": "45.5"}]
+    assert requests == [{"service": "logs", "requests": "39", "p95_seconds": "45.5"}]
     assert errors == [{"service": "logs", "errors": "5"}]
 
 
@@ -236,7 +256,8 @@ def _judge_machine(monitored: Engine) -> None:
     collected = config["logs"]["logs_collected"]
     entries = [*collected["files"]["collect_list"], *collected["journald"]["collect_list"]]
     groups = {group["logGroupName"] for group in monitored.client("logs").describe_log_groups(logGroupNamePrefix=id)["logGroups"]}
-    assert groups == {metrics.log_group(id, name) for name in metrics.LOG_GROUPS}
+    assert groups - {metrics.log_group(id, metrics.TRAIL)} == {metrics.log_group(id, name) for name in metrics.LOG_GROUPS}
+    groups -= {metrics.log_group(id, metrics.TRAIL)}
     assert {entry["log_group_name"] for entry in entries} == groups
     alarms = monitored.client("cloudwatch").describe_alarms(AlarmNamePrefix=id)["MetricAlarms"]
     of_agent = {
@@ -283,6 +304,39 @@ def _judge_gateway(monitored: Engine) -> None:
     assert token not in json.dumps(lines)
     [kept] = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
     assert kept["retentionInDays"] == 30
+
+
+def _judge_trail(monitored: Engine) -> None:
+    """Each refusal inside AWS is listed once, also where CloudTrail delivers it twice; neither token nor secret is in an event."""
+    state, begin = monitored.state, clock.now() - timedelta(hours=1)
+
+    def read() -> list[dict[str, Any]]:
+        return [entry.facts for entry in read_trail(monitored.aws, state, begin)]
+
+    assert until(lambda: len(read()) == 21)  # 20 of the alarm, 1 of the gateway's log
+    logs, group = monitored.client("logs"), metrics.log_group(monitored.id, metrics.TRAIL)
+    [stream] = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    lines = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+    again = [{"timestamp": line["timestamp"], "message": line["message"]} for line in lines[:5]]
+    logs.put_log_events(logGroupName=group, logStreamName=stream["logStreamName"], logEvents=again)
+    found = read()
+    assert Counter((each["service"]["name"], each["status_detail"], each["status_code"]) for each in found) == {
+        ("gateway", "invalid_token", "401"): 18,
+        ("cognito-oauth2", "token_refused", "400"): 3,
+    }
+    assert {each["src_endpoint"]["ip"] for each in found} == {"127.0.0.1"}
+    assert len({each["metadata"]["correlation_uid"] for each in found}) == 21
+    assert not [line for line in lines if WRONG_SECRET in line["message"] or "garbage" in line["message"]]
+    _judge_files(monitored, [json.loads(line["message"])["eventID"] for line in lines])
+
+
+def _judge_files(monitored: Engine, event_ids: list[str]) -> None:
+    """The same events are in the files of the trail's bucket."""
+    s3, bucket = monitored.client("s3"), monitored.id_of("trail_bucket")
+    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    bodies = [json.loads(gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read())) for key in keys]
+    assert {event["eventID"] for body in bodies for event in body["Records"]} == set(event_ids)
+    assert all(key.startswith(f"AWSLogs/{monitored.aws.account_id}/CloudTrail/{monitored.aws.region}/") for key in keys)
 
 
 def _get_token(monitored: Engine) -> str:
@@ -347,6 +401,7 @@ def _judge_end(monitored: Engine) -> None:
     assert not [each for each in logs.describe_delivery_sources()["deliverySources"] if id in each["name"]]
     assert not [each for each in logs.describe_deliveries()["deliveries"] if id in each["deliverySourceName"]]
     assert not [check for check in monitored.client("route53").list_health_checks()["HealthChecks"] if id in check["CallerReference"]]
+    assert not [trail for trail in monitored.client("cloudtrail").list_trails()["Trails"] if id in trail["Name"]]
     assert not [topic for topic in monitored.client("sns").list_topics()["Topics"] if id in topic["TopicArn"]]
 
 

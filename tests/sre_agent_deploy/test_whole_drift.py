@@ -84,7 +84,7 @@ def whole(unbooted: EmbeddedAws, site: AccountFacts, tmp_path_factory: pytest.Te
         "deployment": {"domain_name": "sre.drift.example", "hosted_zone_id": zone.rpartition("/")[2]},
         "limits": {"monthly_usd": 50},
         "alerts": {"email": "team@example.com"},
-        "monitoring": {"enabled": "always", "outside_check": True},
+        "monitoring": {"enabled": "always", "outside_check": True, "cloudtrail": True},
         "assistant": {"runtime": "agentcore"},
         "services": {"kubernetes": [{"source": "eks", "cluster": "drift", "access_entry": True}]},
     }

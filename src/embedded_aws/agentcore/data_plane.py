@@ -36,7 +36,13 @@ class DataPlane:
     async def open(self, gateway_id: str) -> str:
         """Open the HTTPS listener of a gateway and return its URL."""
         app = GatewayEndpoint(
-            gateway_id, self._registry, self._catalogs, self._methods, self.checker, deliver_logs=self._world.deliver_logs
+            gateway_id,
+            self._registry,
+            self._catalogs,
+            self._methods,
+            self.checker,
+            deliver_logs=self._world.deliver_logs,
+            record_event=self._world.record_event,
         )
         listener = await self._world.listen(app)
         self._listeners[gateway_id] = listener

@@ -19,6 +19,7 @@ from embedded_aws.agentcore.methods import Methods
 from embedded_aws.agentcore.records import Gateway, Registry
 from embedded_aws.agentcore.resource_policies import allows_invocation
 from embedded_aws.http_messages import CutOff, Response, TooLarge, headers_of, json_response, read_body
+from embedded_aws.watching.trail_events import Event, describe_invocation
 from embedded_aws.world import Receive, Scope, Send
 from sre_core import clock, security_event
 
@@ -44,6 +45,7 @@ class GatewayEndpoint:
         checker_of: Callable[[str], TokenChecker],
         *,
         deliver_logs: Callable[[str, str, Sequence[str]], None],
+        record_event: Callable[[Event], None],
     ) -> None:
         self._gateway_id = gateway_id
         self._registry = registry
@@ -51,6 +53,7 @@ class GatewayEndpoint:
         self._methods = methods
         self._checker_of = checker_of
         self._deliver_logs = deliver_logs
+        self._record_event = record_event
         self._sessions = Sessions()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,12 +91,29 @@ class GatewayEndpoint:
         if denied:
             request_id = self._report(scope, denied)
             self._log(gateway, RequestLog(gateway.arn, request_id, mcp.id_in(message)).refuse(_refusal(denied)))
-            return _unauthorized_response(denied, headers, gateway, mcp.id_in(message), request_id)
+            refused = _unauthorized_response(denied, headers, gateway, mcp.id_in(message), request_id)
+            self._record(scope, gateway, body, refused, request_id)
+            return refused
         log = RequestLog(gateway.arn, str(uuid.uuid4()), mcp.id_in(message))
         response = await self._serve(scope["method"], message, headers, gateway)
         if isinstance(message, Message) and not (message.is_notification or message.is_answer):
             self._log(gateway, log.perform(message.method, body, response.body))
+        self._record(scope, gateway, body, response, log.request_id)
         return response
+
+    def _record(self, scope: Scope, gateway: Gateway, body: bytes, response: Response, request_id: str) -> None:
+        """Record the request for the trails of the account."""
+        self._record_event(
+            describe_invocation(
+                gateway_arn=gateway.arn,
+                request=body,
+                response=response.body,
+                status=response.status,
+                request_id=request_id,
+                client=str((scope.get("client") or ("unknown",))[0]),
+                agent=headers_of(scope).get("user-agent", ""),
+            )
+        )
 
     def _log(self, gateway: Gateway, lines: Iterable[str]) -> None:
         self._deliver_logs(gateway.arn, STREAM, tuple(lines))

@@ -23,7 +23,9 @@ class Demand:
 def read_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
     """Read the tags that a request sets, in any of the shapes that services have for them."""
     nested = parameters.get("CreateBucketConfiguration") or {}
-    groups = [parameters.get(name) for name in ("Tags", "tags", "UserPoolTags", "ResourceTags", "AlarmTags")] + [nested.get("Tags")]
+    groups = [parameters.get(name) for name in ("Tags", "tags", "UserPoolTags", "ResourceTags", "AlarmTags", "TagsList")] + [
+        nested.get("Tags")
+    ]
     groups += [specification.get("Tags") for specification in parameters.get("TagSpecifications") or ()]
     found: dict[str, str] = {}
     for group in groups:

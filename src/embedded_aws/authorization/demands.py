@@ -11,7 +11,7 @@ from typing import Any
 
 from embedded_aws.authorization.agentcore_demands import list_agentcore, list_bedrock
 from embedded_aws.authorization.call import Call
-from embedded_aws.authorization.demand import ANY, Demand, demand_on, demand_tagging, read_tags
+from embedded_aws.authorization.demand import ANY, Demand, demand_on, demand_role, demand_tagging, read_tags
 from embedded_aws.authorization.ec2_demands import list_ec2, list_iam
 from embedded_aws.authorization.s3_demands import list_s3
 from embedded_aws.authorization.state import ResourceState
@@ -219,6 +219,17 @@ def _dynamodb(call: Call, state: ResourceState) -> Iterator[Demand]:
         yield from demand_tagging(call, "TagResource", resource)
 
 
+def _cloudtrail(call: Call, state: ResourceState) -> Iterator[Demand]:
+    """Demand it on the trail that the call names: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudtrail.html."""
+    named = (*call.texts("Name"), *call.texts("TrailName"), *call.texts("ResourceId"), *call.texts("ResourceIdList"))
+    trails = [each if each.startswith("arn:") else call.arn(f"trail/{each}") for each in named]
+    yield from demand_on(call, *(trails or [ANY]))
+    if call.operation == "CreateTrail":
+        yield from demand_tagging(call, "AddTags", trails[0])
+    if role := call.text("CloudWatchLogsRoleArn"):
+        yield demand_role(role, "cloudtrail.amazonaws.com")
+
+
 _LISTS: Mapping[str, Callable[[Call, ResourceState], Iterator[Demand]]] = {
     "iam": list_iam,
     "ec2": list_ec2,
@@ -229,6 +240,7 @@ _LISTS: Mapping[str, Callable[[Call, ResourceState], Iterator[Demand]]] = {
     "logs": _logs,
     "sns": _sns,
     "cloudwatch": _cloudwatch,
+    "cloudtrail": _cloudtrail,
     "budgets": _budgets,
     "route53": _route53,
     "ssm": _ssm,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl
 
 from embedded_aws.http_messages import Request, Response
 from embedded_aws.oauth import pools, token
 from embedded_aws.oauth.pools import Pool
+from embedded_aws.watching.trail_events import Event, describe_token_request
 from sre_core import clock, security_event
 
 DOMAINS_PATH = "/oauth2-domains/"
@@ -47,9 +49,10 @@ _TOKEN = re.compile(r"/oauth2-domains/(?P<domain>[A-Za-z0-9.-]+)/oauth2/token")
 class OAuthEndpoints:
     """Answers the OAuth paths of one account; None for every other path."""
 
-    def __init__(self, account_id: str, endpoint: str) -> None:
+    def __init__(self, account_id: str, endpoint: str, record_event: Callable[[Event], None] = lambda _: None) -> None:
         self._account_id = account_id
         self._endpoint = endpoint
+        self._record_event = record_event
 
     def answers(self, request: Request) -> bool:
         """Say by the path alone if this needs no signature."""
@@ -77,30 +80,47 @@ class OAuthEndpoints:
         pool = pools.find_by_domain(self._account_id, domain)
         if pool is None:
             return Response.of_json(404, {"message": "There is no user pool with this domain."})
-        outcome = self._grant(request, pool)
+        form = _read_form(request)
+        outcome = self._grant(request, form, pool) if form is not None else token.Refused("invalid_request")
+        status, request_id = 400 if isinstance(outcome, token.Refused) else 200, str(uuid.uuid4())
+        self._record_event(
+            describe_token_request(
+                account=self._account_id,
+                region=pool.pool_id.rpartition("_")[0],
+                pool_id=pool.pool_id,
+                domain=domain,
+                form=form or {},
+                status=status,
+                request_id=request_id,
+                client=request.client,
+                agent=request.header("user-agent"),
+            )
+        )
+        headers = (("cache-control", "no-store"), ("x-amz-cognito-request-id", request_id))
         if isinstance(outcome, token.Refused):
-            request_id = _log_refusal(request, outcome)
-            headers = (("cache-control", "no-store"), ("x-amz-cognito-request-id", request_id))
-            return Response.of_json(400, {"error": outcome.error}, *headers)
+            _log_refusal(request, outcome, request_id)
+            return Response.of_json(status, {"error": outcome.error}, *headers)
         body = {"access_token": outcome.access_token.reveal(), "expires_in": outcome.expires_in, "token_type": "Bearer"}
-        return Response.of_json(200, body, ("cache-control", "no-store"))
+        return Response.of_json(status, body, *headers)
 
-    def _grant(self, request: Request, pool: pools.Pool) -> token.Granted | token.Refused:
-        if not request.header("content-type").startswith("application/x-www-form-urlencoded"):
-            return token.Refused("invalid_request")
-        try:
-            form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-        except UnicodeDecodeError:
-            return token.Refused("invalid_request")
+    def _grant(self, request: Request, form: Mapping[str, str], pool: pools.Pool) -> token.Granted | token.Refused:
         parsed = token.parse(request.header("authorization"), form)
         if isinstance(parsed, token.Refused):
             return parsed
         return token.grant(parsed, pool, issuer(self._endpoint, pool), clock.now())
 
 
-def _log_refusal(request: Request, refused: token.Refused) -> str:
-    """Log the security event of a refusal; return the id by which the response names it."""
-    request_id = str(uuid.uuid4())
+def _read_form(request: Request) -> dict[str, str] | None:
+    if not request.header("content-type").startswith("application/x-www-form-urlencoded"):
+        return None
+    try:
+        return dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+    except UnicodeDecodeError:
+        return None
+
+
+def _log_refusal(request: Request, refused: token.Refused, request_id: str) -> None:
+    """Log the security event of a refusal."""
     security_event.log_denied(
         service="cognito-oauth2",
         reason=refused.error,
@@ -111,4 +131,3 @@ def _log_refusal(request: Request, refused: token.Refused) -> str:
         request_id=request_id,
         subject=refused.client_id,
     )
-    return request_id

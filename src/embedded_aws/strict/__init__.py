@@ -8,6 +8,7 @@ from __future__ import annotations
 from embedded_aws.addresses import LoopbackAddresses
 from embedded_aws.strict import (
     budgets,
+    cloudtrail,
     cloudwatch,
     cognito,
     cognito_custom_domain,
@@ -141,10 +142,14 @@ def _apply_monitoring(addresses: LoopbackAddresses) -> None:
     cloudwatch.tag_dashboards()
     logs.make_metrics_from_logs()
     logs.replace_metric_filters()
+    logs.filter_events_by_patterns()
     logs.add_key_operations()
     logs.answer_insights()
     log_delivery.deliver_logs_of_gateways()
     log_delivery.keep_parts_of_deliveries()
+    cloudtrail.refuse_trails_that_cannot_write()
+    cloudtrail.validate_event_selectors()
+    cloudtrail.show_deliveries()
     cloudwatch.compute_percentiles()
     cloudwatch.answer_metric_data()
     cloudwatch.list_each_metric_once()

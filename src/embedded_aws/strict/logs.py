@@ -13,6 +13,7 @@ from embedded_aws.watching.insights_expressions import QueryMalformed
 from embedded_aws.watching.log_patterns import PatternUnknown, compile_pattern, matches, read_field
 
 _MOST_GROUPS = 50
+_LONGEST_PATTERN = 1024
 
 
 def make_metrics_from_logs() -> None:
@@ -66,6 +67,36 @@ def replace_metric_filters() -> None:
         self.tagger.delete_all_tags_for_resource(group.arn)
         for one in self.filters.get_matching_filters(log_group_name=log_group_name):
             self.filters.delete_filter(one["filterName"], log_group_name)
+
+
+def filter_events_by_patterns() -> None:
+    """Return the events that match a pattern in braces, and refuse one that is wrong; moto takes such a pattern for none.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
+    """
+    from moto.logs import models
+    from moto.logs.exceptions import InvalidParameterException
+
+    class Pattern:
+        def __init__(self, pattern: str | None) -> None:
+            self._pattern = (pattern or "").strip()
+
+        def matches(self, line: str) -> bool:
+            return matches(self._pattern, line)
+
+    replace(models, "EventMessageFilter", Pattern)
+
+    @patch(models.LogsBackend, "filter_log_events")
+    def filter_log_events(original: Any, self: Any, *args: Any) -> Any:
+        pattern = (args[6] or "").strip()
+        if len(pattern) > _LONGEST_PATTERN:
+            raise InvalidParameterException("filterPattern is longer than 1024 characters")
+        try:
+            if pattern.startswith("{"):
+                compile_pattern(pattern)
+        except PatternUnknown as unknown:
+            raise InvalidParameterException("Invalid filter pattern") from unknown
+        return original(self, *args)
 
 
 def add_key_operations() -> None:

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 _TOKEN = re.compile(r'\s*(\(|\)|&&|\|\||!=|>=|<=|=|>|<|"(?:[^"\\]|\\.)*"|[^\s()&|=<>!"]+)')
+_PART = re.compile(r"[^\[\]]+")
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 
 type Matcher = Callable[[Any], bool]
@@ -50,9 +51,12 @@ def compile_pattern(text: str) -> Matcher:
 
 
 def read_field(selector: str, parsed: Any) -> Any:
-    """Return the value that `$.a.b` selects; None where there is none."""
-    for name in selector.removeprefix("$").strip(".").split("."):
+    """Return the value that `$.a.b` or `$.a[0].b` selects; None where there is none."""
+    for part in selector.removeprefix("$").strip(".").split("."):
+        name, *places = _PART.findall(part)
         parsed = parsed.get(name) if isinstance(parsed, dict) else None
+        for place in map(int, places):
+            parsed = parsed[place] if isinstance(parsed, list) and place < len(parsed) else None
     return parsed
 
 

@@ -1,11 +1,13 @@
 """`audit`: list every refused access together with who changed the deployment, oldest first.
 
-In local mode the events are in the logs of this machine; on EC2 in the deployment's log group of security events.
+In local mode the events are in the logs of this machine, those of the local AWS among them; on EC2 in the deployment's log group of
+security events, and with monitoring.cloudtrail in that of its trail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,6 +17,7 @@ from typing import Any
 from sre_agent_deploy.account import local
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.cloudtrail import LOG, describe_refusal, match_refusals
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import state_not_found
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
@@ -22,8 +25,9 @@ from sre_agent_deploy.commands.missing_aws import is_running
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import Located, find_state, use_account
 from sre_agent_deploy.journal.state import State
+from sre_agent_deploy.later import require_known
 from sre_core import clock
-from sre_core.metrics import SECURITY, log_group
+from sre_core.metrics import SECURITY, TRAIL, log_group
 from sre_core.problem import Problem, Refused
 from sre_core.security_event import EVENT, read_denial
 
@@ -89,10 +93,29 @@ def _read_events(located: Located, state: State, begin: datetime, user: User) ->
         return (tuple(_events(_read_files(state))), ()) if is_running(state) else ((), (_not_running(state),))
     with use_account(config_for_cleanup(located, state), user, start=False) as account:
         assert account is not None  # only local mode may have none
-        found = attempt(partial(_read_group, account.aws, log_group(state.deployment, SECURITY), begin), progress=account.aws.progress)
+        of_machine = _ask(account.aws, state, SECURITY, lambda aws: tuple(_events(_read_group(aws, state, SECURITY, begin, f'"{EVENT}"'))))
+        of_aws = _ask(account.aws, state, TRAIL, lambda aws: read_trail(aws, state, begin))
+    answers = (of_machine, of_aws)
+    events = tuple(event for each in answers if not isinstance(each, Problem) for event in each)
+    return events, tuple(each for each in answers if isinstance(each, Problem))
+
+
+def _ask(aws: Aws, state: State, group: str, read: Callable[[Aws], tuple[Entry, ...]]) -> tuple[Entry, ...] | Problem:
+    found = attempt(partial(read, aws), progress=aws.progress)
     if isinstance(found, Lost):
         found = found.problem
-    return ((), (_unread(state, found),)) if isinstance(found, Problem) else (tuple(_events(found)), ())
+    return _unread(state, group, found) if isinstance(found, Problem) else found
+
+
+def read_trail(aws: Aws, state: State, begin: datetime) -> tuple[Entry, ...]:
+    """Read what the gateway and Cognito refused since then, as CloudTrail has reported it by now; nothing where there is no trail."""
+    gateway, pool = state.current("gateway"), state.current("user_pool")
+    if state.current(LOG) is None or gateway is None or pool is None:
+        return ()
+    pattern = require_known(match_refusals(gateway.outputs["arn"], pool.id))
+    events = (json.loads(line) for line in _read_group(aws, state, TRAIL, begin, pattern))
+    # CloudTrail may deliver an event more than once.
+    return tuple(describe_event(describe_refusal(event)) for event in {event["eventID"]: event for event in events}.values())
 
 
 def _events(lines: Iterable[str]) -> Iterator[Entry]:
@@ -113,25 +136,26 @@ def _read_files(state: State) -> Iterator[str]:
             yield from lines
 
 
-def _read_group(aws: Aws, group: str, begin: datetime) -> list[str]:
+def _read_group(aws: Aws, state: State, group: str, begin: datetime, pattern: str) -> list[str]:
     pages = (
         aws.client("logs")
         .get_paginator("filter_log_events")
-        .paginate(logGroupName=group, startTime=int(begin.timestamp() * 1000), filterPattern=f'"{EVENT}"')
+        .paginate(logGroupName=log_group(state.deployment, group), startTime=int(begin.timestamp() * 1000), filterPattern=pattern)
     )
     return [event["message"] for page in pages for event in page["events"]]
 
 
-def _unread(state: State, cause: Problem) -> Problem:
+def _unread(state: State, group: str, cause: Problem) -> Problem:
+    on_machine = (
+        "Read them on the machine: `sre-agent-deploy exec 'sudo grep -h security.access_denied /var/log/nginx/security.log'`,"
+        " and `sre-agent-deploy logs` for the services."
+    )
+    where = "the machine" if group == SECURITY else "the gateway and Cognito"
     return Problem(
         code="AUDIT-EVENTS-UNREAD",
-        what=f"The security events of {state.deployment} were not read; its runs are listed.",
-        why=f"They are in the log group {log_group(state.deployment, SECURITY)}: {cause.what} {cause.why}",
-        do=(
-            "Read them on the machine: `sre-agent-deploy exec 'sudo grep -h security.access_denied /var/log/nginx/security.log'`,"
-            " and `sre-agent-deploy logs` for the services.",
-            *cause.do,
-        ),
+        what=f"The security events of {where} of {state.deployment} were not read; what else there is, is listed.",
+        why=f"They are in the log group {log_group(state.deployment, group)}: {cause.what} {cause.why}",
+        do=(*((on_machine,) if group == SECURITY else ()), *cause.do),
         request_id=cause.request_id,
     )
 

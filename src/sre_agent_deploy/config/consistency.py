@@ -185,6 +185,20 @@ def trace_faults(monitoring: MonitoringConfig, mode: Mode, monitored: bool) -> I
     )
 
 
+def trail_faults(monitoring: MonitoringConfig, monitored: bool) -> Iterator[Fault]:
+    """Yield a warning for a trail whose refusals no alarm would count."""
+    if not monitoring.cloudtrail or monitored:
+        return
+    yield Fault(
+        code="CONFIG-NO-EFFECT",
+        path=("monitoring", "cloudtrail"),
+        what="monitoring.cloudtrail has no effect.",
+        why="The deployment is not monitored: monitoring.enabled is never, or it is auto and this is local mode or there is no recipient.",
+        do=("Set alerts.email, or monitoring.enabled to always.", "Or remove it."),
+        warning=True,
+    )
+
+
 def certificate_faults(tls: TLSConfig, deployment: DeploymentConfig, mode: Mode) -> Iterator[Fault]:
     """Yield a fault for a certificate source that this mode can't use, or that lacks its files."""
     if tls.source == "letsencrypt":

@@ -17,6 +17,7 @@ from sre_agent_deploy.config.consistency import (
     outside_check_faults,
     tag_faults,
     trace_faults,
+    trail_faults,
 )
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
@@ -332,6 +333,7 @@ class Config(Section):
         yield from budget_faults(self.limits, self.alerts, self.aws.region)
         yield from alert_faults(self.limits, self.alerts, self.is_monitored(mode))
         yield from trace_faults(self.monitoring, mode, self.is_monitored(mode))
+        yield from trail_faults(self.monitoring, self.is_monitored(mode))
         yield from outside_check_faults(self.monitoring, self.aws.region, self.is_monitored(mode))
         yield from certificate_faults(self.tls, self.deployment, mode)
         yield from tag_faults(self.tags)

@@ -120,6 +120,13 @@ class MonitoringConfig(Section):
         "of your systems. false: no such log, and what was kept of it is deleted.",
         example="false",
     )
+    cloudtrail: bool = setting(
+        False,
+        "A trail of CloudTrail reports, minutes late, whom the gateway and Cognito refused inside AWS: the alarm on refusals counts them, "
+        "and audit lists them. It costs 0.10 US dollars for 100,000 requests to the gateway; changes of the account, which it records "
+        "too, cost 2.00 for 100,000 where another trail records them already. false: no trail, and what was kept of it is deleted.",
+        example="true",
+    )
     refusals: int = setting(50, "An alarm is raised if this many requests are refused (401, 403, 429) within 5 minutes.", example="50")
     traces: str = setting(
         "",

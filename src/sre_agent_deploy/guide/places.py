@@ -109,6 +109,9 @@ PLACES: Mapping[str, Place] = {
     "AWS::Logs::MetricFilter": Place(
         "cloudwatch/home?region={region}#logsV2:log-groups", "The log group's Metric filters show it with this pattern and metric."
     ),
+    "AWS::CloudTrail::Trail": Place(
+        "cloudshell/home?region={region}", "The commands ended without an error; CloudTrail > Trails lists it with status Logging."
+    ),
     "AWS::CloudWatch::Alarm": Place(
         "cloudwatch/home?region={region}#alarmsV2:create",
         "The alarm is in the list, with Actions enabled; its state is OK after some minutes.",

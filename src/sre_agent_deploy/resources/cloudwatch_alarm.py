@@ -53,6 +53,8 @@ class Alarm(Defaults):
     """`Sum`, `Minimum`, …, or a percentile such as `p95`."""
     period: int = 300
     evaluation_periods: int = 1
+    datapoints_to_alarm: int = 0
+    """How many of these periods must pass the threshold; 0 for all of them."""
     alarm_threshold: float
     comparison: str = "GreaterThanOrEqualToThreshold"
     missing_data: str = "notBreaching"
@@ -60,6 +62,9 @@ class Alarm(Defaults):
     ok_actions: tuple[LaterText, ...] = ()
     insufficient_data_actions: tuple[LaterText, ...] = ()
     actions_enabled: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "datapoints_to_alarm", self.datapoints_to_alarm or self.evaluation_periods)
 
     def natural_id(self, aws: Aws) -> str:
         return self.alarm_name
@@ -86,6 +91,7 @@ class Alarm(Defaults):
             statistic=alarm.get("Statistic") or alarm.get("ExtendedStatistic", ""),
             period=alarm.get("Period", 0),
             evaluation_periods=alarm.get("EvaluationPeriods", 0),
+            datapoints_to_alarm=alarm.get("DatapointsToAlarm") or 0,
             alarm_threshold=alarm.get("Threshold", 0.0),
             comparison=alarm.get("ComparisonOperator", ""),
             missing_data=alarm.get("TreatMissingData", "missing"),
@@ -125,7 +131,8 @@ class Alarm(Defaults):
             "CloudWatch > Alarms > All alarms > Create alarm > Select metric",
             f"Namespace: {self.metric_namespace}; Metric name: {self.metric_name}; Dimensions: {dimensions}",
             f"Statistic: {self.statistic}; Period: {self.period} seconds; {self.comparison} {self.alarm_threshold:g}",
-            f"Datapoints to alarm: {self.evaluation_periods} out of {self.evaluation_periods}; Missing data treatment: {self.missing_data}",
+            f"Datapoints to alarm: {self.datapoints_to_alarm} out of {self.evaluation_periods}; "
+            f"Missing data treatment: {self.missing_data}",
             *(f"In alarm > Add action: {action}" for action in self.alarm_actions),
             *(f"OK > Add action: {action}" for action in self.ok_actions),
             *(f"Insufficient data > Add action: {action}" for action in self.insufficient_data_actions),
@@ -148,6 +155,7 @@ class Alarm(Defaults):
             "ExtendedStatistic" if percentile else "Statistic": self.statistic,
             "Period": self.period,
             "EvaluationPeriods": self.evaluation_periods,
+            "DatapointsToAlarm": self.datapoints_to_alarm,
             "Threshold": self.alarm_threshold,
             "ComparisonOperator": self.comparison,
             "TreatMissingData": self.missing_data,

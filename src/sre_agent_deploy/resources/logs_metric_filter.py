@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.later import Later, require_known
+from sre_agent_deploy.later import Later, LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
 from sre_agent_deploy.resources.logs_log_group import LogGroup
 from sre_core.problem import Problem
@@ -32,7 +32,7 @@ class MetricFilter(Defaults):
     name: str
     log_group_name: Later[str]
     filter_name: str
-    filter_pattern: str
+    filter_pattern: LaterText
     metric_namespace: str
     metric_name: str
     metric_value: str = "1"
@@ -103,7 +103,7 @@ class MetricFilter(Defaults):
         aws.client("logs").put_metric_filter(
             logGroupName=require_known(self.log_group_name),
             filterName=self.filter_name,
-            filterPattern=self.filter_pattern,
+            filterPattern=require_known(self.filter_pattern),
             metricTransformations=[metric],
         )
 

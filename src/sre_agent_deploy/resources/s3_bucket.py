@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.aws.calls import read_together
-from sre_agent_deploy.later import PARTITION, LaterText, text
+from sre_agent_deploy.later import PARTITION
 from sre_agent_deploy.resource import (
     DEPLOYMENT_TAG,
     CfnResource,
@@ -26,12 +26,15 @@ from sre_agent_deploy.resource import (
     tags_of,
 )
 from sre_agent_deploy.resources import policy_document
+from sre_agent_deploy.resources.s3_bucket_policy import bucket_policy, find_trail, read_policy
 from sre_agent_deploy.resources.s3_bucket_settings import (
+    OLD_FILES,
     OLD_VERSIONS,
     cors_rule,
     encryption_rules,
     encryption_template,
-    expire_versions,
+    lifecycle_rules,
+    lifecycle_template,
     log_settings,
     name_encryption,
     put_cors,
@@ -51,7 +54,7 @@ _CLOSED: Any = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicP
 
 @dataclass(frozen=True, kw_only=True)
 class S3Bucket(Defaults):
-    """Keeps the OpenAPI files that gateway targets read, the releases, and what machines report. TLS only, never public."""
+    """Keeps the OpenAPI files that gateway targets read, the releases and what machines report, or a trail. TLS only, never public."""
 
     KIND: ClassVar[str] = "AWS::S3::Bucket"
     UNIQUE: ClassVar[bool] = True
@@ -87,6 +90,10 @@ class S3Bucket(Defaults):
     """Web pages of these origins may read with GET and HEAD, if they have a signature."""
     access_log: str = ""
     """Target bucket and prefix of S3's server access log: `BUCKET/PREFIX`."""
+    trail_arn: str = ""
+    """The trail of CloudTrail that keeps its log files in it."""
+    expire_days: int = 0
+    """Days after which a file is deleted; 0 for never."""
 
     def natural_id(self, aws: Aws) -> str:
         return self.bucket_name
@@ -105,14 +112,15 @@ class S3Bucket(Defaults):
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         if or_none(lambda: aws.client("s3").head_bucket(Bucket=id), ("404", "NoSuchBucket")) is None:
             return None
-        readers = (_read_policy, _read_closed, _read_ownership, _read_acl, read_encryption, _read_versioning, read_lifecycle)
+        readers = (read_policy, _read_closed, _read_ownership, _read_acl, read_encryption, _read_versioning, read_lifecycle)
         later = (read_cors, read_access_log, _read_tags)
         settings = read_together(*(partial(read, aws, id) for read in (*readers, *later)))
-        policy, closed, ownership, acl, encryption, versioning, (old_version_days, lifecycle), cors, access_log, tags = settings
+        policy, closed, ownership, acl, encryption, versioning, rules, cors, access_log, tags = settings
+        (old_version_days, expire_days, lifecycle), trail_arn = rules, find_trail(policy)
         seen = cls(
             name=name,
             bucket_name=id,
-            tls_only=policy == _tls_only(aws.partition, id),
+            tls_only=policy == bucket_policy(aws.partition, id, trail_arn),
             closed=closed,
             ownership=ownership,
             acl=acl,
@@ -122,6 +130,8 @@ class S3Bucket(Defaults):
             lifecycle=lifecycle,
             cors_origins=cors,
             access_log=access_log,
+            trail_arn=trail_arn,
+            expire_days=expire_days,
         )
         return Found(id, seen, {"bucket_name": id, "arn": f"arn:{aws.partition}:s3:::{id}"}, tags)
 
@@ -134,7 +144,7 @@ class S3Bucket(Defaults):
 
     def configure(self, aws: Aws, id: str) -> None:
         aws.client("s3").put_public_access_block(Bucket=id, PublicAccessBlockConfiguration=_CLOSED)
-        aws.client("s3").put_bucket_policy(Bucket=id, Policy=json.dumps(_tls_only(aws.partition, id)))
+        aws.client("s3").put_bucket_policy(Bucket=id, Policy=json.dumps(bucket_policy(aws.partition, id, self.trail_arn)))
         found = type(self).read(aws, id, self.name)
         if found and found.seen != self:
             self._restore(aws, id, found.seen)
@@ -162,10 +172,10 @@ class S3Bucket(Defaults):
         status: Any = "Enabled" if self.versioning == "Enabled" else "Suspended"
         if seen.versioning != self.versioning:
             aws.client("s3").put_bucket_versioning(Bucket=id, VersioningConfiguration={"Status": status})
-        if (seen.old_version_days, seen.lifecycle) == (self.old_version_days, self.lifecycle):
+        rules: Any = {"Rules": lifecycle_rules(self.old_version_days, self.expire_days)}
+        if (seen.old_version_days, seen.expire_days, seen.lifecycle) == (self.old_version_days, self.expire_days, self.lifecycle):
             return
-        if self.old_version_days:
-            rules: Any = {"Rules": [expire_versions(self.old_version_days)]}
+        if rules["Rules"]:
             aws.client("s3").put_bucket_lifecycle_configuration(Bucket=id, LifecycleConfiguration=rules)
         else:
             aws.client("s3").delete_bucket_lifecycle(Bucket=id)
@@ -198,7 +208,7 @@ class S3Bucket(Defaults):
             "Block Public Access settings: Block all public access",
             f"Default encryption: {name_encryption(self.encryption)}",
             "Create bucket; then Permissions > Bucket policy > Edit, and paste:",
-            policy_document.render_indented(_tls_only(PARTITION, self.bucket_name)),
+            policy_document.render_indented(bucket_policy(PARTITION, self.bucket_name, self.trail_arn)),
             *self._optional_steps(),
         )
 
@@ -209,6 +219,10 @@ class S3Bucket(Defaults):
                 f"Management > Lifecycle rules > Create; name: {OLD_VERSIONS}; all objects; permanently delete noncurrent versions: "
                 f"{self.old_version_days} days; delete expired object delete markers"
             )
+        if self.expire_days:
+            steps.append(
+                f"Management > Lifecycle rules > Create; name: {OLD_FILES}; all objects; expire current versions: {self.expire_days} days"
+            )
         if self.cors_origins:
             rules = json.dumps([cors_rule(self.cors_origins)])
             steps.append(f"Permissions > Cross-origin resource sharing (CORS) > Edit, and paste: {rules}")
@@ -217,7 +231,9 @@ class S3Bucket(Defaults):
         return tuple(steps)
 
     def template(self) -> CfnResource:
-        policy = cfn("AWS::S3::BucketPolicy", Bucket=self.bucket_name, PolicyDocument=_tls_only(PARTITION, self.bucket_name))
+        policy = cfn(
+            "AWS::S3::BucketPolicy", Bucket=self.bucket_name, PolicyDocument=bucket_policy(PARTITION, self.bucket_name, self.trail_arn)
+        )
         bucket = cfn(
             "AWS::S3::Bucket",
             {"bucket_name": "Ref", "arn": "Arn"},
@@ -233,11 +249,8 @@ class S3Bucket(Defaults):
         properties: dict[str, Any] = {}
         if self.versioning != "Off":
             properties["VersioningConfiguration"] = {"Status": self.versioning}
-        if self.old_version_days:
-            rule = expire_versions(self.old_version_days)
-            ours = {"Id": rule["ID"], "Status": rule["Status"], "ExpiredObjectDeleteMarker": True}
-            expired = {"NoncurrentVersionExpiration": rule["NoncurrentVersionExpiration"]}
-            properties["LifecycleConfiguration"] = {"Rules": [ours | expired]}
+        if rules := lifecycle_template(self.old_version_days, self.expire_days):
+            properties["LifecycleConfiguration"] = {"Rules": rules}
         if self.cors_origins:
             cors = cors_rule(self.cors_origins)
             rule = {"AllowedMethods": cors["AllowedMethods"], "AllowedOrigins": cors["AllowedOrigins"], "MaxAge": cors["MaxAgeSeconds"]}
@@ -330,11 +343,6 @@ def _read_tags(aws: Aws, bucket: str) -> dict[str, str]:
     return tags_of(answer)
 
 
-def _read_policy(aws: Aws, bucket: str) -> Any:
-    policy = or_none(lambda: aws.client("s3").get_bucket_policy(Bucket=bucket)["Policy"], ("NoSuchBucketPolicy",))
-    return json.loads(policy) if policy else None
-
-
 def _read_closed(aws: Aws, bucket: str) -> bool:
     blocks = or_none(
         lambda: aws.client("s3").get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"],
@@ -361,16 +369,3 @@ def _read_versioning(aws: Aws, bucket: str) -> str:
     """Read if new versions are kept. MFA Delete forbids to switch that off, and stays: then it counts as not kept."""
     answer = aws.client("s3").get_bucket_versioning(Bucket=bucket)
     return "Enabled" if answer.get("Status") == "Enabled" and answer.get("MFADelete") != "Enabled" else "Off"
-
-
-def _tls_only(partition: LaterText, bucket: str) -> dict[str, Any]:
-    arn = text("arn:{partition}:s3:::" + bucket, partition=partition)
-    refuse_plain_http = {
-        "Sid": "RefusePlainHttp",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [arn, text("{arn}/*", arn=arn)],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    return {"Version": "2012-10-17", "Statement": [refuse_plain_http]}

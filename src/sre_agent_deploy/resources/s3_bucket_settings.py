@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sre_agent_deploy.aws.attempt import or_none
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 OLD_VERSION_DAYS = 30
-OLD_VERSIONS = "old-versions"
-"""The ID of our lifecycle rule."""
+OLD_VERSIONS, OLD_FILES = "old-versions", "old-files"
+"""The IDs of our lifecycle rules."""
 CORS_SECONDS = 3000
 
 
@@ -27,22 +28,35 @@ def read_encryption(aws: Aws, bucket: str) -> str:
     return " ".join(filter(None, (default.get("SSEAlgorithm", "none"), key, costly)))
 
 
-def read_lifecycle(aws: Aws, bucket: str) -> tuple[int, tuple[str, ...]]:
-    """Read the days of our rule, and all other rules."""
+def read_lifecycle(aws: Aws, bucket: str) -> tuple[int, int, tuple[str, ...]]:
+    """Read the days of our rules for old versions and for old files, and all other rules."""
     answer: Any = or_none(lambda: aws.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket), ("NoSuchLifecycleConfiguration",))
     rules = answer["Rules"] if answer else []
-    days = {index: _days_of_ours(rule) for index, rule in enumerate(rules)}
-    others = (json.dumps(rule, default=str) for index, rule in enumerate(rules) if not days[index])
-    return max(days.values(), default=0), tuple(others)
+    versions, files = ([_days_of_ours(rule, build) for rule in rules] for build in (expire_versions, expire_files))
+    others = (json.dumps(rule, default=str) for rule, *ours in zip(rules, versions, files, strict=True) if not any(ours))
+    return max(versions, default=0), max(files, default=0), tuple(others)
 
 
-def _days_of_ours(rule: Any) -> int:
-    """Read after how many days our rule removes old versions; 0 of any other rule."""
-    days = rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays", 0)
+def _days_of_ours(rule: Any, build: Callable[[int], dict[str, Any]]) -> int:
+    """Read the days of one of our rules; 0 of any other rule."""
+    days = rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays", 0) or rule.get("Expiration", {}).get("Days", 0)
     # S3 may show a filter that selects everything in more than one form.
     everything = {"Filter": {"Prefix": ""}} if rule.get("Filter", {}) in ({}, {"Prefix": ""}) and not rule.get("Prefix") else {}
     shown = {key: value for key, value in rule.items() if key not in ("Filter", "Prefix")} | everything
-    return int(days) if shown == expire_versions(days) else 0
+    return int(days) if shown == build(days) else 0
+
+
+def lifecycle_rules(old_version_days: int, expire_days: int) -> list[dict[str, Any]]:
+    """Build our rules; 0 days for none."""
+    return [*([expire_versions(old_version_days)] if old_version_days else ()), *([expire_files(expire_days)] if expire_days else ())]
+
+
+def lifecycle_template(old_version_days: int, expire_days: int) -> list[dict[str, Any]]:
+    """Build the same rules for CloudFormation, which has the parts of an expiration beside one another."""
+    renamed = {"ID": "Id", "Days": "ExpirationInDays"}
+    rules = lifecycle_rules(old_version_days, expire_days)
+    flat = ({key: value for key, value in {**rule, **rule["Expiration"]}.items() if key not in ("Filter", "Expiration")} for rule in rules)
+    return [{renamed.get(key, key): value for key, value in rule.items()} for rule in flat]
 
 
 def expire_versions(days: int) -> dict[str, Any]:
@@ -53,6 +67,10 @@ def expire_versions(days: int) -> dict[str, Any]:
         "Expiration": {"ExpiredObjectDeleteMarker": True},
         "NoncurrentVersionExpiration": {"NoncurrentDays": days},
     }
+
+
+def expire_files(days: int) -> dict[str, Any]:
+    return {"ID": OLD_FILES, "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": days}}
 
 
 def read_cors(aws: Aws, bucket: str) -> tuple[str, ...]:

@@ -94,6 +94,7 @@ def _list_needs(setting: str, world: Context) -> dict[str, tuple[str, ...]]:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
     https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
     https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-kms-key-policy-for-cloudtrail.html
     https://github.com/aws/modern-data-architecture-accelerator, for the delivery of the gateway's logs
     """
     if setting.startswith("gateway"):
@@ -109,6 +110,7 @@ def _list_needs(setting: str, world: Context) -> dict[str, tuple[str, ...]]:
         ),
         "cloudwatch.amazonaws.com": _USE,
         **({"delivery.logs.amazonaws.com": _USE} if world.config.monitoring.gateway_logs else {}),
+        **({"cloudtrail.amazonaws.com": ("kms:GenerateDataKey", "kms:DescribeKey")} if world.config.monitoring.cloudtrail else {}),
         **({"budgets.amazonaws.com": _USE} if world.config.limits.monthly_usd is not None else {}),
     }
 
