@@ -413,17 +413,17 @@ def _permission(**wanted: Any) -> list[dict[str, Any]]:
 # By type and setting: the resource that is changed, and how. Several ways where a setting has several parts.
 _OF_ALARM = (
     "AlarmName", "AlarmDescription", "ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions", "MetricName", "Namespace",
-    "Statistic", "Dimensions", "Period", "EvaluationPeriods", "Threshold", "ComparisonOperator", "TreatMissingData",
+    "Statistic", "Dimensions", "Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData",
 )  # fmt: skip
 
 
-def _alarm(**wanted: Any) -> tuple[str, tuple[Change, ...]]:
+def _alarm(name: str = "alarm_errors", **wanted: Any) -> tuple[str, tuple[Change, ...]]:
     def change(engine: Engine) -> object:
         cloudwatch = engine.client("cloudwatch")
-        [seen] = cloudwatch.describe_alarms(AlarmNames=[engine.id_of("alarm_errors")])["MetricAlarms"]
+        [seen] = cloudwatch.describe_alarms(AlarmNames=[engine.id_of(name)])["MetricAlarms"]
         return cloudwatch.put_metric_alarm(**{key: seen[key] for key in _OF_ALARM if key in seen} | wanted)
 
-    return "alarm_errors", (change,)
+    return name, (change,)
 
 
 def _untag_in_cloudwatch(name: str, resource: str) -> tuple[str, tuple[Change, ...]]:
@@ -578,6 +578,7 @@ MONITORING: Mapping[tuple[str, str], tuple[str, tuple[Change, ...]]] = {
     ("Alarm", "statistic"): _alarm(Statistic="Average"),
     ("Alarm", "period"): _alarm(Period=60),
     ("Alarm", "evaluation_periods"): _alarm(EvaluationPeriods=9),
+    ("Alarm", "datapoints_to_alarm"): _alarm("alarm_refusals", DatapointsToAlarm=2),
     ("Alarm", "alarm_threshold"): _alarm(Threshold=5000),
     ("Alarm", "comparison"): _alarm(ComparisonOperator="LessThanThreshold"),
     ("Alarm", "missing_data"): _alarm(TreatMissingData="ignore"),
