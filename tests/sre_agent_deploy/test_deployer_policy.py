@@ -39,6 +39,7 @@ FOR_ALL = {
     "logs:DescribeDeliveryDestinations",
     "logs:DescribeDeliverySources",
     "dynamodb:ListTables",
+    "cloudtrail:ListTrails",
     "logs:DescribeLogGroups",
     "logs:DescribeResourcePolicies",
     "route53:CreateHealthCheck",
@@ -94,6 +95,7 @@ def test_every_action_of_the_resources_is_there() -> None:
         SRE_AGENT__LIMITS__MONTHLY_USD="50",
         SRE_AGENT__ALERTS__EMAIL="a@b.example",
         SRE_AGENT__MONITORING__OUTSIDE_CHECK="true",
+        SRE_AGENT__MONITORING__CLOUDTRAIL="true",
         SRE_AGENT__ASSISTANT__SESSION_STORE="dynamodb",
     )
     allowed = {action for statement in statements(found) for action in statement["Action"]}

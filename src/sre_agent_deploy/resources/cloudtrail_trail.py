@@ -107,14 +107,18 @@ class Trail(Defaults):
         return self.trail_name
 
     def configure(self, aws: Aws, id: str) -> None:
-        found, cloudtrail = type(self).read(aws, id, self.name), aws.client("cloudtrail")
-        if found is None or found.seen != self:
-            # An empty key takes the encryption by a key off.
-            cloudtrail.update_trail(**self._settings(), KmsKeyId=self.kms_key)
-            selectors: Any = _select(require_known(self.gateway_arn))
-            cloudtrail.put_event_selectors(TrailName=id, AdvancedEventSelectors=selectors)
-            switch = cloudtrail.start_logging if self.logging else cloudtrail.stop_logging
-            switch(Name=id)
+        found = type(self).read(aws, id, self.name)
+        if found and found.seen == self:
+            return
+        cloudtrail = aws.client("cloudtrail")
+        # An empty key takes the encryption by a key off.
+        cloudtrail.update_trail(**self._settings(), KmsKeyId=self.kms_key)
+        selectors: Any = _select(require_known(self.gateway_arn))
+        cloudtrail.put_event_selectors(TrailName=id, AdvancedEventSelectors=selectors)
+        if self.logging:
+            cloudtrail.start_logging(Name=id)
+        else:
+            cloudtrail.stop_logging(Name=id)
 
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
