@@ -23,6 +23,7 @@ from sre_agent_deploy.aws.errors import kind_of
 from sre_agent_deploy.commands.alarms import prove_delivery, read_alarms, warn_of_unconfirmed
 from sre_agent_deploy.commands.audit import read_trail
 from sre_agent_deploy.commands.user import User
+from sre_agent_deploy.config.consistency import trail_faults
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.logs import package_url, render_agent_config
 from sre_agent_deploy.monitoring import MODELS, QUESTIONS, REQUESTS, declare_monitoring
@@ -293,7 +294,7 @@ def _judge_gateway(monitored: Engine) -> None:
     lines = [json.loads(event["message"]) for event in logs.filter_log_events(logGroupName=group)["events"]]
     fields = {"resource_arn", "event_timestamp", "body", "account_id", "request_id", "trace_id", "span_id"}
     assert all(line.keys() == fields and line["resource_arn"] == gateway["gatewayArn"] for line in lines)
-    denied, started, received, ended = lines
+    denied, started, received, ended = lines[-4:]
     assert denied["body"] == {"isError": True, "log": "Invalid Bearer token", "id": "7"}
     assert denied["request_id"] == refused.headers["x-amzn-requestid"]
     assert started["body"]["requestBody"] == "{jsonrpc=2.0, id=7, method=tools/list, params={}}"
@@ -420,6 +421,15 @@ def test_who_is_watched(mode: Any, enabled: str, alerts: dict[str, str], watched
     """By itself a production deployment whose alarms somebody reads; a local one costs nobody anything and is asked for."""
     config = Config.model_validate({"mode": mode, "alerts": alerts, "monitoring": {"enabled": enabled}})
     assert config.is_monitored(mode) is watched
+
+
+def test_a_trail_that_nobody_watches() -> None:
+    """A trail in a deployment without alarms is named as a setting without effect; with them it is not."""
+    config = Config.model_validate({"mode": "local", "monitoring": {"cloudtrail": True}})
+    assert [(fault.code, fault.warning) for fault in trail_faults(config.monitoring, config.is_monitored("local"))] == [
+        ("CONFIG-NO-EFFECT", True)
+    ]
+    assert not list(trail_faults(config.monitoring, True))
 
 
 def test_bodies_of_requests_are_not_kept_where_nobody_wants_them() -> None:
