@@ -9,8 +9,8 @@ import pytest
 
 from embedded_aws.instances.progress import Progress as HostProgress
 from embedded_aws.instances.progress import StepFailed as HostFailed
-from sre_agent_deploy.instance.boot_report import BootReport as BootstrapProgress
-from sre_agent_deploy.instance.commands import StepFailed as BootstrapFailed
+from sre_agent_deploy.instance.steps import BootReport as BootstrapProgress
+from sre_agent_deploy.instance.steps import StepFailed as BootstrapFailed
 from sre_agent_deploy.resource import Ready, Waiting
 from sre_agent_deploy.resources.ec2_boot import STEPS, Status, judge_boot, private_url
 from sre_core.problem import Problem

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.config.environment import SecretReference
 from sre_agent_deploy.config.fault import FieldPath, format_path
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.config.sources import ClusterSource, LogSource
 from sre_agent_deploy.instance.sources import list_credentials
 from sre_core.problem import Problem, Refused

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sre_agent_deploy.config.document import Malformed, Span, find_pieces, parse
+from sre_agent_deploy.config.environment import SecretReference
 from sre_agent_deploy.config.fault import FieldPath, format_path
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.edit.file import find_comments, replace_tabs
 from sre_core.redaction import CERTAIN_SECRET, HIDDEN, NOTED_SECRET, POSSIBLE_SECRET, is_secret_name, redact_line
 

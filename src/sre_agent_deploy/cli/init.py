@@ -1,20 +1,25 @@
-"""`init`: a commented configuration to begin with, from a template or by questions."""
+"""`init` and `doctor`: a commented configuration to begin with, and a check of what a deployment needs on this machine."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sre_agent_deploy.cli.options import config_option, mode_option
+from sre_agent_deploy.cli.render import show_problems
 from sre_agent_deploy.commands import CONFIG, Mode
 from sre_core import exit_codes, interrupt
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
+    from sre_agent_deploy.doctor.model import Finding
     from sre_agent_deploy.interactive.new_file import Draft
     from sre_agent_deploy.interactive.wizard import Wizard
 
@@ -22,12 +27,12 @@ if TYPE_CHECKING:
 output_option = click.option(
     "--output", "--config", "config_file", type=click.Path(path_type=Path), help="Where to write it (default: config.yaml)."
 )
-mode_option = click.option("--mode", type=click.Choice(["production", "local"]), help="What it is for (default: production).")
+for_mode_option = click.option("--mode", type=click.Choice(["production", "local"]), help="What it is for (default: production).")
 
 
 @click.command("init", help="Write a commented config.yaml to begin with, or be asked for it step by step.")
 @output_option
-@mode_option
+@for_mode_option
 @click.option("--force", is_flag=True, help="Write even if the file exists; the old one is kept under another name.")
 @click.option("--interactive", is_flag=True, help="Ask for each setting, with explanations and checks.")
 def init(config_file: Path | None, mode: Mode | None, force: bool, interactive: bool) -> None:
@@ -132,3 +137,61 @@ def _find_missing_terminal() -> Problem | None:
             "Or write a commented template and edit it: sre-agent-deploy init",
         ),
     )
+
+
+_SIGNS = {
+    "ok": ("ok     ", "green"),
+    "note": ("note   ", "yellow"),
+    "unset": ("-      ", None),
+    "missing": ("MISSING", "red"),
+    "wrong": ("WRONG  ", "red"),
+}
+_TITLES = {
+    "python": "Python",
+    "library": "Libraries",
+    "program": "Programs",
+    "credentials": "AWS credentials",
+    "variable": "Variables",
+    "file": "Files",
+}
+
+
+@click.command("doctor", help="Check variables, programs and credentials that a deployment needs; changes nothing.")
+@config_option
+@mode_option
+@click.option("--json", "as_json", is_flag=True, help="The findings as one JSON document on stdout.")
+def doctor(config_file: Path | None, mode: Mode | None, as_json: bool) -> None:
+    from sre_agent_deploy.doctor.examine import examine
+    from sre_agent_deploy.doctor.observe import observe
+
+    seen = observe(config_file or CONFIG, mode, os.environ)
+    findings = examine(seen)
+    blocking = [finding for finding in findings if finding.is_blocking]
+    if as_json:
+        documents = [finding.to_json() for finding in findings]
+        click.echo(json.dumps({"mode": seen.mode, "config": seen.config.path, "ok": not blocking, "findings": documents}))
+        sys.exit(1 if blocking else 0)
+    click.echo(f"For {seen.mode} mode with {seen.config.path}:")
+    _show(findings)
+    show_problems(finding.problem for finding in blocking if finding.problem)
+    click.echo(f"\n{_verdict(len(blocking), seen.mode)}")
+    sys.exit(1 if blocking else 0)
+
+
+def _show(findings: tuple[Finding, ...]) -> None:
+    for kind, group in groupby(findings, key=lambda finding: finding.kind):
+        click.echo(f"\n{_TITLES[kind]}")
+        for finding in group:
+            sign, colour = _SIGNS[finding.status]
+            found = finding.found or ("not set" if kind == "variable" else "not found")
+            click.echo(f"  {click.style(sign, fg=colour)} {finding.name:24} {found}")
+            click.echo(click.style(f"          {finding.purpose}", dim=True))
+            if finding.how:
+                click.echo(click.style(f"          {finding.how}", dim=True))
+
+
+def _verdict(count: int, mode: str) -> str:
+    if count:
+        other = " Local mode needs no AWS account: add --mode local." if mode == "production" else ""
+        return f"{count} thing{'s prevent' if count > 1 else ' prevents'} a deployment.{other}"
+    return f"Nothing prevents a deployment in {mode} mode."

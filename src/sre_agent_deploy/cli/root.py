@@ -18,7 +18,7 @@ COMMANDS = {
     "init": ("init.init", "Write a commented config.yaml to begin with, or be asked for it step by step."),
     "deploy": ("deploy.deploy", "Take a configuration to a verified, running deployment."),
     "validate": ("config.validate", "Check a configuration and show every fault in it; changes nothing."),
-    "doctor": ("doctor.doctor", "Check variables, programs and credentials that a deployment needs; changes nothing."),
+    "doctor": ("init.doctor", "Check variables, programs and credentials that a deployment needs; changes nothing."),
     "schema": ("config.schema", "Print the JSON Schema of config.yaml."),
     "plan": ("plan.plan", "Show what a deployment would change, and why; changes nothing."),
     "costs": ("plan.costs", "Estimate what a configuration costs a month, and why; asks nobody."),

@@ -19,9 +19,8 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.cloudtrail import LOG, describe_refusal, match_refusals
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.claims import state_not_found
+from sre_agent_deploy.commands.claims import is_running, state_not_found
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
-from sre_agent_deploy.commands.missing_aws import is_running
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import Located, find_state, use_account
 from sre_agent_deploy.journal.state import State

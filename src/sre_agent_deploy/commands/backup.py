@@ -33,8 +33,7 @@ from sre_agent_deploy.backup.data import DataBackup
 from sre_agent_deploy.backup.keep import backup_folder, collect, not_made, read_dotenv_beside
 from sre_agent_deploy.backup.sealed import judge_passphrase
 from sre_agent_deploy.commands import CONFIG, Request
-from sre_agent_deploy.commands.claims import state_not_found
-from sre_agent_deploy.commands.missing_aws import explain_missing_aws
+from sre_agent_deploy.commands.claims import explain_missing_aws, state_not_found
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import (
     ConfigFile,

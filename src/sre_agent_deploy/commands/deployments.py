@@ -11,9 +11,8 @@ from sre_agent_deploy import connection
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.claims import Row, list_known, read_claim, state_not_found
+from sre_agent_deploy.commands.claims import Row, explain_missing_aws, is_running, list_known, read_claim, state_not_found
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
-from sre_agent_deploy.commands.missing_aws import explain_missing_aws, is_running
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import Located, find_state, use_account
 from sre_agent_deploy.engine.inventory import list_deployments

@@ -15,8 +15,8 @@ from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.preflight.suite import run_preflight
 from sre_agent_deploy.commands import Request
+from sre_agent_deploy.commands.claims import explain_missing_aws
 from sre_agent_deploy.commands.locks import require_own_state
-from sre_agent_deploy.commands.missing_aws import explain_missing_aws
 from sre_agent_deploy.commands.saved_plan import describe_plan, require_replaceable, save_plan
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import Located, find_state, load_config, open_workspace, warn_if_locked, watch

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from sre_agent_deploy import connection
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.claims import state_not_found
-from sre_agent_deploy.commands.missing_aws import explain_missing_aws, is_running
+from sre_agent_deploy.commands.claims import explain_missing_aws, is_running, state_not_found
 from sre_agent_deploy.commands.user import UNATTENDED, Question, User
 from sre_agent_deploy.commands.workspace import find_state
 from sre_agent_deploy.deployment_tags import TTL_RESOURCE, Lifetime, read_lifetime

@@ -17,8 +17,7 @@ from sre_agent_deploy.account import local
 from sre_agent_deploy.account.account import Account, open_local_account, open_production_account
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.commands import CONFIG, STATE, Mode, Request
-from sre_agent_deploy.commands.claims import choose_claim
-from sre_agent_deploy.commands.missing_aws import explain_missing_aws, find_elsewhere
+from sre_agent_deploy.commands.claims import choose_claim, explain_missing_aws, find_elsewhere
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.load import is_configuration, load_text
 from sre_agent_deploy.config.models import Config

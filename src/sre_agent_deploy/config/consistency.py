@@ -9,12 +9,12 @@ from dataclasses import replace
 from sre_agent_deploy.config.aws import AWSConfig, arn_faults
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
+from sre_agent_deploy.config.environment import SecretReference
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, ignored, required
 from sre_agent_deploy.config.field_syntax import AVAILABILITY_ZONE
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import XRAY, AlertsConfig, LimitsConfig, MonitoringConfig
 from sre_agent_deploy.config.regions import BUDGETS_IN_USD, HEALTH_CHECKS_IN, partition_of
-from sre_agent_deploy.config.secret_reference import SecretReference
 
 MOST_TAGS = 40  # AWS allows 50; ours and Amazon's own need the rest
 

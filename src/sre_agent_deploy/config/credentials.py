@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from sre_agent_deploy.config.environment import SecretReference, plain_secret
 from sre_agent_deploy.config.fault import Fault, Mode, ignored, required
 from sre_agent_deploy.config.field_syntax import ACM_CERTIFICATE, CLIENT_ID, COGNITO_DOMAIN, CUSTOM_DOMAIN, USER_POOL_ID
-from sre_agent_deploy.config.secret_reference import SecretReference, plain_secret
 from sre_agent_deploy.config.section import Section, setting
 
 PASSWORD_LENGTHS = range(6, 100)

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from sre_agent_deploy.config import document
 from sre_agent_deploy.config.document import Malformed, Scalar, Tree, duplicate_faults, parse, to_plain
-from sre_agent_deploy.config.environment import Expansion, apply_overrides, read_dotenv
+from sre_agent_deploy.config.environment import Expansion, apply_overrides, read_dotenv, secret_faults
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, Mode
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.position import SourceFile
 from sre_agent_deploy.config.read_text import explain_yaml_error, find_json_fault, read_text
-from sre_agent_deploy.config.secret_reference import secret_faults
 from sre_agent_deploy.config.shape import fit
 from sre_core.problem import Problem, Where
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
 from sre_agent_deploy.config.aws import region_faults
+from sre_agent_deploy.config.environment import SecretReference, plain_secret
 from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
 from sre_agent_deploy.config.field_syntax import (
     AMP_WORKSPACE,
@@ -18,7 +19,6 @@ from sre_agent_deploy.config.field_syntax import (
     SOURCE_PATH,
     SOURCE_URL,
 )
-from sre_agent_deploy.config.secret_reference import SecretReference, plain_secret
 from sre_agent_deploy.config.section import Section, setting
 
 KUBECONFIG = "file:~/.kube/config"

@@ -24,7 +24,7 @@ from sre_agent_deploy.config.regions import is_plausible_region
 from sre_agent_deploy.doctor.examine import PROGRAMS
 from sre_agent_deploy.doctor.model import ConfigObservation, Identity, Observations
 from sre_agent_deploy.doctor.variables import VARIABLES
-from sre_agent_deploy.interactive.discover import ONCE, build_aws
+from sre_agent_deploy.interactive.proposals import ONCE, build_aws
 from sre_core.problem import Problem
 from sre_core.state_folder import find_problem, state_folder_path
 

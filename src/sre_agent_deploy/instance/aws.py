@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sre_agent_deploy.instance.commands import StepFailed
+from sre_agent_deploy.instance.steps import StepFailed
 from sre_core.machine import STAGES, SecretRef
 
 # Seconds between tries. AWS may refuse a new role for some minutes, which boto3 does not try again.

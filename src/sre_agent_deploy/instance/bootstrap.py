@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sre_agent_deploy.instance import health
-from sre_agent_deploy.instance.boot_report import BootReport
-from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.interpreter import UV
 from sre_agent_deploy.instance.layout import USER, Layout
 from sre_agent_deploy.instance.logs import limit_logs, start_agent
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
+from sre_agent_deploy.instance.steps import BootReport, StepFailed, run
 from sre_agent_deploy.instance.systemd import (
     CERTIFICATE_FOLLOW,
     CERTIFICATE_ORDER_TIMER,
@@ -59,7 +58,7 @@ def bootstrap(machine: Machine, layout: Layout) -> None:
     """Take the machine with its libraries to ready and report each step. Raises StepFailed after the failure is reported."""
     from sre_agent_deploy.instance.aws import MachineAws
     from sre_agent_deploy.instance.backups import keep_backed_up
-    from sre_agent_deploy.instance.credentials import write_credentials
+    from sre_agent_deploy.instance.certificates import write_credentials
     from sre_agent_deploy.instance.software import install_software
     from sre_agent_deploy.instance.updates import keep_updated
 

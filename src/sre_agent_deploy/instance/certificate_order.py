@@ -28,9 +28,8 @@ from josepy.jwk import JWKEC
 from requests.adapters import HTTPAdapter
 
 from sre_agent_deploy.instance.aws import MachineAws
-from sre_agent_deploy.instance.boot_report import BootReport
-from sre_agent_deploy.instance.commands import StepFailed
 from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance.steps import BootReport, StepFailed
 from sre_agent_deploy.tls import acme, expiry
 from sre_agent_deploy.tls.acme import AcmeSettings
 from sre_agent_deploy.tls.chain import Chain

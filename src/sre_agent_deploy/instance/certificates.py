@@ -1,31 +1,32 @@
 """Keep the front door's certificate and the services' credentials current, and warn before the certificate expires. It runs as root.
 
-`follow` is a service: what Secrets Manager has is used within half a minute. `watch` runs from a timer.
+`follow` is a service: what Secrets Manager has is used within half a minute. `watch` runs from a timer. The credentials are files.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import ssl
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
 
 from sre_agent_deploy.instance.aws import MachineAws
-from sre_agent_deploy.instance.commands import StepFailed, run
-from sre_agent_deploy.instance.credentials import keep_credentials
-from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance.layout import USER, Layout
+from sre_agent_deploy.instance.steps import StepFailed, run
 from sre_agent_deploy.instance.systemd import CERTIFICATE_ORDER
 from sre_agent_deploy.tls import expiry
 from sre_agent_deploy.tls.chain import Chain
 from sre_core import atomic_file, clock, log, metrics
-from sre_core.machine import FrontDoor, Machine
+from sre_core.machine import FrontDoor, Machine, SecretRef
 
 LOOK_EVERY = 30.0
 # A call that fails is made again with the next look.
@@ -182,6 +183,56 @@ def main(task: str, machine_file: str, release: str) -> int:
             credentials=partial(keep_credentials, aws, machine, layout),
         )
     return 0
+
+
+def write_credentials(aws: MachineAws, machine: Machine, layout: Layout) -> tuple[str, ...]:
+    """Write every credential as a file that only the services' user reads; return the values that no output may show."""
+    texts = _read_texts(aws, machine, layout)
+    for file, text in texts.items():
+        _write_owned(file, text)
+    return tuple(line for text in texts.values() for line in text.splitlines())
+
+
+def keep_credentials(aws: MachineAws, machine: Machine, layout: Layout) -> tuple[str, ...]:
+    """Write the credentials of which Secrets Manager has another value now; return the names of their files.
+
+    Raises StepFailed where a secret can't be read: what the services have stays as it is.
+    """
+    texts = _read_texts(aws, machine, layout)
+    changed = [file for file, text in texts.items() if file.read_text(encoding="utf-8") != text]
+    for file in changed:
+        _write_owned(file, texts[file])
+    return tuple(f"{file.parent.name}/{file.name}" for file in changed)
+
+
+def _read_texts(aws: MachineAws, machine: Machine, layout: Layout) -> dict[Path, str]:
+    """Read the text of each file. Each secret is asked for once: AWS charges for every call, and the backends share one key."""
+    files = dict(_list_files(machine, layout))
+    texts = {reference: aws.secret(reference) for reference in set(files.values())}
+    return {file: texts[reference] for file, reference in files.items()}
+
+
+def _list_files(machine: Machine, layout: Layout) -> Iterator[tuple[Path, SecretRef]]:
+    for service in machine.services:
+        yield from ((layout.credential(service.name, name), reference) for name, reference in service.credentials.items())
+
+
+def _write_owned(file: Path, text: str) -> None:
+    owner = _find_owner()
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if owner:
+        os.chown(file.parent, *owner)
+    atomic_file.write(file, text.encode(), mode=0o400, owner=owner)
+
+
+@cache
+def _find_owner() -> tuple[int, int] | None:
+    """Return the services' user and group; None where there is no such user, as on the machine of a developer."""
+    try:
+        found = pwd.getpwnam(USER)
+    except KeyError:
+        return None
+    return found.pw_uid, found.pw_gid
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sre_agent_deploy.instance.commands import run
 from sre_agent_deploy.instance.layout import LOGS, USER
+from sre_agent_deploy.instance.steps import run
 from sre_agent_deploy.instance.systemd import unit_name
 from sre_core import metrics, tracing
 from sre_core.machine import Machine, Monitoring

@@ -1,4 +1,8 @@
-"""Build the release, and the assistant's package: each one zip, the same byte for byte wherever it is built from the same files."""
+"""Build the release, the assistant's package, and what a container image holds.
+
+Release and package are one zip each, the same byte for byte wherever it is built from the same files. It needs the standard library only:
+an image is built before any library is installed.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import hashlib
 import io
 import os
 import re
+import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +18,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sre_agent_deploy.instance.interpreter import BUILD, LOCK, PYTHON
+from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
+from sre_core import release
+from sre_core.machine import FrontDoor, Listener, Route, SecretRef
 
 # In the form `package[/folder]`. Of the deployer only the parts that run on a machine.
 _PACKAGES = (
@@ -159,3 +168,30 @@ def _folder(package: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise LookupError(f"{package} is not installed beside sre_agent_deploy")
     return Path(spec.submodule_search_locations[0])
+
+
+# A container's user may not listen below 1024 everywhere; compose.yaml publishes these as 443 and 80.
+HTTPS_PORT = 8443
+REDIRECT_PORT = 8080
+# In a container everything but the folder for temporary files is read-only.
+_PATHS = NginxPaths(pid_file=Path("/tmp/nginx.pid"), temporary=Path("/tmp"), user="")  # noqa: S108
+
+
+def write_image(folder: Path) -> None:
+    """Write `release/`, `release.sha256` and `nginx.conf` into a folder."""
+    archive = build_archive()
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(io.BytesIO(archive.bytes)) as content:
+        content.extractall(folder / "release")
+    (folder / "release.sha256").write_text(archive.sha256 + "\n", encoding="ascii")
+    (folder / "nginx.conf").write_text(_render_door(), encoding="utf-8")
+
+
+def _render_door() -> str:
+    routes = tuple(Route(service.route, service.name) for service in release.services())
+    door = FrontDoor("", SecretRef(""), (Listener(HTTPS_PORT, "public", routes),), REDIRECT_PORT)
+    return render_nginx_conf(door, Layout(Path("/opt/sre-agent/release"), secrets=Path("/run/secrets")), _PATHS)
+
+
+if __name__ == "__main__":
+    write_image(Path(sys.argv[1]))

@@ -12,8 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from sre_agent_deploy.instance.boot_report import BootReport
-from sre_agent_deploy.instance.commands import StepFailed, run
+from sre_agent_deploy.instance.steps import BootReport, StepFailed, run
 from sre_core import log
 from sre_core.machine import Machine
 

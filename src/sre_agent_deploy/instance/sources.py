@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sre_agent_deploy.config import duration
+from sre_agent_deploy.config.environment import SecretReference
 from sre_agent_deploy.config.fault import FieldPath
 from sre_agent_deploy.config.models import Config, ModelKey
-from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.config.sources import Source, name_sources
 from sre_agent_deploy.later import Ref, encode_ref
 from sre_agent_deploy.names import SESSION_TABLE, has_custom_domain, prefix_token_endpoint

@@ -14,10 +14,9 @@ from datetime import datetime
 from pathlib import Path
 
 from sre_agent_deploy.instance.aws import MachineAws
-from sre_agent_deploy.instance.boot_report import BootReport
-from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.software import upgrade_commands
+from sre_agent_deploy.instance.steps import BootReport, StepFailed, run
 from sre_agent_deploy.instance.systemd import UPDATES_TIMER, render_update_units
 from sre_core import clock, log
 from sre_core.machine import MACHINE_FILE, Machine

@@ -13,9 +13,9 @@ from typing import Any, Literal, TypeAliasType, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from sre_agent_deploy.config.document import Plain
+from sre_agent_deploy.config.environment import SecretReference
 from sre_agent_deploy.config.fault import FieldPath, format_path
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_agent_deploy.config.section import Section, item_model
 from sre_agent_deploy.config.sources import Source
 

@@ -22,9 +22,8 @@ from sre_agent_deploy.interactive.answers import (
     select_settings,
     to_problem,
 )
-from sre_agent_deploy.interactive.discover import Discovery, find_default_region
 from sre_agent_deploy.interactive.new_file import Draft
-from sre_agent_deploy.interactive.proposals import NOTHING, AccountContents, Choice, list_choices, propose
+from sre_agent_deploy.interactive.proposals import NOTHING, AccountContents, Choice, Discovery, find_default_region, list_choices, propose
 from sre_agent_deploy.interactive.question import Question
 from sre_core.problem import Problem
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from sre_agent_deploy.backup.conflict import Field
 from sre_agent_deploy.config import document
 from sre_agent_deploy.config.document import Entry, Malformed, Piece, Plain, find_pieces, parse, to_plain
-from sre_agent_deploy.config.environment import comment_beside, read_dotenv
-from sre_agent_deploy.config.secret_reference import SecretReference
+from sre_agent_deploy.config.environment import SecretReference, comment_beside, read_dotenv
 from sre_agent_deploy.edit.file import find_comments, replace_tabs
 from sre_core.problem import Problem, Where
 from sre_core.redaction import CERTAIN_SECRET, POSSIBLE_SECRET, is_secret_name

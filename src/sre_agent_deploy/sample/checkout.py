@@ -15,7 +15,6 @@ from sre_agent_deploy.backup.conflict import Field
 from sre_agent_deploy.backup.keep import rewrite
 from sre_agent_deploy.commands import CONFIG, STATE
 from sre_agent_deploy.commands.deployments import read_outputs, require_state
-from sre_agent_deploy.commands.token import read_gateway_token
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.workspace import find_state
 from sre_agent_deploy.config.environment import read_dotenv
@@ -28,6 +27,7 @@ from sre_agent_deploy.migrate.files import find_old_files, is_ours, read_old
 from sre_agent_deploy.migrate.plan import migrate
 from sre_agent_deploy.migrate.setting import OldFile
 from sre_agent_deploy.sample import REQUEST
+from sre_agent_deploy.sample.runtime import read_gateway_token
 from sre_core import atomic_file, release
 from sre_core.problem import Problem, Refused
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.aws import Aws, Endpoint
-from sre_agent_deploy.aws.hooks import AT_ONCE
+from sre_agent_deploy.aws.clients import AT_ONCE
 from sre_core.secret import Secret
 
 

@@ -24,9 +24,14 @@ from sre_agent_deploy.checks.preflight.bucket import BackupsBucketFacts, Backups
 from sre_agent_deploy.checks.preflight.certificate import CertificateFacts, CertificateHolds, CertificateLasts
 from sre_agent_deploy.checks.preflight.context import Caller, ask
 from sre_agent_deploy.checks.preflight.dns import HostedZoneFacts, HostedZoneFits
-from sre_agent_deploy.checks.preflight.instance import InstanceTypeFacts, InstanceTypeOffered, NetworkThere
-from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, ElasticIpFacts
-from sre_agent_deploy.checks.preflight.security_group import GroupFacts, SecurityGroupUsable
+from sre_agent_deploy.checks.preflight.instance import (
+    ElasticIpAvailable,
+    ElasticIpFacts,
+    InstanceTypeFacts,
+    InstanceTypeOffered,
+    NetworkThere,
+)
+from sre_agent_deploy.checks.preflight.network import GroupFacts, SecurityGroupUsable
 from sre_agent_deploy.checks.preflight.suite import stops_deployment
 from sre_agent_deploy.config.deployment import Fallback
 from sre_agent_deploy.config.models import Config

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sre_agent_deploy.config.environment import SecretReference
 from sre_agent_deploy.config.fault import Mark
 from sre_agent_deploy.config.position import render_excerpt
-from sre_agent_deploy.config.secret_reference import SecretReference
 from sre_core.redaction import redact_line
 
 words = st.text(alphabet="abcdefghijkmnopqrstuvwxyz0123456789_-", min_size=6, max_size=40)

@@ -22,11 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fixtures.machines import make_machine
 from sre_agent_deploy.instance import health
 from sre_agent_deploy.instance.aws import MachineAws
-from sre_agent_deploy.instance.boot_report import BootReport
 from sre_agent_deploy.instance.bootstrap import install_commands, write_certificate
-from sre_agent_deploy.instance.commands import StepFailed, run
-from sre_agent_deploy.instance.credentials import write_credentials
+from sre_agent_deploy.instance.certificates import write_credentials
 from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance.steps import BootReport, StepFailed, run
 from sre_agent_deploy.resources.ec2_boot import STEPS
 from sre_core.machine import Machine, SecretRef
 

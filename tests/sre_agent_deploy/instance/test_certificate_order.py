@@ -20,11 +20,10 @@ from botocore.exceptions import ClientError
 from fixtures.embedded import EmbeddedAws
 from fixtures.pebble import BLOCKED, Pebble, Records, free_port, pebble, renewal_info
 from sre_agent_deploy.instance.aws import MachineAws
-from sre_agent_deploy.instance.boot_report import BootReport
 from sre_agent_deploy.instance.certificate_order import keep_ordered
-from sre_agent_deploy.instance.commands import StepFailed
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
+from sre_agent_deploy.instance.steps import BootReport, StepFailed
 from sre_agent_deploy.policies import order_statements
 from sre_agent_deploy.resources.policy_document import Statement, permissions_policy
 from sre_agent_deploy.tls.acme import AcmeSettings, AcmeSource

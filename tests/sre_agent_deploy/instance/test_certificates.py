@@ -24,9 +24,9 @@ import pytest
 from fixtures.machines import make_machine
 from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.certificates import follow, serve, watch
-from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
+from sre_agent_deploy.instance.steps import StepFailed, run
 from sre_agent_deploy.tls.local_ca import LocalCa, open_local_ca
 from sre_core import clock, metrics
 from sre_core.machine import FrontDoor, Listener, Machine, SecretRef

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sre_agent_deploy.instance.image import HTTPS_PORT, REDIRECT_PORT, write_image
-from sre_agent_deploy.instance.release_archive import build_archive
+from sre_agent_deploy.instance.release_archive import HTTPS_PORT, REDIRECT_PORT, build_archive, write_image
 from sre_core import release
 
 ROOT = Path(__file__).parents[3]

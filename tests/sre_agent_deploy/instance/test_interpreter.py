@@ -20,9 +20,9 @@ from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance import interpreter
 from sre_agent_deploy.instance.bootstrap import install_commands
-from sre_agent_deploy.instance.commands import StepFailed, run
 from sre_agent_deploy.instance.interpreter import BUILD, PYTHON, find_python, install_uv
 from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance.steps import StepFailed, run
 from sre_core.problem import Refused
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "production.yaml"

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent_deploy.instance.boot_report import BootReport
-from sre_agent_deploy.instance.commands import StepFailed
 from sre_agent_deploy.instance.software import engine_commands, install_software, render_repository, trust_repository, upgrade_commands
+from sre_agent_deploy.instance.steps import BootReport, StepFailed
 from sre_core.machine import Machine
 
 # The engine answers with its version, Compose with its own.

@@ -11,8 +11,7 @@ import pytest
 from fixtures.embedded import EmbeddedAws, served
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.interactive.discover import Discovery, find_default_region
-from sre_agent_deploy.interactive.proposals import NOTHING
+from sre_agent_deploy.interactive.proposals import NOTHING, Discovery, find_default_region
 
 from .conftest import Sits
 

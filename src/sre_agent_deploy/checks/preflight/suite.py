@@ -14,12 +14,17 @@ from sre_agent_deploy.checks.preflight.certificate import certificate_checks
 from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.checks.preflight.dns import DomainKnown, HostedZoneFits, ParentResolves
 from sre_agent_deploy.checks.preflight.encryption_key import KeyUsable, list_keys
-from sre_agent_deploy.checks.preflight.instance import ImageThere, InstanceTypeOffered, KeyPairThere, NetworkThere
+from sre_agent_deploy.checks.preflight.instance import (
+    ElasticIpAvailable,
+    ImageThere,
+    InstancesWithinLimit,
+    InstanceTypeOffered,
+    KeyPairThere,
+    NetworkThere,
+)
 from sre_agent_deploy.checks.preflight.model import ModelAnswers
-from sre_agent_deploy.checks.preflight.quotas import ElasticIpAvailable, InstancesWithinLimit
+from sre_agent_deploy.checks.preflight.network import RuntimeNetworkUsable, SecurityGroupUsable
 from sre_agent_deploy.checks.preflight.roles import BoundaryFits, RoleFits
-from sre_agent_deploy.checks.preflight.runtime_network import RuntimeNetworkUsable
-from sre_agent_deploy.checks.preflight.security_group import SecurityGroupUsable
 from sre_agent_deploy.checks.preflight.sources import ClusterEnterable, source_checks
 from sre_agent_deploy.checks.preflight.user_pool import LoginCertificateFits, PoolProtected, PoolUsable
 from sre_agent_deploy.config.models import Config

@@ -1,17 +1,53 @@
-"""Report the progress of a boot as small objects in S3, which the deployer reads."""
+"""The steps of a boot: run the machine's own programs, each with a deadline, and report each step to the deployer.
+
+A report is a small object in S3.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
-from sre_agent_deploy.instance.commands import StepFailed
 from sre_core import clock
 from sre_core.secret import Secret, conceal
+
+_LONGEST = 120.0
+
+
+class StepFailed(Exception):
+    """A failed step: one sentence for the user, and the end of the failing program's output."""
+
+    def __init__(self, what: str, output: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.output = output
+
+
+def run(*command: str, longest: float = _LONGEST) -> str:
+    """Run a program and return its standard output. StepFailed has its output where it fails or takes too long."""
+    name = " ".join(command[:4])
+    try:
+        done = subprocess.run(  # noqa: S603  # the bootstrap's own words and machine.json's
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, env=os.environ, timeout=longest
+        )
+    except OSError as absent:
+        raise StepFailed(f"`{command[0]}` could not be started: {absent.strerror}.") from absent
+    except subprocess.TimeoutExpired as late:
+        raise StepFailed(f"`{name}` did not end within {longest:.0f} s.", _text(late.stdout) + _text(late.stderr)) from late
+    if done.returncode:
+        raise StepFailed(f"`{name}` ended with exit code {done.returncode}.", _text(done.stdout) + _text(done.stderr))
+    return _text(done.stdout)
+
+
+def _text(output: bytes | None) -> str:
+    return (output or b"").decode("utf-8", "replace")
+
 
 _LONGEST_OUTPUT = 4000
 
