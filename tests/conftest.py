@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -56,6 +57,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let the commit choose Hypothesis' examples too, unless `--hypothesis-seed` does."""
     if config.getoption("hypothesis_seed") is None:
         config.option.hypothesis_seed = sample.seed()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for no garbage while modules and tests are collected, nor later among them: they stay until the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
