@@ -158,7 +158,10 @@ async def _find_named(view: View, name: str) -> Subject | Unknown | None:
 
 async def _find_node(view: View) -> Subject | Unknown | None:
     names = await directory.read_nodes(view)
-    found = next((subject for name, subject in names.objects.items() if name in view.words), None)
+    found = next(
+        (subject for name, subject in names.objects.items() if name in view.words or name.partition(".")[0] in split_words(view.words)),
+        None,
+    )
     shaped = find_unknown(tuple(mention for mention in view.intent.mentions if mention.explicit))
     return found or (_unknown(shaped, names, view) if shaped else None)
 

@@ -79,6 +79,7 @@ LOOKUP = Lookup(
             9,
             r"\b(anything|something|anyone|anybody|someone|somebody|who|what|was|were)\b.*\b(modified|altered|edited|touch(ed)?|adjusted)\b",
         ),
+        cue(9, r"\b(anything|something|what|who|nothing)\b.{0,30}\b(go|goes|going|gone|went) (out|live)\b"),
         cue(8, r"\bwhat is (new|different)\b|\bwhich version\b|\bwhat version\b"),
     ),
 )

@@ -15,8 +15,9 @@ from sre_agent.reading import Json, objects, part, text, texts, whole
 from sre_agent.report import Claim
 
 _JOBS = (
-    r"\bcron ?jobs?\b|\bjobs\b|\b(the|a|any|this|that|our) ([\w.-]+ ){1,3}job\b|\bschedules\b"
+    r"\bcron ?jobs?\b|\bcrons?\b|\bjobs\b|\b(the|a|any|this|that|our) ([\w.-]+ ){1,3}job\b|\bschedules\b"
     r"|\b(backups?|imports?|exports?)( jobs?)? (\w+ ){0,2}(ran|run|succeed\w*|finish\w*|complete\w*|fail\w*|happen\w*|execut\w*|work\w*)\b"
+    r"|\b(did|has|have)\b.{0,30}\b(backups?|imports?|exports?) (ran|run|succeed|finish|complete|fail|happen)\b"
     r"|\b(backups?|imports?|exports?) jobs?\b|\b(nightly|daily|hourly|weekly|last night's) (backups?|imports?|exports?)\b"
 )
 _AUTOSCALERS = r"\bauto-?scal(e|es|ed|ing|ers?)\b|\bhpas?\b|\bhorizontalpodautoscalers?\b"

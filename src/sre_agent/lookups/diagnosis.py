@@ -6,6 +6,11 @@ from sre_agent.lookups.lookup import Lookup
 from sre_agent.question.intent import cue
 
 _ASKS = "how what which where show list is are was were did does do can could give get tell when who whom whose has have any see plot check"
+# What tired people say of something that does not work.
+SLANG = (
+    r"(borked|busted|hosed|toast|fubar|screwed|wonky|haywire|sideways|kaputt?|flapping|choking|melting( down)?|tank(ed|ing)|blew up"
+    r"|blowing up|exploding|burning|on fire|(acting|playing) (up|weird|strange|funny|odd)|through the roof|off the rails)"
+)
 _NO_QUESTION = rf"^(?!(and |so )?((on|in|at|to|from|for|since|by) )?({'|'.join(_ASKS.split())})\b).*"
 LOOKUP = Lookup(
     kind="diagnosis",
@@ -48,6 +53,9 @@ LOOKUP = Lookup(
             r"|does not work|stopped working|unavailable|unreachable|misbehav\w+|goes down|is down|are down"
             r"|keeps?)\b",
         ),
+        cue(14, rf"\b{SLANG}\b(?!$)|{_NO_QUESTION}\b{SLANG}\b|\bwhat is (all )?{SLANG}\b"),
+        cue(9, r"\b(something|anything) (\w+ )?(happened|broke|failed|crashed|died)\b"),
+        cue(9, r"\bwhere (do|should|to) (i |we )?(even )?(start|begin|look)\b"),
         cue(9, r"\b(something|anything) (is |are |seems |looks )?(off|odd|strange|weird|fishy|amiss)\b"),
         cue(4, r"\b(do|does|did|will) not (go|get|come|start|load|answer|respond|arrive|reach|connect|finish|run|open)\b"),
         cue(4, r"\b(gets?|getting|got|becomes?|became|becoming) (\w+ and )?(slower|worse)\b"),

@@ -32,5 +32,5 @@ LOOKUP = Lookup(
     kind="events",
     example="Which warnings are there in the cluster?",
     look=look,
-    cues=(cue(7, r"\bevents?\b"), cue(6, r"\bwarnings?\b")),
+    cues=(cue(7, r"\bevents?\b"), cue(6, r"\bwarnings?\b"), cue(11, r"\bkubernetes\b.{0,20}\b(complain|moan|whin|grumbl|warn|report)\w*")),
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sre_agent.evidence import Answer
+from sre_agent.lookups.diagnosis import SLANG
 from sre_agent.lookups.lookup import MOST_LINES, Lookup, Said, View
 from sre_agent.question.intent import cue
 from sre_agent.question.names import match_left_out
@@ -172,6 +173,18 @@ LOOKUP = Lookup(
             6,
             r"^(and )?([\w.-]+ ){1,3}(still (up|there|running|working)|ok|okay|fine|healthy|alive|up and running)$"
             r"|\b(operational|functional|functioning)\b",
+        ),
+        cue(
+            7,
+            r"(?<!going )(?<!trending )\b(up|down|alive|dead|ok|okay|healthy|green|red|fine|good|working|broken)"
+            r" or (not|no|what|down|dead|broken|red)\b",
+        ),
+        cue(7, rf"^(is|are) .{{1,50}}\b{SLANG}$"),
+        cue(7, r"^(so |and )?(are )?(we|things|you) (all )?(good|ok|okay|fine|green|healthy|up)( now| again| yet)?$"),
+        cue(
+            7,
+            r"^(is )?(everything|anything|something) (is )?(still |yet |now )*(red|green|amber|yellow|down|up|broken|failing"
+            r"|on fire)( now)?$",
         ),
         cue(6, r"\b(health|healthy|unhealthy)\b|\bhealth ?check\b"),
         cue(6, r"^(all|everything|anything|still|things) (is )?(well|ok|okay|good|fine|healthy|green|quiet|clear)\b"),

@@ -126,6 +126,11 @@ LOOKUP = Lookup(
         cue(5, r"\bwhat (is|does|did|has)\b.{1,40}\b(say|saying|print|printed|printing|write|writing|output|complain\w*)\b"),
         cue(6, r"\bwhat\b.{1,40}\b(wrote|writes|said|says|printed|prints|logged|logs)\b"),
         cue(6, r"\b(what|everything|anything|exceptions?|errors?)\b.{0,40}\b(throw(s|ing|n)?|threw|spit(s|ting)?|spat|spew(s|ing)?)\b"),
+        cue(
+            7,
+            r"\b(who|what|which)\b.{0,30}\b(spam\w*|flood\w*|spew\w*|emit\w*)\b|\b(top|worst|biggest)\b.{0,20}\b(by|of) (logged )?errors\b",
+        ),
+        cue(8, r"\b(last|latest|newest|recent|final)( few| couple of| \d+)? (lines|entries|messages|output)\b|\b(stderr|stdout)\b"),
         cue(3, r"\berrors?\b|\berrs\b|\bexceptions?\b"),
     ),
 )

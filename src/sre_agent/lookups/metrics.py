@@ -176,6 +176,8 @@ LOOKUP = Lookup(
         cue(18, r"\b(percent\w*|share|ratio|fraction|proportion|rate)\b.*\b(fail\w*|errors?|5xx|requests?)\b"),
         cue(7, r"\b(5xx|4xx|500s)\b"),
         cue(6, r"\b(mib|gib|mb|gb|millicores|cores)\b"),
+        cue(16, r"\b(give|show|send|get) (me )?(the |some |its |their )?(numbers|figures|stats)\b"),
+        cue(18, r"\b(errors?|fail\w*|5xx|success) percent\b"),
         cue(3, r"\b(usage|utili[sz]ation|consum\w+)\b"),
     ),
 )

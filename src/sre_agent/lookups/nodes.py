@@ -88,6 +88,7 @@ LOOKUP = Lookup(
         cue(3, r"\b(worker|all|our) (machines|hosts|servers|boxes)\b"),
         cue(8, r"\b(machines|hosts|servers|boxes)\b.*\bcluster\b"),
         cue(5, r"\bcluster size\b|\bsize of (the|our) cluster\b|\bhow (big|large) is (the|our|this) cluster\b"),
+        cue(10, r"(?<!on )(?<!to )\b(any|which|what|every|each) (node|box|boxes|machine|host|hosts|worker)\b(?! of)"),
         cue(5, r"\bkubelet version\b"),
     ),
 )

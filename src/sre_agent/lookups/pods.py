@@ -55,6 +55,7 @@ LOOKUP = Lookup(
         cue(4, r"^(and |so )?(has|have|was|were|did)\b.*\brestart(ed)?\b"),
         cue(4, r"\b(what|which|anything|everything|who)\b.*\b(restart(ed|ing)?|crash(ed|es|ing)?( ?loop(ing)?)?|(oom ?)?killed)\b"),
         cue(3, r"\b(not ready|unready|pending|evicted|killed)\b"),
+        cue(9, r"\bhow many\b.{0,30}\b(up|down|alive|dead|ready|unready|crash\w*|restart\w*|running|pending|evicted)$"),
         cue(5, r"\bhow many (instances|copies)\b|\binstances of\b"),
         cue(4, r"\b(crashloopbackoff|imagepullbackoff|errimagepull|createcontainerconfigerror|oomkilled)\b"),
         cue(5, r"^where (is|are|does|do)\b.*\b(runs?|running|scheduled|placed|hosted)\b"),

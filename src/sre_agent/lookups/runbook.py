@@ -108,6 +108,7 @@ LOOKUP = Lookup(
         cue(18, r"\bhow\b.{1,40}\b(is|are|be) (handled|dealt with|treated)\b"),
         cue(32, r"\bhow (to|do (i|we|you)) (fix|solve|resolve|repair) .*\b(problems?|errors?|failures?|issues?)\b"),
         cue(8, r"\b(docs|documentation)\b"),
+        cue(10, r"^(the |any |is there (a|any) )?(procedures?|steps|docs|instructions|guide)$"),
         cue(6, r"\b(run ?books?|playbooks?) (for|on|about|against)\b"),
         cue(16, r"\bsteps (for|against|when|if)\b"),
         cue(12, r"\bguides\b.*\b(incidents?|available|are there|do we have)\b"),

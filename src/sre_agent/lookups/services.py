@@ -118,7 +118,7 @@ LOOKUP = Lookup(
         ),
         cue(6, r"\b(names?|list|overview|number|inventor(y|ies)) of (\w+ ){0,2}(services|microservices|workloads|applications|apps)\b"),
         cue(6, r"\bservices? (list|overview|inventor(y|ies)|names)\b|\b(everything|all) that is (deployed|running|installed)\b"),
-        cue(4, r"\bwhat (runs|do we run|are we running)\b"),
+        cue(4, r"\bwhat (runs|(do )?we run|are we running|we have running)\b"),
         cue(4, r"\bwhat (is|do we have) (deployed|running)\b(?!.*\bsince\b)"),
     ),
 )

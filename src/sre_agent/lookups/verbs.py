@@ -52,7 +52,8 @@ VERBS = (
     ),
     Verb(
         "Scale",
-        r"(?:scale|scaling|resize|add (?:\w+ ){0,3}(?:replicas|pods|instances)|more replicas)\b" + _NOT_A_RECORD,
+        r"(?:scale|scaling|resize|(?:add|give (?!me\b|us\b)) ?(?:[\w-]+ ){0,3}(?:replicas|pods|instances)|more replicas"
+        r"|(?:bump|set|take|bring|go|increase|raise|reduce|drop)(?!.*\b(?:memory|cpu|limits?)\b) (?:\S+ ){1,4}to \d+)\b" + _NOT_A_RECORD,
         r"scaled|resized",
         "latency error rate",
         re.compile(r"\bscale\b"),
@@ -70,7 +71,7 @@ VERBS = (
     Verb(
         "Raise the limit of",
         r"(?:(?:raise|increase|bump|lift|double|extend)\b.*\b(?:memory|limits?|cpu|ram)"
-        r"|(?:give|grant) (?!me\b|us\b).*\bmore (?:memory|cpu|ram))",
+        r"|(?:give|grant) (?!me\b|us\b).*\b(?:more (?:memory|cpu)|\d+ ?[gm]i?b?\b))",
         r"given more (?:memory|cpu|ram)",
         "out of memory",
         re.compile(r"set resources"),
@@ -118,8 +119,16 @@ _TO_BE = (
     r"(?:can|could|may|should|must|would|will|shall|i (?:want|need|would like)|[\w .-]{1,40} (?:(?:needs?|has|have|wants?) to|should|must))"
     r"\b.{0,40}\bbe"
 )
+# "Cart back to the previous version", "catalog needs more memory".
+_WISHES = {
+    "Roll back": r"^[\w .-]{1,40} back to (?:the |its |an? )?(?:last|old|older|previous|prior|earlier|working|good|yesterdays?)\b",
+    "Raise the limit of": r"^[\w .-]{1,40} needs? more (?:memory|cpu)\b",
+}
 _NEEDS = r"^[\w .-]{1,40} needs? (?:an?|another)"
-CUES: tuple[Cue, ...] = tuple(cue(30, rf"{_BEFORE}{verb.asked}\b|{_TO_BE} (?:{verb.done})\b|{_NEEDS} {verb.asked}\b") for verb in VERBS)
+CUES: tuple[Cue, ...] = tuple(
+    cue(30, rf"{_BEFORE}{verb.asked}\b|{_TO_BE} (?:{verb.done})\b|{_NEEDS} {verb.asked}\b|{_WISHES.get(verb.title, '(?!)')}")
+    for verb in VERBS
+)
 
 
 def find_verb(words: str) -> Verb:

@@ -61,9 +61,12 @@ def parse_intent(prompt: str, kinds: Mapping[str, Sequence[Cue]]) -> Intent:
         return Intent(kind=LANGUAGE, words=words, language=language)
     last = _find_last_clause(prompt, kinds)
     # "Payment is down, is anything else?" leaves out what it names before.
-    if last and words.endswith(last) and not re.search(r"\belse\b", last):
+    if last and words.endswith(last) and words != last and not re.search(r"\belse\b", last):
         words = " ".join((last, words[: len(words) - len(last)])).strip()
     kind = _weigh(last or words, kinds)
+    if kind == CAPABILITIES:
+        # "fe ok? I mean frontend": what one of the clauses asks.
+        kind = next((found for clause in reversed(_split_clauses(prompt)) if (found := _weigh(clause, kinds)) != CAPABILITIES), kind)
     # A name may look like a word with a slip in it, so that words are corrected only where they say nothing as they are.
     corrected = correct_spelling(words, COMMON) if kind == CAPABILITIES else words
     if corrected != words and _weigh(corrected, kinds) != CAPABILITIES:
@@ -79,10 +82,17 @@ def _split_clauses(prompt: str) -> list[str]:
 def _find_last_clause(prompt: str, kinds: Mapping[str, Sequence[Cue]]) -> str:
     """Return the last of several clauses, normalized, if it asks for something by itself: its words come first then."""
     clauses = _split_clauses(prompt)
-    last = clauses[-1] if len(clauses) > 1 and _ASKS.match(clauses[-1]) else ""
+    last = clauses[-1] if len(clauses) > 1 and _ASKS.match(clauses[-1]) else _find_question(prompt, kinds)
     if last and _weigh(last, kinds) == CAPABILITIES:
         last = correct_spelling(last, COMMON)
     return last if _weigh(last, kinds) != CAPABILITIES else ""
+
+
+def _find_question(prompt: str, kinds: Mapping[str, Sequence[Cue]]) -> str:
+    """Return the last clause with a question mark, where others have none and it asks for something: "memory of orders? feels high"."""
+    asked = [normalize(re.split(r"\s-+\s|\u2014", clause)[-1]) for clause in re.findall(r"([^.,;:!?]+)\?", prompt)]
+    several = len(_split_clauses(prompt)) > 1
+    return next((clause for clause in reversed(asked) if several and _weigh(clause, kinds) != CAPABILITIES), "")
 
 
 def _weigh(words: str, kinds: Mapping[str, Sequence[Cue]]) -> str:

@@ -25,6 +25,16 @@ _SPELLINGS = (
     (re.compile(r"\b(?:u)\b"), "you"),
     (re.compile(r"\b(?:pls|plz)\b"), "please"),
     (re.compile(r"\bk8s\b"), "kubernetes"),
+    (re.compile(r"\brn\b|\batm\b"), "right now"),
+    (re.compile(r"\bwtf\b"), "what on earth"),
+    (re.compile(r"\bthru\b"), "through"),
+    (re.compile(r"\bppl\b"), "people"),
+    (re.compile(r"\bsb\b"), "somebody"),
+    (re.compile(r"\bs(?:m|o?me?)th(?:ing)?\b"), "something"),
+    (re.compile(r"\bthx\b|\bty\b"), "thanks"),
+    (re.compile(r"\b(?:y/n|yes or no)\b"), "or not"),
+    (re.compile(r"(?<=[\s^])%(?=\s|$)"), "percent"),
+    (re.compile(r"(?<![\w.-])(mem|ram)(?![\w.-])"), "memory"),
     (re.compile(r"(?<![\w-])svc(s?)(?![\w-])"), r"service\1"),
 )
 _WORD = re.compile(r"[a-z0-9](?:[a-z0-9_.:-]*[a-z0-9])?", re.I)
