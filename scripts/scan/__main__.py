@@ -1,7 +1,8 @@
 """START HERE: `make scan` runs every scanner, compares what it finds with accepted.toml, and writes one report and the SBOM.
 
-Exit code 0: each scanner ran, each finding is justified, and each justification is still needed. 1: something must be fixed or justified.
-2: nothing must be, but a scanner could not look, for example without a network: what it would find is not known. `--without` leaves it out.
+`python -m scripts.scan` ends with 0: each scanner ran, each finding is justified, and each justification is still needed; with 1: something
+must be fixed or justified; with 2: nothing must be, but a scanner could not look, for example without a network.
+`--without` leaves it out. make itself ends with 2 for both: the first line of the report is passed, FAILED or INCOMPLETE.
 """
 
 from __future__ import annotations
@@ -116,6 +117,7 @@ def find_uv() -> str:
 def to_json(outcomes: list[Outcome], judgement: Judgement) -> dict[str, object]:
     return {
         "passed": judgement.passed,
+        "exit_code": judgement.exit_code,
         "scanners": [{"tool": one.tool, "looked_at": one.looked_at, "not_run": one.not_run} for one in outcomes],
         "new": [vars(finding) for finding in judgement.new],
         "accepted": [{**vars(finding), "why": entry.why} for finding, entry in judgement.accepted],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from scripts.scan.findings import Judgement, Outcome
 
@@ -30,11 +30,19 @@ def render(outcomes: Sequence[Outcome], judgement: Judgement, sbom_problem: str,
             f"| SBOM | {sbom_problem or 'sbom.cdx.json, CycloneDX 1.5'} | |",
             *_section("To fix, or to justify in scripts/scan/accepted.toml", new),
             *_section("Entries that accept nothing any more", outdated),
-            *_section("Could not look: what these would find is not known", unknown),
+            *_section("Could not look: what these would find is not known", (*unknown, *_advise(judgement.not_run))),
             *_section("Accepted", accepted),
             "",
         )
     )
+
+
+def _advise(not_run: Sequence[Outcome]) -> Iterator[str]:
+    """Yield what to do where a scanner could not look."""
+    if not_run:
+        left_out = " ".join(f"--without {one.tool}" for one in not_run)
+        yield "- Run it again where it can look: most often the network is missing, or a program."
+        yield f'- Or leave it out, and the report says so: make scan ARGS="{left_out}"'
 
 
 def _section(title: str, lines: Iterable[str]) -> tuple[str, ...]:

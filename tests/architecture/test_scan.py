@@ -37,6 +37,7 @@ def test_judgement(outcome: Outcome, accepted: tuple[Accepted, ...], code: int) 
     text = render((outcome,), judgement, "", ())
     assert text.startswith(f"# Scan: {('passed', 'FAILED', 'INCOMPLETE')[code]}")
     assert ("- checkov: no network" in text) is (code == 2)
+    assert ('make scan ARGS="--without checkov"' in text) is (code == 2)
 
 
 def test_a_scanner_that_did_not_run_makes_no_entry_outdated() -> None:

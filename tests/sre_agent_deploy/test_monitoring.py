@@ -22,6 +22,7 @@ from sre_agent_deploy.alarms import ALARMS, TOPIC
 from sre_agent_deploy.aws.errors import kind_of
 from sre_agent_deploy.commands.alarms import prove_delivery, read_alarms, warn_of_unconfirmed
 from sre_agent_deploy.commands.audit import read_trail
+from sre_agent_deploy.commands.readiness import find_trail_fault
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.consistency import trail_faults
 from sre_agent_deploy.config.models import Config
@@ -328,6 +329,8 @@ def _judge_trail(monitored: Engine) -> None:
     assert {each["src_endpoint"]["ip"] for each in found} == {"127.0.0.1"}
     assert len({each["metadata"]["correlation_uid"] for each in found}) == 21
     assert not [line for line in lines if WRONG_SECRET in line["message"] or "garbage" in line["message"]]
+    # What readiness says of it.
+    assert find_trail_fault(monitored.aws, monitored.id_of("trail")) == ""
     _judge_files(monitored, [json.loads(line["message"])["eventID"] for line in lines])
 
 

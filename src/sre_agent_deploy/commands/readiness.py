@@ -39,7 +39,7 @@ from sre_core.problem import Problem, Refused
 
 type Answer[T] = T | Problem
 # What a local deployment has not: a machine to update, an account to protect, and costs.
-_NOT_LOCAL = ("mfa", "updates", "patches", "software", "budget", "outside")
+_NOT_LOCAL = ("mfa", "updates", "patches", "software", "budget", "outside", "trail")
 SECRET_DAYS = 90
 _UPDATED_WITHIN = timedelta(days=3)
 # One that was missed, and the next.
@@ -70,6 +70,8 @@ class Facts:
     alarms: Answer[tuple[str, ...]]
     outside: Answer[tuple[int, int] | None] = None
     """How many places of the world got an answer of the front door, and how many asked; None where none asks."""
+    trail: Answer[str | None] = None
+    """Why the trail delivers nothing, empty where it does; None where the deployment has none."""
     receivers: Answer[Mapping[str, bool]]
     """Whether each receiver of the alarms has confirmed."""
     mfa: Answer[bool]
@@ -108,6 +110,7 @@ def _look(aws: Aws, state: State) -> Facts:
         scheduled=ask(_read_own_report, _id(state, "instance"), BACKUP_REPORT),
         alarms=ask(_list_alarms, state.deployment),
         outside=ask(_ask_outside, _id(state, OUTSIDE)),
+        trail=ask(find_trail_fault, _id(state, "trail")),
         receivers=ask(_list_receivers, _of_kind(state, "AWS::SNS::Topic")),
         mfa=ask(_has_mfa),
         patches=ask(_count_missing_patches, _id(state, "instance")),
@@ -146,6 +149,16 @@ def _list_receivers(aws: Aws, topics: tuple[Record, ...]) -> Mapping[str, bool]:
 
 def _ask_outside(aws: Aws, check: str) -> tuple[int, int] | None:
     return read_status(aws, check) if check else None
+
+
+def find_trail_fault(aws: Aws, trail: str) -> str | None:
+    """Say why a trail delivers nothing; empty where it delivers, None where there is none."""
+    if not trail:
+        return None
+    status: Mapping[str, Any] = aws.client("cloudtrail").get_trail_status(Name=trail)
+    errors = {"the bucket": "LatestDeliveryError", "the log group": "LatestCloudWatchLogsDeliveryError"}
+    faults = [f"{place} gets nothing: {status[error]}" for place, error in errors.items() if status.get(error)]
+    return "; ".join(faults if status["IsLogging"] else ["it was stopped"])
 
 
 def _has_mfa(aws: Aws) -> bool:
@@ -217,6 +230,7 @@ def _items(facts: Facts) -> Iterator[Item]:
     yield _certificate(facts)
     yield _answered(facts.alarms, "alarms", "Alarms exist", lambda names: (bool(names), f"{len(names)} alarms"), _SET_EMAIL)
     yield _answered(facts.outside, "outside", "It is asked from outside, and answers", _judge_outside, ASK_OUTSIDE)
+    yield _answered(facts.trail, "trail", "Refusals inside AWS are recorded", _judge_trail, SET_TRAIL)
     yield _answered(facts.receivers, "subscriptions", "Alarm receivers confirmed", _judge_receivers, _CONFIRM)
     yield Item("alarms-tested", "An alarm's message has arrived", "open", "nothing proves that a person read one", _TEST_ALARM)
     yield _answered(facts.mfa, "mfa", "The account's root user has MFA", lambda on: (on, f"AccountMFAEnabled is {int(on)}"), _SET_MFA)
@@ -241,6 +255,7 @@ _REPAIR_BACKUP = "sre-agent-deploy exec journalctl -u sre-agent-backup, which sa
 _SET_EMAIL = "sre-agent-deploy set alerts.email you@example.com, then sre-agent-deploy deploy"
 _TEST_ALARM = "sre-agent-deploy alarms test"
 ASK_OUTSIDE = "sre-agent-deploy set monitoring.outside_check true, then sre-agent-deploy deploy; in other regions than us-east-1 your own"
+SET_TRAIL = "sre-agent-deploy set monitoring.cloudtrail true, then sre-agent-deploy deploy, which repairs a trail as well"
 _CONFIRM = "open the mail of AWS Notifications at that address, and confirm it"
 _SET_BUDGET = "sre-agent-deploy set limits.monthly_usd 100"
 _SET_MFA = "sign in as the root user: IAM > Security recommendations > Add MFA"
@@ -294,6 +309,12 @@ def _judge_outside(places: tuple[int, int] | None) -> tuple[bool, str]:
     answered, asked = places
     # The share below which Route 53 calls an endpoint unhealthy.
     return bool(asked) and answered / asked > 0.18, f"{answered} of {asked} places got an answer"
+
+
+def _judge_trail(fault: str | None) -> tuple[bool, str]:
+    if fault is None:
+        return False, "no trail of this deployment records whom the gateway and Cognito refuse"
+    return not fault, fault or "its trail delivers"
 
 
 def _judge_ssh(ranges: tuple[str, ...] | None) -> tuple[bool, str]:

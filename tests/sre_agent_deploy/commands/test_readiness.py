@@ -39,7 +39,7 @@ def facts(**changes: Any) -> Facts:
     )  # fmt: skip
     well = Facts(
         state=state, now=NOW, backups=("config-1.zip",), data_backup=NOW - timedelta(days=1),
-        alarms=("sre-1-disk",), outside=(16, 16), receivers={"ann@example.com": True},
+        alarms=("sre-1-disk",), outside=(16, 16), trail="", receivers={"ann@example.com": True},
         mfa=True, patches=0, updates=UPDATED, software=Status("software", "ok", "Docker 25.0.8"), ssh_from=(),
         private_bucket=True, secrets={"backend_key": NOW - timedelta(days=10)},
         certificate=Lifetime(NOW - timedelta(days=30), NOW + timedelta(days=60)),
@@ -63,6 +63,8 @@ def test_all_is_well() -> None:
         ("alarms", {"alarms": ()}),
         ("outside", {"outside": None}),
         ("outside", {"outside": (2, 16)}),
+        ("trail", {"trail": None}),
+        ("trail", {"trail": "it was stopped"}),
         ("subscriptions", {"receivers": {"ann@example.com": False}}),
         ("subscriptions", {"receivers": {}}),
         ("mfa", {"mfa": False}),
@@ -116,7 +118,7 @@ def test_a_local_deployment() -> None:
     everywhere = facts()
     here = replace(everywhere, state=replace(everywhere.state, mode="local"))
     only_there = {item.id for item in judge(everywhere)} - {item.id for item in judge(here)}
-    assert only_there == {"mfa", "updates", "patches", "software", "budget", "outside"}
+    assert only_there == {"mfa", "updates", "patches", "software", "budget", "outside", "trail"}
     assert {task.id for task in plan_maintenance(everywhere)} - {task.id for task in plan_maintenance(here)} == {"updates", "outside"}
 
 
