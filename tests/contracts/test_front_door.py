@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from embedded_aws.instances.credentials import Credentials
 from embedded_aws.instances.front_door import open_front_door
+from fixtures.ports import free_port
 from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.nginx import LARGEST_BODY, NginxPaths, render_nginx_conf
 from sre_core.machine import FrontDoor, Listener, Route, SecretRef
@@ -88,7 +88,7 @@ def services(layout: Layout) -> Iterator[None]:
 
 @pytest.fixture(scope="module", params=["built-in", pytest.param("nginx", marks=pytest.mark.needs("nginx"))])
 async def door(request: pytest.FixtureRequest, layout: Layout, services: None) -> AsyncIterator[Door]:
-    https, http = free_ports(2)
+    https, http = free_port(), free_port()
     routes = (Route("/api/logs/", "logs"), Route("/api/down/", "down"), Route("/", "assistant"))
     described = FrontDoor("", SecretRef("arn:c"), (Listener(https, "public", routes),), http)
     opened = Door(f"https://127.0.0.1:{https}", f"http://127.0.0.1:{http}", https, request.param == "nginx")
@@ -139,12 +139,6 @@ async def listening(port: int) -> None:
             continue
         writer.close()
         return
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [each.getsockname()[1] for each in taken]
 
 
 async def exchange(door: Door, head: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:

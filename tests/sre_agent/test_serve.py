@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from agent_https import Authority
 from agent_issuer import CALLER_CLIENT, CALLER_SCOPE, GATEWAY_CLIENT, GATEWAY_SCOPE, Issuer
 
 from fixtures.otlp import receiver
+from fixtures.ports import free_port
 from sre_core import tracing
 
 COMMAND = [sys.executable, "-m", "sre_agent", "serve", "--socket"]
@@ -83,9 +83,7 @@ def test_serving_a_port(tmp_path: Path, issuer: Issuer, authority: Authority) ->
 
     Whoever reaches a port can write X-Forwarded-For: the refused caller is the peer.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     tools, backend = tools_and_backend("healthy")
     with Gateway.running(tools, backend, issuer, authority) as gateway:
         told = {**environment(gateway.url, issuer, authority, tmp_path / "credentials"), "SRE_LOG": "info"}

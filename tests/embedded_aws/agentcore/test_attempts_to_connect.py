@@ -30,6 +30,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 
 from embedded_aws.world import ServerCertificate
+from fixtures.ports import free_port
 from sre_agent import runtime, transport
 from sre_agent.jwt import Keys, Verifier
 from sre_agent.oidc import Discovery
@@ -200,8 +201,7 @@ def front_door(certificate: ServerCertificate, folder: Path, state: str) -> Iter
     layout.certificate.write_text(certificate.chain)
     layout.key.write_text(certificate.key)
     (layout.root / "tmp").mkdir(parents=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     place = NginxPaths(layout.root / "pid", layout.root, layout.root / "tmp", "user root;" if os.geteuid() == 0 else "", "127.0.0.1")
     door = FrontDoor("", SecretRef("arn:c"), (Listener(port, "public", (Route("/", "assistant"),)),), None)
     conf = layout.root / "nginx.conf"

@@ -18,7 +18,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fixtures.embedded import EmbeddedAws
-from fixtures.pebble import BLOCKED, Pebble, Records, free_port, pebble, renewal_info
+from fixtures.pebble import BLOCKED, Pebble, Records, pebble, renewal_info
+from fixtures.ports import free_port
 from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.certificate_order import keep_ordered
 from sre_agent_deploy.instance.layout import Layout

@@ -22,6 +22,7 @@ from uuid import uuid4
 import pytest
 
 from fixtures.machines import make_machine
+from fixtures.ports import free_port
 from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.certificates import follow, serve, watch
 from sre_agent_deploy.instance.layout import Layout
@@ -140,9 +141,7 @@ def until(true: Callable[[], bool]) -> None:
 @pytest.mark.needs("nginx")
 def test_renewals_under_load(stored: Stored, tmp_path: Path) -> None:
     """Clients that connect every 50 ms see each new certificate, and not one of their requests fails."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     trust = ssl.create_default_context(cafile=stored.authority.ca_file)
     with nginx(stored, tmp_path, port) as command:
         reload = partial(run, *command)
