@@ -93,7 +93,8 @@ class Delivery(Defaults):
             what=f"The delivery from {delivery.delivery_source_name} was not created.",
             why="These credentials may not create it, or may not let CloudWatch Logs write into the log group.",
             do=(
-                "Allow logs:CreateDelivery, logs:PutResourcePolicy and logs:DescribeResourcePolicies: `sre-agent-deploy iam-policy`.",
+                "Allow logs:CreateDelivery, logs:TagResource, logs:PutResourcePolicy and logs:DescribeResourcePolicies: "
+                "`sre-agent-deploy iam-policy`.",
                 "With monitoring.kms_key_arn, allow delivery.logs.amazonaws.com to use the key: `sre-agent-deploy plan` checks it.",
                 "Run the same command again.",
             ),

@@ -8,9 +8,13 @@ from typing import Any
 import boto3
 import pytest
 
+from embedded_aws.authorization.call import Call
+from embedded_aws.authorization.demands import list_demands
+from embedded_aws.authorization.state import ResourceState
 from sre_agent_deploy.resource import Ready, Waiting
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
+from sre_agent_deploy.resources.logs_delivery import Delivery
 from sre_core.problem import Problem
 
 from ..aws.calls import services
@@ -50,6 +54,15 @@ def test_a_failed_deletion(kind: type[Any]) -> None:
     """Cleanup may know nothing but an id: advice for a deletion does not need the declaration."""
     deletions = [told for (operation, _), told in kind.FAILURES.items() if operation.startswith("Delete")]
     assert all(isinstance(told(None), Problem) for told in deletions)
+
+
+def test_a_delivery_that_is_denied() -> None:
+    """The advice names each action that AWS asks for: any of them may be the missing one."""
+    account, given = ("123456789012", "us-east-1"), {"deliverySourceName": "s", "deliveryDestinationArn": "arn:d", "tags": {"a": "b"}}
+    needed = {demand.action for demand in list_demands(Call("logs", "CreateDelivery", given, *account), ResourceState(*account))}
+    assert "logs:TagResource" in needed
+    problem = Delivery.FAILURES["CreateDelivery", "AccessDeniedException"](sample(Delivery))
+    assert needed <= set(re.findall(r"logs:\w+", problem.do[0]))
 
 
 @pytest.mark.parametrize("kind", [Gateway, GatewayTarget])
