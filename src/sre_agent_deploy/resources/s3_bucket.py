@@ -316,6 +316,7 @@ def _taken(bucket: S3Bucket) -> Problem:
         why="Another AWS account owns it (bucket names are shared by everybody), or these credentials may not look at it.",
         do=(
             f"Create a bucket of your own, for example {bucket.alternatives()[0]}, and name it in gateway.s3_bucket.",
+            "If no other account has it, allow these credentials s3:ListBucket on it: `sre-agent-deploy iam-policy`.",
             "Run the same command again.",
         ),
         aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",

@@ -71,12 +71,13 @@ def test_a_refused_read_names_its_permission(aws_code: str) -> None:
 
 
 def test_a_bucket_that_s3_does_not_let_us_see() -> None:
-    """S3 answers 403 for what another account owns: that is an answer, and the name is taken."""
+    """S3 answers 403 for what another account owns: the name is taken; and for what the identity may not list: the advice says both."""
     bucket = S3Bucket(name="bucket", bucket_name="taken")
     answer = ask(refused("403", "HeadBucket"), "s3:ListBucket", subject=bucket, failures=S3Bucket.FAILURES)
     assert isinstance(answer, Problem)
     assert answer.code == "S3-NAME-TAKEN"
     assert "taken-a" in answer.do[0]
+    assert "s3:ListBucket" in answer.do[1]
 
 
 def test_any_account_will_do_where_none_is_configured() -> None:

@@ -60,3 +60,4 @@ def test_free_names_are_offered(s3: Strangers) -> None:
     assert finding.problem.code == "S3-NAME-TAKEN"
     assert ", ".join(free) in finding.problem.do[0]
     assert also_taken not in finding.problem.do[0]
+    assert "s3:ListBucket" in finding.problem.do[1]
