@@ -1,0 +1,145 @@
+"""Whatever a resource is declared to be, within AWS's limits: it is made so, and nothing is left to change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from fixtures.embedded import EmbeddedAws
+from fixtures.engine import unbooted
+from fixtures.sample import THOROUGH
+from sre_agent_deploy.engine import inventory
+from sre_agent_deploy.engine.create import restore_tags
+from sre_agent_deploy.graph import Item
+from sre_agent_deploy.plan import Action, Change, decide_change
+
+from . import any_access as access
+from . import any_network as network
+from . import any_service as service
+from .any_values import TAGS, Choices, Choose, declarations
+from .life import until
+from .parents import Parents, finish, make_parents
+from .samples import kinds as every_kind
+
+__all__ = ["unbooted"]
+
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
+
+
+def nothing_else(parents: Parents) -> Choices:
+    """Choose nothing: what it refers to is all that it has."""
+    return {}
+
+
+CHOICES: Mapping[str, Choose] = {
+    "AccessEntry": access.access_entry,
+    "AddressAssociation": nothing_else,
+    "AgentRuntime": access.runtime,
+    "Alarm": service.alarm,
+    "AliasRecord": service.alias_record,
+    "ApiKeyCredentialProvider": access.provider,
+    "AppClient": access.app_client,
+    "Budget": service.budget,
+    "Certificate": access.certificate,
+    "ClientSecret": access.client_secret,
+    "CustomDomain": access.custom_domain,
+    "Dashboard": service.dashboard,
+    "Delivery": nothing_else,
+    "DeliveryDestination": service.delivery_destination,
+    "DeliverySource": service.delivery_source,
+    "DnsRecord": service.dns_record,
+    "DynamoDbTable": service.table,
+    "Ec2Instance": network.instance,
+    "ElasticIp": nothing_else,
+    "Gateway": access.gateway,
+    "GatewayTarget": access.target,
+    "GeneratedSecret": access.generated_secret,
+    "HealthCheck": service.health_check,
+    "IamRole": access.role,
+    "InstanceProfile": access.instance_profile,
+    "InternetGateway": network.internet_gateway,
+    "LogGroup": service.log_group,
+    "MachineAddress": nothing_else,
+    "MetricFilter": service.metric_filter,
+    "ResourceServer": access.resource_server,
+    "RouteTable": network.route_table,
+    "RuntimeEndpoint": access.endpoint,
+    "S3Bucket": service.bucket,
+    "S3Object": service.stored_object,
+    "SecurityGroup": network.security_group,
+    "SnsTopic": service.topic,
+    "StoredSecret": access.stored_secret,
+    "Subnet": network.subnet,
+    "UserPool": access.user_pool,
+    "UserPoolDomain": access.pool_domain,
+    "Vpc": network.vpc,
+    "VpcEndpoint": network.vpc_endpoint,
+}
+
+# A hundred of each of all types take some four minutes of processor time: `make test` tries these, `make test-thorough` all.
+ALWAYS = (
+    "AccessEntry",
+    "AddressAssociation",
+    "AgentRuntime",
+    "Alarm",
+    "AliasRecord",
+    "ApiKeyCredentialProvider",
+    "AppClient",
+    "Budget",
+    "Certificate",
+    "ClientSecret",
+    "CustomDomain",
+    "Dashboard",
+    "Delivery",
+    "DeliverySource",
+)
+
+
+def kinds() -> list[type[Any]]:
+    """List the types that this run tries."""
+    return [kind for kind in every_kind() if THOROUGH or kind.__name__ in ALWAYS]
+
+
+@pytest.fixture(scope="session")
+def parents(unbooted: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Parents:
+    return make_parents(unbooted, tmp_path_factory.mktemp("parents"))
+
+
+def test_every_type_has_choices() -> None:
+    """A type that is added says what its fields may be."""
+    assert {kind.__name__ for kind in every_kind()} == CHOICES.keys() >= set(ALWAYS)
+
+
+@pytest.mark.property(3)
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+@settings(max_examples=100, deadline=None, derandomize=not THOROUGH, phases=PHASES, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_values_of_a_resource(parents: Parents, kind: type[Any], data: st.DataObject) -> None:
+    """**Feature: aws-ec2-production-deployment, Property 3: AWS Resource Configuration**
+
+    For any AWS resource creation, the deployment process should configure IAM roles, security groups, S3 buckets, and Cognito
+    with exact specifications that allow required access and deny unauthorized access.
+
+    For any values that AWS accepts, of every resource type: AWS then has exactly these and the tags, a plan finds nothing to change,
+    and what is deleted is gone.
+    """
+    wanted = data.draw(declarations(kind, parents, CHOICES[kind.__name__]))
+    aws, mark = parents.aws, parents.mark(wanted.name, data.draw(TAGS))
+    id = wanted.create(aws, mark)
+    try:
+        finish(aws, wanted, id)
+        if kind.TAGS_LATER:
+            assert restore_tags(aws, wanted, id, mark) is None
+        found = inventory.read_resource(aws, kind, id, wanted.name, mark.deployment)
+        change = decide_change(Item(wanted), wanted, found, None, mark.deployment, tags=mark.extra)
+        assert isinstance(change, Change), change
+        assert [str(each) for each in change.differences] == []
+        assert change.action is Action.KEEP
+    finally:
+        kind.delete(aws, id)
+        assert until(lambda: kind.read(aws, id, wanted.name) is None)
