@@ -174,7 +174,8 @@ class _Maker:
         return {"user_pool_id": (pool,), "scopes": scopes}
 
     def monitoring(self, folder: Path) -> dict[str, tuple[str, ...]]:
-        groups = [self.make(LogGroup(name=name, log_group_name=f"{self.id}-{name}", retention_days=1), "arn") for name in ("a", "b")]
+        names = (f"{self.id}-parent-a", f"{self.id}-parent-b")
+        groups = [self.make(LogGroup(name=name, log_group_name=name, retention_days=1), "arn") for name in names]
         cluster, zone = f"{self.id}-cluster", f"{self.id}.example.com"
         role = f"arn:aws:iam::{self.aws.account_id}:role/cluster"
         self.aws.client("eks").create_cluster(
@@ -189,11 +190,11 @@ class _Maker:
             HostedZoneId=zone_id, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": parent}]}
         )
         destinations = (
-            DeliveryDestination(name=name, delivery_destination_name=f"{self.id}-{name}", destination_arn=groups[0]) for name in "cd"
+            DeliveryDestination(name=name, delivery_destination_name=f"{self.id}-parent-{name}", destination_arn=groups[0]) for name in "cd"
         )
         return {
             "destination_arn": tuple(groups),
-            "log_group_name": (f"{self.id}-a", f"{self.id}-b"),
+            "log_group_name": names,
             "delivery_destination_arn": tuple(self.make(each, "arn") for each in destinations),
             "alarm_actions": tuple(self.topic(name) for name in ("alerts", "others")),
             "cluster_name": (cluster,),
@@ -208,7 +209,7 @@ class _Maker:
 
     def agentcore(self, named: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         known: Any = {"description": "for tests", "role_arn": named["role_arn"][0], "discovery_url": DISCOVERY, "allowed_clients": ("one",)}
-        gateways = [Gateway(name=name, gateway_name=f"{self.id}-{name}", **known) for name in ("e", "f")]
+        gateways = [Gateway(name=name, gateway_name=f"{self.id}-parent-{name}", **known) for name in ("e", "f")]
         package: Any = {"bucket_name": named["bucket_name"][0], "artifact": "a.zip"}
         runtime = AgentRuntime(name="runtime", runtime_name=f"{self.id}-parent".replace("-", "_"), **known, **package)
         runtime_id, (first, other) = self.make(runtime), [self.make(gateway) for gateway in gateways]
