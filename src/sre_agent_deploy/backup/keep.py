@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sre_agent_deploy.backup.archive import LARGEST, Archive, damaged, pack, unpack
-from sre_agent_deploy.backup.dotenv import hide_in_dotenv
-from sre_agent_deploy.backup.hiding import hide_secrets
+from sre_agent_deploy.backup.hiding import hide_in_dotenv, hide_secrets
 from sre_agent_deploy.config.environment import find_setting_names, read_dotenv
 from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.edit import file

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from sre_agent_deploy.backup.archive import Archive
 from sre_agent_deploy.backup.conflict import LAYOUT, Chooser, Difference, compare
-from sre_agent_deploy.backup.dotenv import IN_DOTENV, compare_dotenv, merge_dotenv
-from sre_agent_deploy.backup.hiding import restore_hidden_lines
+from sre_agent_deploy.backup.hiding import IN_DOTENV, compare_dotenv, merge_dotenv, restore_hidden_lines
 from sre_agent_deploy.backup.keep import Kept, rewrite
 from sre_agent_deploy.config.document import Malformed
 from sre_agent_deploy.config.environment import find_setting_names, read_dotenv

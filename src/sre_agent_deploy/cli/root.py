@@ -39,7 +39,7 @@ COMMANDS = {
     "rotate": ("deploy.rotate", "Exchange API key, client secrets or private authority without a failed request."),
     "certs": ("status.certs", "Show the certificate that is served: issuer, days left and next renewal."),
     "open": ("deployments.open_url", "Open the assistant's address in the browser."),
-    "state": ("state.state", "List, show, adopt, forget or delete single resources of the state."),
+    "state": ("deployments.state", "List, show, adopt, forget or delete single resources of the state."),
     "unlock": ("status.unlock", "Take a lock away from an owner that is dead."),
     "cleanup": ("deploy.cleanup", "Delete everything of a deployment."),
     "guide": ("plan.guide", "Print the steps to make the same deployment in the AWS Console."),

@@ -22,7 +22,7 @@ from sre_agent_deploy.commands.workspace import Workspace, find_state, load_conf
 from sre_agent_deploy.engine.steps import describe_gap, is_right, limit_to_step, look_at_step, take_over
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.guide import console
-from sre_agent_deploy.guide.account_values import account_values
+from sre_agent_deploy.guide.places import account_values
 from sre_agent_deploy.guide.steps import UPLOAD, Guide, Step, fill_in, name_step, write_guide
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.later import Outputs

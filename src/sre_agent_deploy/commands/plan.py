@@ -89,8 +89,8 @@ def check_account(located: Located, user: User = UNATTENDED) -> tuple[Finding, .
 
 def export_cloudformation(request: Request) -> str:
     """Write a CloudFormation template of the deployment, as JSON."""
-    from sre_agent_deploy.guide.account_values import account_values
     from sre_agent_deploy.guide.cloudformation import render
+    from sre_agent_deploy.guide.places import account_values
 
     config = load_config(request)
     return render(blueprint(config, describe_account(config)), account_values(config))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.guide.account_values import AccountValues
+from sre_agent_deploy.guide.places import AccountValues
 from sre_agent_deploy.guide.steps import REF
 from sre_agent_deploy.later import ACCOUNT, Ref, Text, decode_refs, refs
 from sre_agent_deploy.resource import CfnResource

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.guide.account_values import AccountValues
-from sre_agent_deploy.guide.places import deep_link, find_place
+from sre_agent_deploy.guide.places import AccountValues, deep_link, find_place
 from sre_agent_deploy.later import ACCOUNT, LaterText
 from sre_agent_deploy.resource import Mark
 from sre_agent_deploy.resources.route53_record import mark_record

@@ -17,12 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sre_agent_deploy.instance import health
 from sre_agent_deploy.instance.interpreter import UV
 from sre_agent_deploy.instance.layout import USER, Layout
 from sre_agent_deploy.instance.logs import limit_logs, start_agent
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
-from sre_agent_deploy.instance.steps import BootReport, StepFailed, run
+from sre_agent_deploy.instance.steps import BootReport, StepFailed, is_healthy_on_socket, is_healthy_through_front_door, run, wait_until
 from sre_agent_deploy.instance.systemd import (
     CERTIFICATE_FOLLOW,
     CERTIFICATE_ORDER_TIMER,
@@ -152,7 +151,7 @@ def start_services(machine: Machine, layout: Layout) -> None:
 def await_service(service: MachineService, layout: Layout) -> None:
     """Wait until a service is healthy. One that is not, or that ends at each start, is a StepFailed with the end of its journal."""
     unit, healthy = unit_name(service.name), partial(_is_healthy, service, layout)
-    health.wait_until(lambda: healthy() or count_restarts(unit) >= _MOST_RESTARTS, _HEALTHY_WITHIN)
+    wait_until(lambda: healthy() or count_restarts(unit) >= _MOST_RESTARTS, _HEALTHY_WITHIN)
     if healthy():
         return
     journal = run("journalctl", "--no-pager", "--output=cat", "--lines=40", f"--unit={unit}")
@@ -199,8 +198,8 @@ def check_front_door(machine: Machine, layout: Layout) -> list[dict[str, object]
     for service in machine.services:
         path = _published_path(service, public)
         for address in ("127.0.0.1", *(("::1",) if machine.front_door.ipv6 else ())):
-            through = partial(health.is_healthy_through_front_door, address, public.port, path, layout.certificate)
-            if path and not health.wait_until(through, 15):
+            through = partial(is_healthy_through_front_door, address, public.port, path, layout.certificate)
+            if path and not wait_until(through, 15):
                 raise StepFailed(f"The service {service.name} is well but does not answer through the front door at {path} of {address}.")
     address = find_own_address()
     return [{"port": each.port, "address": address, "actual_port": each.port} for each in machine.front_door.listeners]
@@ -239,7 +238,7 @@ def _user_exists(name: str) -> bool:
 
 
 def _is_healthy(service: MachineService, layout: Layout) -> bool:
-    return health.is_healthy_on_socket(layout.socket(service.name), service.health_path)
+    return is_healthy_on_socket(layout.socket(service.name), service.health_path)
 
 
 def main(machine_file: str, release: str, instance_id: str) -> int:

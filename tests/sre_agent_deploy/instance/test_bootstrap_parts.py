@@ -20,12 +20,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from fixtures.machines import make_machine
-from sre_agent_deploy.instance import health
 from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.bootstrap import install_commands, write_certificate
 from sre_agent_deploy.instance.certificates import write_credentials
 from sre_agent_deploy.instance.layout import Layout
-from sre_agent_deploy.instance.steps import BootReport, StepFailed, run
+from sre_agent_deploy.instance.steps import BootReport, StepFailed, is_healthy_on_socket, is_healthy_through_front_door, run, wait_until
 from sre_agent_deploy.resources.ec2_boot import STEPS
 from sre_core.machine import Machine, SecretRef
 
@@ -190,10 +189,10 @@ def serve() -> Iterator[Callable[[socketserver.BaseServer], None]]:
 def test_health_on_a_socket(tmp_path: Path, serve: Callable[[socketserver.BaseServer], None]) -> None:
     """Only 200 is well; a service that is not there is not."""
     path = tmp_path / "s"
-    assert not health.is_healthy_on_socket(path, "/health")
+    assert not is_healthy_on_socket(path, "/health")
     serve(socketserver.UnixStreamServer(str(path), Healthy))
-    assert health.is_healthy_on_socket(path, "/health")
-    assert not health.is_healthy_on_socket(path, "/other")
+    assert is_healthy_on_socket(path, "/health")
+    assert not is_healthy_on_socket(path, "/other")
 
 
 def test_health_through_the_door(certificate: Path, serve: Callable[[socketserver.BaseServer], None]) -> None:
@@ -204,9 +203,9 @@ def test_health_through_the_door(certificate: Path, serve: Callable[[socketserve
     server.socket = context.wrap_socket(server.socket, server_side=True)
     serve(server)
     port = server.server_address[1]
-    assert health.is_healthy_through_front_door("127.0.0.1", port, "/health", certificate)
-    assert not health.is_healthy_through_front_door("127.0.0.1", port, "/other", certificate)
-    assert not health.is_healthy_through_front_door("127.0.0.1", port, "/health", another(certificate))
+    assert is_healthy_through_front_door("127.0.0.1", port, "/health", certificate)
+    assert not is_healthy_through_front_door("127.0.0.1", port, "/other", certificate)
+    assert not is_healthy_through_front_door("127.0.0.1", port, "/health", another(certificate))
 
 
 def another(certificate: Path) -> Path:
@@ -221,5 +220,5 @@ def another(certificate: Path) -> Path:
 
 def test_waiting(tmp_path: Path) -> None:
     """It looks at least once, and stops at its time."""
-    assert health.wait_until(lambda: True, 0)
-    assert not health.wait_until(lambda: False, 0)
+    assert wait_until(lambda: True, 0)
+    assert not wait_until(lambda: False, 0)
