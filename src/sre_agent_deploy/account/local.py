@@ -81,7 +81,7 @@ def hold_local_aws() -> IO[bytes]:
 
 def start_local_aws(region: str) -> Registry | Problem:
     """Start the local AWS where it does not run yet, and return its registry."""
-    previous_start, ours = _start_id(_registry_path()), _read_text(_started_here()).partition(" ")[0]
+    previous_start, ours = _read_value(_registry_path(), "start_id"), _read_text(_started_here()).partition(" ")[0]
     # Written before the start, so that one whose starter is killed is known as this tool's too.
     atomic_file.write(_started_here(), f"{ours or _NONE} {previous_start or _NONE}".encode())
     try:
@@ -90,11 +90,11 @@ def start_local_aws(region: str) -> Registry | Problem:
         return _not_started(f"It did not report within {slow.timeout:.0f} seconds that it runs.")
     except KeyboardInterrupt:
         # The local AWS would go on starting without a user: wait until it runs, then stop it.
-        if _run_embedded_aws("start").returncode == 0 and _start_id(_registry_path()) != previous_start:
+        if _run_embedded_aws("start").returncode == 0 and _read_value(_registry_path(), "start_id") != previous_start:
             _run_embedded_aws("stop")
         raise
     if answer.returncode != 0:
-        running = _read_region(_registry_path())
+        running = _read_value(_registry_path(), "region")
         if "EMBEDDED-AWS-OTHER-REGION" in answer.stderr and running:
             return _other_region(running, region)
         return _not_started(answer.stderr.strip() or answer.stdout.strip())
@@ -207,16 +207,10 @@ def _read_text(file: Path) -> str:
         return ""
 
 
-def _start_id(path: Path) -> str:
+def _read_value(path: Path, name: str) -> str:
+    """Read one value of a registry; "" where there is none, or no registry."""
     try:
-        return str(json.loads(path.read_text(encoding="utf-8")).get("start_id", ""))
-    except (OSError, ValueError):
-        return ""
-
-
-def _read_region(path: Path) -> str:
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8")).get("region", ""))
+        return str(json.loads(path.read_text(encoding="utf-8")).get(name, ""))
     except (OSError, ValueError):
         return ""
 

@@ -16,6 +16,7 @@ from sre_core.problem import Problem
 
 # AWS allows a difference of 5 minutes, S3 and EC2 15; an answer takes seconds.
 _TOLERATED = timedelta(minutes=4)
+_LATER = "Run the same command again in a few minutes: it continues where it stopped."
 _AGAIN = "Then run the same command again: it continues where it stopped."
 
 
@@ -83,7 +84,7 @@ def _throttled(refused: Refused) -> Problem:
         what=f"AWS throttled {refused.operation} for longer than `retries.throttled` allows.",
         why="This account sends more requests of this kind than its quota allows.",
         do=(
-            "Run the same command again in a few minutes: it continues where it stopped.",
+            _LATER,
             "If it happens again, set a longer time in the configuration, for example `retries: {throttled: 10m}`.",
         ),
     )
@@ -95,7 +96,7 @@ def _busy(refused: Refused) -> Problem:
         what=f"AWS refused {refused.operation} for longer than `retries.throttled` allows: {refused.message}",
         why="AWS has not finished an earlier change of the same resource, or another program changes it too.",
         do=(
-            "Run the same command again in a few minutes: it continues where it stopped.",
+            _LATER,
             "If it fails again, see what else changes the resource: CloudTrail > Event history.",
         ),
     )

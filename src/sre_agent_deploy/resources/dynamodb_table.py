@@ -118,13 +118,8 @@ class DynamoDbTable(Defaults):
         return Found(id, seen, outputs, _read_tags(aws, table["TableArn"]), broken)
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        keys = (self.partition_key, self.sort_key)
         answer: Any = aws.client("dynamodb").create_table(
-            TableName=self.table_name,
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in keys],
-            KeySchema=[{"AttributeName": name, "KeyType": use} for (name, _), use in zip(keys, ("HASH", "RANGE"), strict=True)],
-            BillingMode=self.billing_mode,
-            Tags=mark.tag_list(),
+            TableName=self.table_name, BillingMode=self.billing_mode, Tags=mark.tag_list(), **self._describe_keys()
         )
         return str(answer["TableDescription"]["TableName"])
 
@@ -183,16 +178,22 @@ class DynamoDbTable(Defaults):
         )
 
     def template(self) -> CfnResource:
-        keys = (self.partition_key, self.sort_key)
         return cfn(
             self.KIND,
             {"table_name": "Ref", "arn": "Arn"},
             TableName=self.table_name,
-            AttributeDefinitions=tuple({"AttributeName": name, "AttributeType": kind} for name, kind in keys),
-            KeySchema=tuple({"AttributeName": name, "KeyType": use} for (name, _), use in zip(keys, ("HASH", "RANGE"), strict=True)),
             BillingMode=self.billing_mode,
             TimeToLiveSpecification={"AttributeName": self.ttl_attribute, "Enabled": True},
+            **self._describe_keys(),
         )
+
+    def _describe_keys(self) -> dict[str, Any]:
+        """Describe the keys as the API and CloudFormation both take them: the type of each attribute, and its use."""
+        keys = (self.partition_key, self.sort_key)
+        return {
+            "AttributeDefinitions": tuple({"AttributeName": name, "AttributeType": kind} for name, kind in keys),
+            "KeySchema": tuple({"AttributeName": name, "KeyType": use} for (name, _), use in zip(keys, ("HASH", "RANGE"), strict=True)),
+        }
 
     FAILURES: ClassVar[Failures] = {
         ("CreateTable", "ResourceInUseException"): lambda table: Problem(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -99,6 +99,12 @@ class PartFacts:
     region: str
     there: bool
 
+    def judge(self, kind: str, missing: Callable[[PartFacts], Problem]) -> Verdict:
+        """Pass if the part of this kind exists; else explain that it is missing."""
+        if self.there:
+            return Verdict(True, f"{kind} {self.named} exists")
+        return Verdict(False, f"there is no {kind} {self.named}", missing(self))
+
 
 class KeyPairThere:
     """The configured EC2 key pair exists in this region."""
@@ -115,9 +121,7 @@ class KeyPairThere:
         return answer if isinstance(answer, Problem) else PartFacts(named, world.aws.region, bool(answer))
 
     def judge(self, facts: PartFacts) -> Verdict:
-        if facts.there:
-            return Verdict(True, f"key pair {facts.named} exists")
-        return Verdict(False, f"there is no key pair {facts.named}", _no_key_pair(facts))
+        return facts.judge("key pair", _no_key_pair)
 
 
 class ImageThere:
@@ -135,9 +139,7 @@ class ImageThere:
         return answer if isinstance(answer, Problem) else PartFacts(named, world.aws.region, bool(answer))
 
     def judge(self, facts: PartFacts) -> Verdict:
-        if facts.there:
-            return Verdict(True, f"image {facts.named} exists")
-        return Verdict(False, f"there is no image {facts.named}", _no_image(facts))
+        return facts.judge("image", _no_image)
 
 
 def _no_key_pair(facts: PartFacts) -> Problem:
