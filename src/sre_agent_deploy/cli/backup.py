@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.conflicts import choose_by, conflict_option, show_differences
-from sre_agent_deploy.cli.options import config_option, json_option, mode_option, state_option, yes_option
+from sre_agent_deploy.cli.options import (
+    choose_by,
+    config_option,
+    conflict_option,
+    json_option,
+    mode_option,
+    show_differences,
+    state_option,
+    yes_option,
+)
 from sre_agent_deploy.commands import CONFIG, STATE, Mode, Request
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.conflicts import choose_by, conflict_option
-from sre_agent_deploy.cli.options import config_option, json_option, mode_option, state_option
+from sre_agent_deploy.cli.options import choose_by, config_option, conflict_option, json_option, mode_option, state_option
 from sre_agent_deploy.cli.render import show_problems
 from sre_agent_deploy.commands import CONFIG, STATE, Mode, Request
 from sre_core.problem import Problem, Refused
