@@ -53,5 +53,5 @@ def test_pages_name_commands_that_exist() -> None:
     """Commands of our own that a page advises are real ones."""
     from sre_agent_deploy.cli.root import COMMANDS
 
-    advised = {(code, verb) for code, text in PAGES.items() for verb in re.findall(r"`sre-agent-deploy ([a-z]+)", text)}
+    advised = {(code, verb) for code, text in PAGES.items() for verb in re.findall(r"`sre-agent-deploy ([a-z][a-z-]*)", text)}
     assert not [(code, verb) for code, verb in advised if verb not in COMMANDS]
