@@ -126,6 +126,8 @@ def bucket(parents: Parents) -> Choices:
         "encryption": st.sampled_from(("AES256", *keys)),
         "versioning": st.sampled_from(("Off", "Enabled")),
         "old_version_days": st.sampled_from((0, 1, 30, 3650)),
+        "expire_days": st.sampled_from((0, 1, 30, 3650)),
+        "trail_arn": st.just(""),
         "cors_origins": some(origins),
         "access_log": st.sampled_from(("", *parents.named["access_log"])),
     }

@@ -97,11 +97,13 @@ ALWAYS = (
     "Delivery",
     "DeliverySource",
 )
+NOT_YET = {"Trail"}
+"""A trail needs a bucket, a log group and a role that name it: only `test_cloudtrail_trail.py` makes them. May only shrink."""
 
 
 def kinds() -> list[type[Any]]:
     """List the types that this run tries."""
-    return [kind for kind in every_kind() if THOROUGH or kind.__name__ in ALWAYS]
+    return [kind for kind in every_kind() if kind.__name__ not in NOT_YET and (THOROUGH or kind.__name__ in ALWAYS)]
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +113,7 @@ def parents(unbooted: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_every_type_has_choices() -> None:
     """A type that is added says what its fields may be."""
-    assert {kind.__name__ for kind in every_kind()} == CHOICES.keys() >= set(ALWAYS)
+    assert {kind.__name__ for kind in every_kind()} - NOT_YET == CHOICES.keys() >= set(ALWAYS)
 
 
 @pytest.mark.property(3)
