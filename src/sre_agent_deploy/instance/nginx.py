@@ -52,13 +52,18 @@ def render_nginx_conf(door: FrontDoor, layout: Layout, paths: NginxPaths) -> str
             "events { worker_connections 4096; }",
             "http {",
             *_indent(_http(layout, paths)),
-            *(f"  upstream {service} {{ server unix:{layout.socket(service)}; keepalive 16; }}" for service in services),
+            *(_upstream(service, layout) for service in services),
             *(line for listener in door.listeners for line in _indent(_server(listener, paths.address, door.ipv6))),
             *(_indent(_redirect(door, layout, paths.address)) if door.redirect_port else ()),
             "}",
             "",
         )
     )
+
+
+def _upstream(service: str, layout: Layout) -> str:
+    # The service closes a connection that is idle for five seconds. A request that meets this would be answered with 502.
+    return f"  upstream {service} {{ server unix:{layout.socket(service)}; keepalive 16; keepalive_timeout 2s; }}"
 
 
 def _http(layout: Layout, paths: NginxPaths) -> tuple[str, ...]:
