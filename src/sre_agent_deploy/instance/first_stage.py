@@ -34,6 +34,8 @@ PACKAGES = {
 }
 # Seconds that a program may take, and a call of AWS.
 LONGEST, LONGEST_CALL = 600, 60
+# And the bootstrap: `timeout` ends it with 124.
+DEADLINE = ("timeout", "3600")
 # The waits before S3 is asked again: it may refuse a new instance profile for some minutes.
 S3_WAITS = (2, 5, 10, 20, 30, 60, 60, 60)
 # What is not in S3 will not appear. S3 says so only to an identity that may list the bucket; to others it says 403, as for a new profile.
@@ -106,7 +108,7 @@ def run_bootstrap(command: list[str], folder: Path) -> tuple[int, list[str]]:
     """Run the bootstrap with its output on the console; return its exit code and its last lines."""
     last: deque[str] = deque(maxlen=40)
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as bootstrap:  # noqa: S603
+    with subprocess.Popen((*DEADLINE, *command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as bootstrap:  # noqa: S603
         assert bootstrap.stdout is not None
         for line in bootstrap.stdout:
             last.append(line.decode("utf-8", "replace").rstrip())
@@ -165,7 +167,8 @@ def main(
     code, last = run_bootstrap([interpreter, "-m", "sre_agent_deploy.instance.bootstrap", machine_file, str(folder), instance_id], folder)
     reports = find_reports(last)
     if code and reports[-1]["state"] != "failed":
-        ended = {"state": "failed", "what": f"The bootstrap ended with exit code {code}.", "output": "\n".join(last)[-4000:]}
+        late = f", after {DEADLINE[1]} s" if code == 124 else ""
+        ended = {"state": "failed", "what": f"The bootstrap ended with exit code {code}{late}.", "output": "\n".join(last)[-4000:]}
         reports[-1] = {"step": reports[-1]["step"], **ended}
     for status in reports:
         if not status.pop("reported", False):

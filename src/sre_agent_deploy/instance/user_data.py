@@ -179,4 +179,5 @@ def _credentials(config: Config) -> dict[str, SecretRef]:
 
 
 def _write_file(path: str, permissions: str, content: str) -> str:
-    return f" - path: {path}\n   permissions: '{permissions}'\n   content: |\n{indent(content.rstrip(), '    ')}"
+    # Each blank counts: EC2 takes 16 KB.
+    return f"- path: {path}\n  permissions: '{permissions}'\n  content: |\n{indent(content.rstrip(), '   ')}"

@@ -120,6 +120,16 @@ def test_a_bootstrap_that_ends_without_a_report(s3, boot, fresh: Path) -> None:
     assert said["output"].endswith("Killed")
 
 
+def test_a_bootstrap_that_does_not_end(s3, boot, fresh: Path) -> None:
+    """It is ended after an hour, here a second, and the step in which it was is reported as failed."""
+    (fresh / "bin/timeout").write_text('#!/bin/sh\n[ "$1" = 3600 ] && shift && exec /usr/bin/timeout 1 "$@"\n')
+    (fresh / "bin/timeout").chmod(0o755)
+    replace_python(fresh, """echo '{"step": "services", "state": "running", "reported": true}'; exec sleep 60""")
+    assert boot() == 124
+    said = status(s3, "services")
+    assert (said["state"], said["what"]) == ("failed", "The bootstrap ended with exit code 124, after 3600 s.")
+
+
 def test_a_bootstrap_whose_last_report_did_not_arrive(s3, boot, fresh: Path) -> None:
     """It is sent again as it was."""
     replace_python(fresh, """echo '{"step": "ready", "state": "ok", "listeners": [{"port": 443}], "reported": false}'""")
