@@ -30,10 +30,10 @@ scan: ## run security scanners over template, policies, units, locks and a local
 	@scripts/system-packages
 	@$(BIN)/python -m scripts.scan $(ARGS)
 
-test-instance: ## deploy in production mode, boot the machine for real and try what it must survive; root on Debian, ten minutes
+test-instance: ## deploy in production mode, boot the machine for real and try what it must survive; root on Debian, ten minutes; VM=qemu: with its own kernel
 	@scripts/bring-up test
-	@scripts/system-packages instance
-	@PYTHONPATH=tests $(BIN)/python -m booted $(ARGS)
+	@scripts/system-packages instance $(VM)
+	@PYTHONPATH=tests $(BIN)/python -m booted $(if $(VM),--vm=$(VM)) $(ARGS)
 
 test-containers: ## build the images of containers/ with buildah and look into them; root on Debian, minutes
 	@scripts/bring-up test

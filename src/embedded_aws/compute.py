@@ -98,7 +98,8 @@ def _launch_event(ec2: Any, instance: Any) -> InstanceEvent:
         association = ec2.iam_instance_profile_associations.get(instance.id)
         profile_arn = association.iam_instance_profile.arn if association else None
         user_data = base64.b64decode(str(instance.user_data)) if instance.user_data else b""
-        await host.launch(instance.id, user_data, instance.private_ip, profile_arn)
+        ipv6 = [address for nic in instance.nics.values() for address in nic.ipv6_addresses]
+        await host.launch(instance.id, user_data, instance.private_ip, profile_arn, *ipv6[:1])
 
     return event
 

@@ -7,9 +7,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from behaviours.command_line import Desk
 from fixtures.sample import THOROUGH
 
 CLIENTS = 20
+SLOW = 10.0
 # Twenty times a second from each takes a processor from what they watch.
 PAUSE = 0.05 if THOROUGH else 0.2
+CONNECT: Callable[[tuple[str, int]], socket.socket] = partial(socket.create_connection, timeout=30)
 
 
 @dataclass
@@ -29,48 +32,71 @@ class Clients:
 
     host: str
     trust: ssl.SSLContext
+    connect: Callable[[tuple[str, int]], socket.socket]
     port: int
     address: str = ""
     answered: int = 0
+    slow: int = 0
+    """The number of good answers to requests of SLOW seconds."""
     failed: list[str] = field(default_factory=list)
     ending: threading.Event = field(default_factory=threading.Event)
 
-    def ask(self) -> None:
+    def ask(self, takes: float = 0.0) -> None:
+        """Ask until the end, with requests that take so many seconds from the first byte to the answer."""
         while not self.ending.wait(PAUSE):
             address = self.address
             try:
                 with (
-                    socket.create_connection((address, self.port), timeout=30) as connection,
+                    self.connect((address, self.port)) as connection,
                     self.trust.wrap_socket(connection, server_hostname=self.host) as tls,
                 ):
-                    tls.sendall(f"GET /ping HTTP/1.1\r\nHost: {self.host}\r\nConnection: close\r\n\r\n".encode())
+                    tls.sendall(f"GET /ping HTTP/1.1\r\nHost: {self.host}\r\n".encode())
+                    time.sleep(takes)
+                    tls.sendall(b"Connection: close\r\n\r\n")
                     status = tls.recv(64).split(b" ", 2)[1:2]
             except OSError as error:
                 self.failed.append(f"{time.time():.2f} {address}: {error!r}")
                 continue
             if status == [b"200"]:
                 self.answered += 1
+                self.slow += bool(takes)
             else:
                 self.failed.append(f"{time.time():.2f} {address}: {status}")
 
 
 @contextmanager
-def asking(desk: Desk, ca_file: Path, host: str = "", zone: str = "") -> Iterator[Clients]:
-    """Ask until the block ends. A name is looked up as a resolver does that keeps it for the record's TTL, a second."""
+def asking(
+    desk: Desk,
+    ca_file: Path,
+    host: str = "",
+    zone: str = "",
+    *,
+    kind: str = "A",
+    connect: Callable[[tuple[str, int]], socket.socket] = CONNECT,
+    slowly: bool = False,
+) -> Iterator[Clients]:
+    """Ask until the block ends. A name is looked up as a resolver does that keeps it for a second.
+
+    `slowly`: and two more clients ask with requests that take ten seconds each.
+    """
     route53, address = desk.client("route53"), desk.client("ec2").describe_addresses()["Addresses"][0]
     # In the local AWS another port stands for 443, and the address says which.
     port = int(next((tag["Value"] for tag in address["Tags"] if tag["Key"] == "embedded-aws:port-443"), 443))
-    clients = Clients(host or address["PublicIp"], ssl.create_default_context(cafile=str(ca_file)), port, address["PublicIp"])
+    trust = ssl.create_default_context(cafile=str(ca_file))
+    clients = Clients(host or address["PublicIp"], trust, connect, port, address["PublicIp"])
 
     def resolve() -> None:
         records = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
-        clients.address = next(record["ResourceRecords"][0]["Value"] for record in records if record["Type"] == "A")
+        clients.address = next(record["ResourceRecords"][0]["Value"] for record in records if record["Type"] == kind)
 
     def keep_resolving() -> None:
         while not clients.ending.wait(1):
             resolve()
 
+    if zone:
+        resolve()
     threads = [threading.Thread(target=clients.ask) for _ in range(CLIENTS)]
+    threads += [threading.Thread(target=clients.ask, args=(SLOW,)) for _ in range(2 if slowly else 0)]
     threads += [threading.Thread(target=keep_resolving)] if zone else []
     for thread in threads:
         thread.start()

@@ -11,6 +11,7 @@ from behaviours import certificates, lister
 from behaviours.asking import asking
 from behaviours.assertions import addressed, assert_gone, assert_served, assert_unchanged, assert_verified, running
 from behaviours.command_line import ROOT, Desk
+from fixtures.sample import THOROUGH
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.journal.store import FileStore
 
@@ -46,7 +47,8 @@ def test_production_mode_against_an_endpoint(desk: Desk, tried: Callable[[str, i
     settings = _prepared(desk)
     zone = desk.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")["HostedZone"]["Id"].rpartition("/")[2]
     settings["SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID"] = zone
-    settings |= {"SRE_AGENT__DEPLOYMENT__DNS_TTL": "1", "SRE_AGENT__DEPLOYMENT__KEEP_PREVIOUS": "1h"}
+    # A machine is drained for twice the TTL; clients whose requests take ten seconds need that.
+    settings |= {"SRE_AGENT__DEPLOYMENT__DNS_TTL": "6" if THOROUGH else "1", "SRE_AGENT__DEPLOYMENT__KEEP_PREVIOUS": "1h"}
     settings |= {"SRE_AGENT__LIMITS__MONTHLY_USD": "50", "SRE_AGENT__ALERTS__EMAIL": "team@example.com"}
     before = lister.everything(desk.client)
 
@@ -70,7 +72,7 @@ def _updated_without_a_gap(desk: Desk, zone: str, settings: Mapping[str, str], t
     larger = {**settings, "SRE_AGENT__DEPLOYMENT__VOLUME_GB": "60"}
     # On another machine this address may answer, so preflight lets it pass.
     blind = {**settings, "SRE_AGENT__SERVICES__METRICS": '[{"source": "prometheus", "url": "http://127.0.0.1:9"}]'}
-    with asking(desk, desk.folder / "ca.pem", DOMAIN, zone) as clients:
+    with asking(desk, desk.folder / "ca.pem", DOMAIN, zone, slowly=THOROUGH) as clients:
         first = addressed(desk, zone)
         updated = desk.deploy("deploy", "--yes", **larger)
         assert updated.code == 0, updated.text

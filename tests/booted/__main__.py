@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from behaviours import certificates
 from behaviours.command_line import ROOT, Desk
-from booted import image
+from booted import image, trials, updates, vm
 from booted.archive import archive_of_debian
 from booted.authority import Authority, PublicDns
+from booted.deployed import Deployed, count_checks, run_deployer
 from booted.machine import open_door
 from booted.outcomes import Outcomes
-from booted.trials import Trials, count_checks, run_deployer
+from booted.trials import BACKUPS_AT
 from fixtures import preloaded
 from fixtures.pebble import pebble, renewal_info
 from sre_core import clock
@@ -26,31 +29,42 @@ from sre_core.problem import Problem
 
 DOMAIN = "sre.example.com"
 # What boots a machine, and the Debian package that has it.
-PROGRAMS = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "ip": "iproute2", "mount": "mount", "pebble": "pebble"}
+PROGRAMS = {"mmdebstrap": "mmdebstrap", "ip": "iproute2", "mount": "mount", "pebble": "pebble"}
+PROGRAMS_OF = {
+    "nspawn": {"systemd-nspawn": "systemd-container"},
+    "qemu": {vm.PROGRAM: "qemu-system-x86", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs"},
+}
+TRIALS = {trial.__name__: trial for trial in (*trials.TRIALS, *updates.TRIALS)}
 _STARTED = time.monotonic()
 
 
 def main() -> int:
     """Run everything in its order; 0 if each check passed."""
-    if problem := find_obstacle():
+    parser = argparse.ArgumentParser(prog="booted", description=__doc__)
+    parser.add_argument("--vm", choices=PROGRAMS_OF, default="nspawn", help="qemu: with a kernel of its own")
+    parser.add_argument(
+        "trials", nargs="*", choices=[*TRIALS, []], metavar="TRIAL", help="what to try after the first deployment; nothing: everything"
+    )
+    chosen = parser.parse_args()
+    if problem := find_obstacle(PROGRAMS | PROGRAMS_OF[chosen.vm]):
         print(problem, file=sys.stderr)
         return 2
     say("look for the image")
-    root = image.find_or_build()
+    root = image.find_or_build(vm=chosen.vm == "qemu")
     say(f"the image is {root}")
     wheels = image.find_or_download_wheels()
     desk = Desk(Path(tempfile.mkdtemp(prefix="sre-instance-")))
     try:
-        return check_deployment(desk, root, wheels)
+        return check_deployment(desk, (chosen.vm, str(root)), wheels, chosen.trials)
     finally:
         desk.close()
         preloaded.end()
         shutil.rmtree(desk.folder, ignore_errors=True)
 
 
-def find_obstacle() -> Problem | None:
+def find_obstacle(programs: Mapping[str, str]) -> Problem | None:
     """Say what this computer lacks to boot a machine."""
-    absent = {package for program, package in PROGRAMS.items() if not shutil.which(program)}
+    absent = {package for program, package in programs.items() if not shutil.which(program)}
     if not sys.platform.startswith("linux") or os.geteuid():
         why = "It needs Linux and root: a machine has a network namespace and a disk of its own."
     elif absent:
@@ -61,11 +75,11 @@ def find_obstacle() -> Problem | None:
         code="TEST-INSTANCE-IMPOSSIBLE",
         what="No machine was booted, so nothing is known about it.",
         why=why,
-        do=("Run `make test-instance` as root on Debian or Ubuntu with these packages: " + ", ".join(sorted(PROGRAMS.values())),),
+        do=("Run `make test-instance` as root on Debian or Ubuntu with these packages: " + ", ".join(sorted({*programs.values()})),),
     )
 
 
-def check_deployment(desk: Desk, root: Path, wheels: Path) -> int:
+def check_deployment(desk: Desk, booted: tuple[str, str], wheels: Path, names: Sequence[str]) -> int:
     """Deploy and verify with a machine that boots, then try what it must survive; 0 if every promise was kept.
 
     The release brings its libraries along, so that the machine needs no index.
@@ -78,27 +92,34 @@ def check_deployment(desk: Desk, root: Path, wheels: Path) -> int:
     ):
         authority = Authority(root_of, info)
         environment = f"PYTHONPATH={ROOT / 'tests'}"
-        driver = shlex.join(("env", environment, sys.executable, "-m", "booted.driver", str(root), *authority.ports, str(archive)))
+        driver = shlex.join(("env", environment, sys.executable, "-m", "booted.driver", *booted, *authority.ports, str(archive)))
         desk.start_aws("--boot-with", driver)
         say("AWS is up")
+        emulated = booted[0] == "qemu" and vm.is_emulated()
         settings = prepared(desk) | {"SRE_AGENT__DEPLOYMENT__LIBRARIES": str(wheels)}
+        settings |= {"SRE_AGENT__RETRIES__READY": "2h"} if emulated else {}
         zone.look_in(desk.client("route53"), settings["SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID"])
-        return try_everything(desk, settings, authority, archive)
+        outcomes = Outcomes(judges_times=not emulated)
+        try_everything(desk, settings, authority, archive, names, outcomes)
+        return 1 if outcomes.broken else 0
 
 
-def try_everything(desk: Desk, settings: dict[str, str], authority: Authority, archive: int) -> int:
-    """Print the outcome of each promise, and all of them again at the end; 0 if every one was kept."""
-    outcomes = Outcomes()
+def try_everything(
+    desk: Desk, settings: dict[str, str], authority: Authority, archive: int, names: Sequence[str], outcomes: Outcomes
+) -> None:
+    """Print the outcome of each promise, and all of them again at the end."""
     with outcomes.promise("a new deployment is verified", within=1200) as timed:
         deployed = run_deployer(desk, "--config", "config.yaml", "--mode", "production", **settings)
         print(deployed.text)
         timed.facts = count_checks(deployed)
     if not outcomes.broken:
-        Trials(desk, open_door(desk, DOMAIN, desk.folder / "ca.pem"), settings, outcomes, DOMAIN, authority, archive).run(sys.argv[1:])
+        deployment = Deployed(desk, open_door(desk, DOMAIN, desk.folder / "ca.pem"), settings, outcomes, DOMAIN, authority, archive)
+        # Each trial leaves one machine, which works.
+        for trial in (trial for name, trial in TRIALS.items() if name in names or not names):
+            trial(deployment, deployment.machine())
     show_machines(desk, outcomes)
     say("the outcomes")
     print(*outcomes.lines, sep="\n")
-    return 1 if outcomes.broken else 0
 
 
 def show_machines(desk: Desk, outcomes: Outcomes) -> None:
@@ -124,8 +145,9 @@ def prepared(desk: Desk) -> dict[str, str]:
         "SRE_SSL_KEY_PATH": str(desk.folder / "privkey.pem"),
         "SRE_SSL_CA_PATH": str(desk.folder / "ca.pem"),
         "SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID": zone,
-        # An update waits for twice this time until nobody asks for the machine before.
-        "SRE_AGENT__DEPLOYMENT__DNS_TTL": "1",
+        # An update waits for twice this time until nobody asks for the machine before; an answer may take ten seconds.
+        "SRE_AGENT__DEPLOYMENT__DNS_TTL": "6",
+        "SRE_AGENT__BACKUPS__AT": BACKUPS_AT,
     }
 
 

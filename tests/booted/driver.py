@@ -1,6 +1,6 @@
-"""Boot one instance in systemd-nspawn, for `python -m embedded_aws serve --boot-with`: how it asks is in its `program.py`.
+"""Boot one instance in systemd-nspawn or QEMU, for `python -m embedded_aws serve --boot-with`: how it asks is in its `program.py`.
 
-The disk is an overlay over the image, so that a machine that is stopped and started finds what it had.
+The disk is an overlay over the image, or for QEMU a file, so that a machine that is stopped and started finds what it had.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-from booted import imds, network
+from booted import imds, network, vm
 from booted.network import METADATA, Network
 
 PORTS = (443, 80, 8011, 8012, 8013, 8014)
@@ -34,22 +34,41 @@ _STOP_WITHIN = 20
 DOCKER = '#!/bin/sh\n[ "$1" = version ] && echo 25.0.8\n'
 
 
-async def drive(image: Path, others: set[int]) -> None:
+async def drive(kind: str, image: Path, others: set[int]) -> None:
     """Read what to boot, boot it, and keep it until standard input closes. `others` are further ports that the machine needs here."""
     commands = await _standard_input()
     instance: dict[str, Any] = json.loads(await commands.readline())
-    folder = Path(instance["folder"])
+    folder, run = Path(instance["folder"]), {"nspawn": _container, "qemu": _vm}[kind]
     async with contextlib.AsyncExitStack() as running:
-        root = running.enter_context(_disk(image, folder / "disk"))
-        made = running.enter_context(network.opened(instance["instance_id"][-8:]))
-        _personalise(root, instance)
+        made = running.enter_context(network.opened(instance["instance_id"], instance["ipv6_address"], vm=kind == "qemu"))
         await running.enter_async_context(imds.serve(network.listening_in(made.vpc, METADATA, 80), instance))
         await running.enter_async_context(network.names_recorded(made, folder / NAMES_FILE))
-        await running.enter_async_context(network.endpoints_relayed(made, _endpoints(instance) | others))
         ports = await running.enter_async_context(network.ports_relayed(made, instance["private_ip"], PORTS))
-        await running.enter_async_context(_machine(root, made, folder))
+        await running.enter_async_context(run(image, instance, made, _endpoints(instance) | others))
         print(json.dumps({"ports": ports}), flush=True)
         await commands.read()
+
+
+@contextlib.asynccontextmanager
+async def _container(image: Path, instance: dict[str, Any], made: Network, endpoints: set[int]) -> AsyncIterator[None]:
+    folder = Path(instance["folder"])
+    with _disk(image, folder / "disk") as root:
+        _personalise(root, instance)
+        async with network.endpoints_relayed(made.machine, "127.0.0.1", endpoints), _machine(root, made, folder):
+            yield
+
+
+@contextlib.asynccontextmanager
+async def _vm(image: Path, instance: dict[str, Any], made: Network, endpoints: set[int]) -> AsyncIterator[None]:
+    folder = Path(instance["folder"])
+    disk = folder / "disk.raw"
+    if not disk.exists():
+        with _disk(image, folder / "disk") as root:
+            _personalise(root, instance)
+            vm.prepare(root, instance["ipv6_address"], endpoints)
+            vm.write_disk(root, disk)
+    async with network.endpoints_relayed(made.vpc, network.ROUTER, endpoints), vm.running(disk, made, folder, instance["instance_id"]):
+        yield
 
 
 def _endpoints(instance: dict[str, Any]) -> set[int]:
@@ -145,4 +164,4 @@ async def _standard_input() -> asyncio.StreamReader:
 if __name__ == "__main__":
     # It ends with its standard input; a Ctrl-C in a terminal must not end the machine before its owner says so.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asyncio.run(drive(Path(sys.argv[1]), set(map(int, sys.argv[2:]))))
+    asyncio.run(drive(sys.argv[1], Path(sys.argv[2]), set(map(int, sys.argv[3:]))))

@@ -26,8 +26,10 @@ PACKAGES = (
     "awscli", "ca-certificates", "cloud-init", "dbus", "iproute2", "libffi8", "libreadline8", "libsqlite3-0", "libssl3", "netbase",
     "logrotate", "nginx-light", "procps", "python3", "sudo", "systemd", "systemd-sysv", "udev", "unattended-upgrades",
 )  # fmt: skip
+# What a virtual machine has besides: a kernel, and the agent by which its owner runs commands in it.
+PACKAGES_OF_VM = ("linux-image-cloud-amd64", "qemu-guest-agent", "e2fsprogs")
 OS_RELEASE = 'NAME="Amazon Linux"\nVERSION="2023"\nID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\nPRETTY_NAME="Test image on Debian 12"\n'
-# The data source that EC2 has, and no network configuration: the network of the machine is there before it boots.
+# The data source that EC2 has, and no network configuration: the machine's address is known.
 CLOUD_INIT = """datasource_list: [Ec2]
 datasource: {Ec2: {strict_id: false, max_wait: 20, timeout: 5}}
 network: {config: disabled}
@@ -36,7 +38,9 @@ network: {config: disabled}
 DNF = '#!/bin/sh\necho "dnf $*" >> /var/log/dnf.log\n'
 # Debian's AWS CLI is too old for AWS_ENDPOINT_URL.
 AWS_CLI = '#!/bin/sh\nexec /usr/bin/aws --endpoint-url "$AWS_ENDPOINT_URL" --ca-bundle /etc/ssl/certs/ca-certificates.crt "$@"\n'
-MASKED = ("systemd-networkd-wait-online.service", "apt-daily.timer", "apt-daily-upgrade.timer")
+MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer")
+# The network of a container is there before it boots.
+MASKED_IN_CONTAINER = "systemd-networkd-wait-online.service"
 
 
 def cache_folder() -> Path:
@@ -44,16 +48,18 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sre-agent" / "instance-images"
 
 
-def find_or_build() -> Path:
-    """Return the image of this recipe; build it where it is not kept yet."""
-    image = cache_folder() / f"{SUITE}-{_recipe()}"
+def find_or_build(*, vm: bool = False) -> Path:
+    """Return the image of this recipe, for a container or a virtual machine; build it where it is not kept yet."""
+    image = cache_folder() / f"{SUITE}-{'vm-' if vm else ''}{_recipe()}"
     if not image.is_dir():
         cache_folder().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="building-") as folder:
             root = Path(folder) / "root"
-            _install_packages(root)
+            _install_packages(root, PACKAGES + PACKAGES_OF_VM if vm else PACKAGES)
             install_python(root)
             _configure(root)
+            if not vm:
+                _adapt_to_container(root)
             root.rename(image)
     return image
 
@@ -76,8 +82,8 @@ def _recipe() -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _install_packages(root: Path) -> None:
-    options = ("--variant=minbase", "--dpkgopt=force-unsafe-io", f"--include={','.join(PACKAGES)}")
+def _install_packages(root: Path, packages: tuple[str, ...]) -> None:
+    options = ("--variant=minbase", "--dpkgopt=force-unsafe-io", f"--include={','.join(packages)}")
     _run("mmdebstrap", *options, SUITE, str(root), RELEASED)
 
 
@@ -108,11 +114,11 @@ def _configure(root: Path) -> None:
     (root / "etc/resolv.conf").write_text("")
     for unit in MASKED:
         (root / "etc/systemd/system" / unit).symlink_to("/dev/null")
-    _recognise_ec2(root)
 
 
-def _recognise_ec2(root: Path) -> None:
+def _adapt_to_container(root: Path) -> None:
     """Let cloud-init recognise EC2 without DMI, which a container has not: it would not use IMDSv2."""
+    (root / "etc/systemd/system" / MASKED_IN_CONTAINER).symlink_to("/dev/null")
     source = root / "usr/lib/python3/dist-packages/cloudinit/sources/DataSourceEc2.py"
     text, first = source.read_text(), "def identify_aws(data):\n"
     if first not in text:

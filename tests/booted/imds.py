@@ -60,6 +60,7 @@ def describe(instance: Mapping[str, Any]) -> dict[str, bytes]:
         "mac": MAC,
         f"network/interfaces/macs/{MAC}/device-number": "0",
         f"network/interfaces/macs/{MAC}/local-ipv4s": ADDRESS,
+        **({"ipv6": ipv6, f"network/interfaces/macs/{MAC}/ipv6s": ipv6} if (ipv6 := instance["ipv6_address"]) else {}),
         f"network/interfaces/macs/{MAC}/subnet-ipv4-cidr-block": "10.0.0.0/24",
         "placement/availability-zone": f"{instance['region']}a",
         "placement/region": instance["region"],

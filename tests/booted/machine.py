@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from behaviours.command_line import Desk
+from booted import guest, vm
 from booted.driver import NAMES_FILE, PID_FILE
 from sre_core import release
 
@@ -28,8 +29,8 @@ class BootedMachine:
 
     def run(self, *command: str, longest: float = 120) -> str:
         """Run a command in the machine as root and return its output. Raises OSError or CalledProcessError while there is no machine."""
-        enter = ("nsenter", "--target", self._first_process(), "--mount", "--uts", "--ipc", "--net", "--pid", "--")
-        done = subprocess.run((*enter, *command), capture_output=True, text=True, timeout=longest, check=False, stdin=subprocess.DEVNULL)
+        agent = self.folder / guest.AGENT_SOCKET
+        done = guest.run(agent, command, longest) if agent.exists() else self._run_in_container(command, longest)
         if done.returncode:
             raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
         return done.stdout
@@ -37,6 +38,14 @@ class BootedMachine:
     def write(self, path: str, text: str) -> None:
         """Write a file of the machine, which keeps its owner and mode."""
         self.run("sh", "-c", 'printf %s "$1" > "$2"', "sh", text, path)
+
+    def change_unit(self, unit: str, text: str) -> None:
+        """Let these lines hold for a unit until the next boot."""
+        folder = f"/run/systemd/system/{unit}.d"
+        self.run("mkdir", "-p", folder)
+        self.write(f"{folder}/test.conf", text)
+        self.run("systemctl", "daemon-reload")
+        self.run("systemctl", "restart", unit)
 
     def list_names(self) -> set[str]:
         """List the names for whose addresses it has asked since its first boot: it finds none of them."""
@@ -84,6 +93,18 @@ class BootedMachine:
             raise
         return True
 
+    def has(self, path: str) -> bool:
+        """Say if a file is there; not while there is no machine."""
+        try:
+            self.run("test", "-e", path)
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        return True
+
+    def _run_in_container(self, command: tuple[str, ...], longest: float) -> subprocess.CompletedProcess[str]:
+        enter = ("nsenter", "--target", self._first_process(), "--mount", "--uts", "--ipc", "--net", "--pid", "--")
+        return subprocess.run((*enter, *command), capture_output=True, text=True, timeout=longest, check=False, stdin=subprocess.DEVNULL)
+
     def _first_process(self) -> str:
         pid = (self.folder / PID_FILE).read_text()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -94,7 +115,8 @@ class BootedMachine:
 
 def find_machines(desk: Desk) -> dict[str, BootedMachine]:
     """Find the machines that run, by the ids of their instances."""
-    return {pid.parent.name: BootedMachine(pid.parent) for pid in desk.state_dir.glob(f"start-*/instances/*/{PID_FILE}")}
+    found = (pid.parent for name in (PID_FILE, vm.PID_FILE) for pid in desk.state_dir.glob(f"start-*/instances/*/{name}"))
+    return {folder.name: BootedMachine(folder) for folder in found}
 
 
 @dataclass(frozen=True)

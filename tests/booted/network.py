@@ -1,7 +1,7 @@
 """The network of one machine: a network namespace of its own, and relays that connect it to this computer's loopback.
 
-`machine` has 10.0.0.10 and its own 127.0.0.1; `vpc`, at the other end of its cable, has the metadata service's address. Nothing
-else can be reached from there, and this computer's network is not touched.
+`machine` has 10.0.0.10 and its own 127.0.0.1, and is empty where a virtual machine has them; `vpc`, at the other end of its cable, has the
+metadata service's address. Nothing else can be reached from there, and this computer's network is not touched.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import ipaddress
 import os
 import socket
 import subprocess
@@ -33,29 +34,55 @@ class Network:
     def path(self) -> str:
         return f"/run/netns/{self.machine}"
 
+    @property
+    def vpc_path(self) -> str:
+        return f"/run/netns/{self.vpc}"
+
 
 @contextlib.contextmanager
-def opened(name: str) -> Iterator[Network]:
-    """Create the namespaces of one machine; they end with the block."""
-    network = Network(f"sre-{name}", f"sre-{name}-vpc")
+def opened(instance_id: str, ipv6: str, *, vm: bool = False) -> Iterator[Network]:
+    """Create the namespaces of one machine; they end with the block. A virtual machine brings its end of the cable along."""
+    network = namespaces_of(instance_id)
     try:
         for namespace in (network.machine, network.vpc):
             _ip("netns", "add", namespace)
             _ip("-n", namespace, "link", "set", "lo", "up")
-        _ip("-n", network.machine, "link", "add", "eth0", "address", MAC, "type", "veth", "peer", "name", "eth0", "netns", network.vpc)
-        _ip("-n", network.machine, "address", "add", f"{ADDRESS}/24", "dev", "eth0")
+        if vm:
+            _ip("-n", network.vpc, "tuntap", "add", "dev", "eth0", "mode", "tap")
+        else:
+            _connect_machine(network, ipv6)
         for address in (f"{ROUTER}/24", f"{METADATA}/32"):
             _ip("-n", network.vpc, "address", "add", address, "dev", "eth0")
-        for namespace in (network.machine, network.vpc):
-            _ip("-n", namespace, "link", "set", "eth0", "up")
-        _ip("-n", network.machine, "route", "add", "default", "via", ROUTER)
+        if ipv6:
+            _ip("-n", network.vpc, "address", "add", f"{find_ipv6_router(ipv6)}/64", "dev", "eth0", "nodad")
+        _ip("-n", network.vpc, "link", "set", "eth0", "up")
         yield network
     finally:
         for namespace in (network.machine, network.vpc):
             subprocess.run(["ip", "netns", "delete", namespace], stderr=subprocess.DEVNULL, check=False)
 
 
-def socket_in(namespace: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
+def find_ipv6_router(ipv6: str) -> str:
+    """Return the first address of a machine's subnet, which no machine of EC2 gets."""
+    return str(ipaddress.IPv6Interface(f"{ipv6}/64").network[1])
+
+
+def _connect_machine(network: Network, ipv6: str) -> None:
+    _ip("-n", network.machine, "link", "add", "eth0", "address", MAC, "type", "veth", "peer", "name", "eth0", "netns", network.vpc)
+    _ip("-n", network.machine, "address", "add", f"{ADDRESS}/24", "dev", "eth0")
+    if ipv6:
+        _ip("-n", network.machine, "address", "add", f"{ipv6}/64", "dev", "eth0", "nodad")
+    _ip("-n", network.machine, "link", "set", "eth0", "up")
+    _ip("-n", network.machine, "route", "add", "default", "via", ROUTER)
+
+
+def namespaces_of(instance_id: str) -> Network:
+    """Return the namespaces of an instance."""
+    name = f"sre-{instance_id[-8:]}"
+    return Network(name, f"{name}-vpc")
+
+
+def socket_in(namespace: str, kind: socket.SocketKind = socket.SOCK_STREAM, family: socket.AddressFamily = socket.AF_INET) -> socket.socket:
     """Open a socket in a namespace: a socket stays where it was opened, whoever uses it."""
     made: list[socket.socket] = []
 
@@ -63,7 +90,7 @@ def socket_in(namespace: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> s
         with Path("/run/netns", namespace).open() as file:
             if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _NEW_NETWORK):
                 raise OSError(ctypes.get_errno(), f"could not enter the namespace {namespace}")
-        made.append(socket.socket(type=kind))
+        made.append(socket.socket(family, kind))
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -113,11 +140,11 @@ class _NoNames(asyncio.DatagramProtocol):
 
 
 @contextlib.asynccontextmanager
-async def endpoints_relayed(network: Network, ports: set[int]) -> AsyncIterator[None]:
-    """Let 127.0.0.1:PORT of the machine lead to the same port of this computer."""
+async def endpoints_relayed(namespace: str, address: str, ports: set[int]) -> AsyncIterator[None]:
+    """Let these ports of an address lead to the same ports of this computer's loopback."""
     async with contextlib.AsyncExitStack() as stack:
         for port in ports:
-            await stack.enter_async_context(_relayed(listening_in(network.machine, "127.0.0.1", port), None, ("127.0.0.1", port)))
+            await stack.enter_async_context(_relayed(listening_in(namespace, address, port), None, ("127.0.0.1", port)))
         yield
 
 

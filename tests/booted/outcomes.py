@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ class Timed:
 class Outcomes:
     """The lines of a run; each is printed when it is known."""
 
+    judges_times: bool = True
+    """An emulated processor needs many times as long: its times are printed, and nothing more."""
     lines: list[str] = field(default_factory=list)
     broken: int = 0
 
@@ -42,7 +45,7 @@ class Outcomes:
             # What could not be asked is no reason to try nothing else.
             because = f"{type(wrong).__name__}: {wrong}"
         timed.seconds = timed.seconds or time.monotonic() - began
-        if not because and timed.seconds > within:
+        if not because and self.judges_times and timed.seconds > within:
             because = f"later than {within:.0f} s"
         self._add(says, timed, because)
 
@@ -65,3 +68,26 @@ def wait_until(true: Callable[[], object], seconds: float, otherwise: str) -> No
     while not true():
         require(time.monotonic() < deadline, otherwise)
         time.sleep(0.2)
+
+
+class Watch:
+    """Looks until something is true, beside what the block does; `at` is the time when it was."""
+
+    def __init__(self, true: Callable[[], object]) -> None:
+        self.at = 0.0
+        self._true, self._ending = true, threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def _look(self) -> None:
+        while not self._ending.wait(0.2):
+            if self._true():
+                self.at = time.time()
+                return
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()

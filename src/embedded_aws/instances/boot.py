@@ -39,6 +39,7 @@ class Disk:
     root: Path
     user_data: bytes = b""
     profile_arn: str = ""
+    ipv6_address: str = ""
 
     @property
     def release(self) -> Path:

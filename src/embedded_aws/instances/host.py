@@ -75,7 +75,9 @@ class InstanceHost:
         self._addresses: dict[str, ElasticIp] = {}
         self._log = log.get()
 
-    async def launch(self, instance_id: str, user_data: bytes, private_ip: str, iam_instance_profile_arn: str | None) -> None:
+    async def launch(
+        self, instance_id: str, user_data: bytes, private_ip: str, iam_instance_profile_arn: str | None, ipv6_address: str = ""
+    ) -> None:
         """Boot in the background. Without machine.json the instance runs and does nothing, as a plain AMI would."""
         try:
             text = find_written_file(user_data, MACHINE_FILE)
@@ -92,7 +94,7 @@ class InstanceHost:
             return
         # A profile without a role gives no credentials, so that the machine may do nothing.
         role = self._world.role_of_profile(iam_instance_profile_arn) or ""
-        disk = Disk(self._world.folder / "instances" / instance_id, user_data, iam_instance_profile_arn)
+        disk = Disk(self._world.folder / "instances" / instance_id, user_data, iam_instance_profile_arn, ipv6_address)
         self._instances[instance_id] = Instance(
             self._world.as_role(role, instance_id), instance_id, machine, disk, private_ip, boot=self._boot
         )

@@ -71,6 +71,7 @@ def _describe(world: World, disk: Disk, address: str) -> dict[str, Any]:
         "instance_id": disk.root.name,
         "user_data": base64.b64encode(disk.user_data).decode(),
         "private_ip": address,
+        "ipv6_address": disk.ipv6_address,
         "account_id": world.account_id,
         "region": world.region,
         "endpoint": world.endpoint,

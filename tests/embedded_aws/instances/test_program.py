@@ -67,11 +67,13 @@ async def test_what_the_program_gets_and_answers(world: Any, machine: Callable[.
     """It gets the user data as it was sent and the credentials of the role; its ports are the instance's until it is stopped."""
     launch, file = machine(), tmp_path / "asked"
     host = driven(world, file, '{"ports": {"443": 45678}}')
-    await host.launch("i-1", launch.user_data(), launch.address, "arn:aws:iam::123456789012:instance-profile/sre-agent")
+    profile = "arn:aws:iam::123456789012:instance-profile/sre-agent"
+    await host.launch("i-1", launch.user_data(), launch.address, profile, "2001:db8::10")
     await until(lambda: host.door_of("i-1", 443))
     assert host.door_of("i-1", 443) == (launch.address, 45678)
     asked = json.loads(file.read_text())
     assert base64.b64decode(asked["user_data"]) == launch.user_data()
+    assert asked["ipv6_address"] == "2001:db8::10"
     assert (asked["instance_id"], asked["role"]["arn"], asked["role"]["AccessKeyId"]) == ("i-1", ROLE, "ASIA1")
     await host.close()
     assert file.with_name("asked.stopped").exists()
