@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from random import SystemRandom
 from typing import Any
@@ -11,11 +12,16 @@ from embedded_aws.strict.patching import patch, replace
 
 def use_system_randomness() -> None:
     """Use the random numbers of the system: moto uses a Mersenne Twister, which some hundred outputs give away."""
+    from moto.ec2 import utils as ec2_utils
+    from moto.iam import models as iam_models
     from moto.moto_api._internal.moto_random import MotoRandom
 
     source = SystemRandom()
     replace(MotoRandom, "random", lambda _self: source.random())
     replace(MotoRandom, "getrandbits", lambda _self, k: source.getrandbits(k))
+    # Asked once for an id, not once for each letter: EC2 starts with a thousand ids of images, and IAM with 1,600 of policies.
+    replace(ec2_utils, "random_resource_id", lambda size=8: secrets.token_hex(size)[:size])
+    replace(iam_models, "random_policy_id", lambda: f"A{secrets.token_hex(10).upper()}")
 
 
 def use_request_ids() -> None:
