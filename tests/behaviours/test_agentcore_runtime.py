@@ -7,13 +7,11 @@ import os
 import shutil
 import ssl
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -21,6 +19,7 @@ import pytest
 
 from behaviours.asking import ask_in_session, fetch_token
 from behaviours.command_line import ROOT, Desk
+from fixtures import preloaded
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sre_agent:latest"
 OCI = "application/vnd.oci.image.manifest.v1+json"
@@ -141,8 +140,8 @@ def _scripts_of_the_sample(desk: Desk) -> None:
 
 
 def _run_script(desk: Desk, script: str, *words: str) -> str:
-    environ = {**os.environ, "SRE_AGENT_STATE_DIR": str(desk.state_dir), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    command = [sys.executable, f"deployment/{script}", *words]
+    environ = {**os.environ, "SRE_AGENT_STATE_DIR": str(desk.state_dir)}
+    command = [str(preloaded.interpreter()), f"deployment/{script}", *words]
     ended = subprocess.run(command, cwd=desk.folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout + ended.stderr

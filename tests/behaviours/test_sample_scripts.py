@@ -16,6 +16,7 @@ import yaml
 
 from behaviours import certificates
 from behaviours.command_line import ROOT, Desk, Ended
+from fixtures import preloaded
 
 DOMAIN = "api.mycompany.com"
 # The sample's README from "Openapi Templates get replaced" on, word for word but for the address of the instance, which it asks
@@ -37,6 +38,11 @@ sed -i "s|uri: \\".*\\"|uri: \\"$GATEWAY_URI\\"|" sre_agent/config/agent_config.
 sed -i '/^GATEWAY_ACCESS_TOKEN=/d' sre_agent/.env
 echo "GATEWAY_ACCESS_TOKEN=$(cat gateway/.access_token)" >> sre_agent/.env
 """
+
+
+def path_to(python: Path) -> str:
+    """The PATH of a user who has activated this Python's virtual environment."""
+    return f"{python.parent}:{os.environ['PATH']}"
 
 
 def prepare(desk: Desk) -> dict[str, str]:
@@ -64,7 +70,7 @@ def prepare(desk: Desk) -> dict[str, str]:
         "SRE_AGENT_STATE_DIR": str(desk.state_dir),
         "PRIVATE_IP": "10.0.0.5",
         "SSL": str(desk.folder),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": path_to(preloaded.interpreter()),
     }
 
 
@@ -164,7 +170,7 @@ def test_building_the_image(tmp_path: Path) -> None:
     docker.parent.mkdir()
     docker.write_text('#!/bin/sh\necho "docker $*"\n')
     docker.chmod(0o755)
-    path = {"PATH": f"{docker.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    path = {"PATH": f"{docker.parent}:{path_to(preloaded.interpreter())}"}
     local = shell(tmp_path, "LOCAL_BUILD=true ./deployment/build_and_deploy.sh my_agent", path)
     assert local.code == 0, local.text
     assert "--platform linux/amd64" in local.out
@@ -191,7 +197,9 @@ def test_building_the_image(tmp_path: Path) -> None:
 def test_a_flag_that_is_missing(tmp_path: Path, script: str, expected: str) -> None:
     """The message names what is needed, and nothing was changed."""
     shutil.copytree(ROOT / "compat", tmp_path, dirs_exist_ok=True)
-    ended = shell(tmp_path, script, {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
+    # The first without a fork, as a user starts it; so does `test_no_settings` of the shell scripts.
+    python = Path(sys.executable) if script.endswith("main.py") else preloaded.interpreter()
+    ended = shell(tmp_path, script, {"PATH": path_to(python)})
     assert ended.code == (2 if ".py" in script else 1), ended.text
     assert expected in ended.err
 
@@ -199,6 +207,6 @@ def test_a_flag_that_is_missing(tmp_path: Path, script: str, expected: str) -> N
 def test_no_settings(tmp_path: Path) -> None:
     """Without gateway/config.yaml and config.yaml a script says which file it needs, and exits with 1 as the sample's did."""
     shutil.copytree(ROOT / "compat", tmp_path, dirs_exist_ok=True)
-    ended = shell(tmp_path, "./gateway/create_gateway.sh", {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
+    ended = shell(tmp_path, "./gateway/create_gateway.sh", {"PATH": path_to(Path(sys.executable))})
     assert ended.code == 1
     assert "SAMPLE-NO-SETTINGS" in ended.err
