@@ -75,6 +75,10 @@ class Engine:
         """Plan and apply `folder/config.yaml`, with its state in that folder; a second run resumes the first."""
         return self._run(do="deploy", folder=str(folder), **where_to_die)
 
+    def restore(self, folder: Path, **where_to_die: str) -> Ran:
+        """Deploy `folder/config.yaml`, and put back what `folder/backup.zip` has; a second run goes on."""
+        return self._run(do="restore", folder=str(folder), **where_to_die)
+
     def cleanup(self, folder: Path, **where_to_die: str) -> Ran:
         """Clean up what the state in that folder has recorded."""
         return self._run(do="cleanup", folder=str(folder), **where_to_die)
@@ -256,7 +260,7 @@ def _carried_out(order: Mapping[str, str], place: Account, config: Config, wante
         with hold_state(store, place, order["do"]):
             state = store.load()
             assert not isinstance(state, Problem), state
-            work = _deployed if order["do"] == "deploy" else _cleaned
+            work = {"deploy": _deployed, "restore": _restored}.get(order["do"], _cleaned)
             problems = work(place, config, wanted, store, state)
     except Refused as refused:
         problems = refused.problems
@@ -287,6 +291,28 @@ def _deployed(place: Account, config: Config, wanted: Blueprint, store: Store, s
         return plan.problems
     journal.begin_run("deploy")
     return tuple(apply_plan(place, wanted, plan, journal, lambda event: None).problems)
+
+
+def _restored(place: Account, config: Config, wanted: Blueprint, store: Store, state: State | None) -> tuple[Any, ...]:
+    """Do what `restore --data` does without a passphrase, but for its questions and the verification."""
+    from sre_agent_deploy.backup.data import DataBackup, open_data
+    from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
+    from sre_agent_deploy.commands.plan import plan_deployment
+    from sre_agent_deploy.commands.restore import Restore, put_back
+    from sre_agent_deploy.commands.rotate import Rotation
+    from sre_agent_deploy.commands.user import UNATTENDED
+    from sre_agent_deploy.journal.state import State as Loaded
+    from sre_core.secret import Secret
+
+    if problems := _deployed(place, config, wanted, store, state):
+        return problems
+    backup, deployed = open_data(Path(store.location).with_name("backup.zip")), store.load()
+    assert isinstance(backup, DataBackup) and isinstance(deployed, Loaded)
+    plan, client = plan_deployment(place, wanted, deployed), Client("", Secret(""), "")
+    endpoints = Endpoints("https://machine.invalid", "", "", "", client, client, ())
+    restore = Restore(backup, None, config, plan, place.aws)
+    put_back(restore, Rotation(place.aws, plan, endpoints, timedelta(0), UNATTENDED), None)
+    return ()
 
 
 def _cleaned(place: Account, config: Config, wanted: Blueprint, store: Store, state: State | None) -> tuple[Any, ...]:

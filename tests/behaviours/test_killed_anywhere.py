@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -15,6 +16,14 @@ from behaviours.engine import Ran, engine
 from behaviours.killed_at import MOMENTS
 from behaviours.lanes import Lane, every, lane
 from fixtures.sample import THOROUGH, sample, seed
+from sre_agent_deploy.account import local
+from sre_agent_deploy.backup.contents import CONFIGURATION, STATE, Writer, save_objects, save_people
+from sre_agent_deploy.backup.data import write_data
+from sre_agent_deploy.commands.backup import describe_origin, find_content
+from sre_agent_deploy.config.load import load
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.journal.state import State, parse_state
+from sre_core import clock
 
 type Tried = Callable[[str, int], None]
 
@@ -126,6 +135,101 @@ def _update(here: Lane, point: Point, uncut: Uncut, folders: dict[Lane, Path]) -
     return f"a run with nothing to do made calls: {again.calls}" if again.code or again.calls else ""
 
 
+PEOPLE = {"ann": ("on-call", "readers"), "bob": ("readers",), "carol": ()}
+FILES = {"sessions/1.json": b"what was said", "reports/a name.md": b"# Report"}
+
+
+@pytest.mark.timeout(1800)
+def test_a_restore_killed_over_and_over(tmp_path: Path, tried: Tried) -> None:
+    """Killed at one call after the other, the same command puts back all people and files of the backup in the end, none of them twice."""
+    with lane(tmp_path / "lane") as here:
+        folder = here.fresh()
+        assert here.engine.deploy(folder).code == 0
+        _fill(here)
+        _save(here, folder, folder / "backup.zip")
+        there, content = here.counted(), _read_content(here)
+        _lose_content(here)
+        # It makes a dozen calls.
+        killed = _ratcheted(here.engine.restore, folder, "deaths", DEATHS, one_in="1" if THOROUGH else "2")
+        assert killed > 2
+        tried("kills of a restore", killed)
+        assert (here.counted(), _read_content(here)) == (there, content)
+        again = here.engine.restore(folder)
+        assert (again.code, again.calls) == (0, ()), again.said
+
+
+def _pool(here: Lane) -> str:
+    [pool] = here.client("cognito-idp").list_user_pools(MaxResults=10)["UserPools"]
+    return str(pool["Id"])
+
+
+def _fill(here: Lane) -> None:
+    cognito, s3, pool = here.client("cognito-idp"), here.client("s3"), _pool(here)
+    cognito.add_custom_attributes(UserPoolId=pool, CustomAttributes=[{"Name": "team", "AttributeDataType": "String", "Mutable": True}])
+    for number, name in enumerate(("on-call", "readers")):
+        cognito.create_group(UserPoolId=pool, GroupName=name, Precedence=number)
+    for name, groups in PEOPLE.items():
+        told = [{"Name": "email", "Value": f"{name}@example.com"}, {"Name": "custom:team", "Value": "sre"}]
+        cognito.admin_create_user(UserPoolId=pool, Username=name, UserAttributes=told, MessageAction="SUPPRESS")
+        for group in groups:
+            cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
+    cognito.admin_disable_user(UserPoolId=pool, Username="carol")
+    [bucket] = [each["Name"] for each in s3.list_buckets()["Buckets"]]
+    for key, body in FILES.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=body, Tagging="kind=kept")
+
+
+def _save(here: Lane, folder: Path, backup: Path) -> None:
+    """Save what is there by the code of `backup --data`."""
+    registry = local.parse_registry(here.desk.registry_file, json.loads(here.desk.registry_file.read_text()))
+    config, state = load(folder / "config.yaml", environ={}, mode="local"), parse_state((folder / ".deployment_state").read_bytes(), "")
+    assert isinstance(config, Config) and isinstance(state, State)
+    aws, content = registry.aws("us-east-1"), find_content(config, state, "")
+
+    def fill(writer: Writer) -> None:
+        writer.add(CONFIGURATION, b"")
+        writer.add(STATE, b"{}")
+        save_people(aws, content, writer, [])
+        save_objects(aws, content, writer, [])
+        writer.finish(describe_origin(config, state, clock.stamp()), ())
+
+    write_data(backup, fill)
+
+
+def _read_content(here: Lane) -> Any:
+    """What people and files there are, without times and ids of AWS's own."""
+    cognito, s3, pool = here.client("cognito-idp"), here.client("s3"), _pool(here)
+    people = {
+        user["Username"]: (user["Enabled"], sorted((each["Name"], each["Value"]) for each in user["Attributes"] if each["Name"] != "sub"))
+        for user in cognito.list_users(UserPoolId=pool)["Users"]
+    }
+    groups = {
+        group["GroupName"]: sorted(
+            user["Username"] for user in cognito.list_users_in_group(UserPoolId=pool, GroupName=group["GroupName"])["Users"]
+        )
+        for group in cognito.list_groups(UserPoolId=pool)["Groups"]
+    }
+    [bucket] = [each["Name"] for each in s3.list_buckets()["Buckets"]]
+    files = {key: (s3.get_object(Bucket=bucket, Key=key)["Body"].read(), _kind(s3, bucket, key)) for key in FILES}
+    return people, groups, files
+
+
+def _kind(s3: Any, bucket: str, key: str) -> str:
+    tags = {each["Key"]: each["Value"] for each in s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]}
+    return tags["kind"]
+
+
+def _lose_content(here: Lane) -> None:
+    cognito, s3, pool = here.client("cognito-idp"), here.client("s3"), _pool(here)
+    for name in PEOPLE:
+        cognito.admin_delete_user(UserPoolId=pool, Username=name)
+    for group in ("on-call", "readers"):
+        cognito.delete_group(UserPoolId=pool, GroupName=group)
+    [bucket] = [each["Name"] for each in s3.list_buckets()["Buckets"]]
+    for key in FILES:
+        s3.delete_object(Bucket=bucket, Key=key)
+
+
 @pytest.mark.timeout(1800)
 def test_one_deployment_killed_over_and_over(desk: Desk, tried: Tried) -> None:
     """Killed at one call after the other and resumed by a run that is killed at a later one, it ends verified, with one of each; then its
@@ -144,10 +248,10 @@ def test_one_deployment_killed_over_and_over(desk: Desk, tried: Tried) -> None:
     assert lister.everything(desk.client) == before
 
 
-def _ratcheted(work: Callable[..., Ran], folder: Path, name: str, moments: Sequence[str]) -> int:
+def _ratcheted(work: Callable[..., Ran], folder: Path, name: str, moments: Sequence[str], one_in: str = ONE_IN) -> int:
     """Run until a run is not killed any more, which must end well; answers how many were."""
     deaths = folder / name
-    while (ran := work(folder, ratchet=str(deaths), moments=" ".join(moments), one_in=ONE_IN, seed=str(seed()))).killed:
+    while (ran := work(folder, ratchet=str(deaths), moments=" ".join(moments), one_in=one_in, seed=str(seed()))).killed:
         pass
     assert ran.code == 0, ran.said
     return len(deaths.read_text().splitlines())
