@@ -87,6 +87,7 @@ def deployer(desk: Desk, request: pytest.FixtureRequest) -> Iterator[Deployer]:
         "SRE_AGENT__LIMITS__MONTHLY_USD": "50",
         "SRE_AGENT__ALERTS__EMAIL": "team@example.com",
         "SRE_AGENT__MONITORING__OUTSIDE_CHECK": "true",
+        "SRE_AGENT__MONITORING__CLOUDTRAIL": "true",
         "SRE_AGENT__ASSISTANT__SESSION_STORE": "dynamodb",
     }
     iam = desk.client("iam")
@@ -174,7 +175,7 @@ def pool_of(desk: Desk) -> str:
 
 
 def bucket_of(desk: Desk) -> str:
-    [bucket] = desk.client("s3").list_buckets()["Buckets"]
+    [bucket] = [each for each in desk.client("s3").list_buckets()["Buckets"] if not each["Name"].endswith("-trail")]
     return str(bucket["Name"])
 
 
