@@ -39,6 +39,21 @@ def test_times_are_moved(service: str, path: str, field: str) -> None:
     assert [clock.parse(item[field]) - moved for item in now.items(path)] == recorded
 
 
+def test_what_is_no_time(tmp_path: Path) -> None:
+    """A whole string that is a time is moved, whatever its zone; keys, and times within strings, stay as they were recorded."""
+    document = {
+        "at": "2026-11-20T11:00:00+01:00",
+        "2026-11-20T10:00:00Z": ["2026-11-20T09:59:59.5Z", 2026, None],
+        "annotation": '{"at":"2026-11-20T10:00:00Z"}',
+        "ends so": 'at "2026-11-20T10:00:00Z',
+        "path": "C:\\\\",
+    }
+    (tmp_path / "one.json").write_text(json.dumps(document, indent=1))
+    recording = Recording(tmp_path, "n", clock.parse("2026-11-20T10:00:00Z"), clock.parse("2026-11-21T10:00:00Z"))
+    moved = {"at": "2026-11-21T11:00:00+01:00", "2026-11-20T10:00:00Z": ["2026-11-21T09:59:59.500000Z", 2026, None]}
+    assert recording.json("one.json") == {**document, **moved}
+
+
 def test_a_recording_ends_when_the_service_starts() -> None:
     """Without a pinned end, its last moment is now."""
     before = clock.now() - timedelta(seconds=1)

@@ -24,6 +24,8 @@ _NAMED_LEVEL = re.compile(r"""["']?\b(?:severity|level|lvl|log_?level)["']?\s*[:
 _CONTINUATION = re.compile(r"\s+\S|\s*$|Caused by:|Suppressed:|Traceback \(|goroutine \d|--- End of ")
 # An exception that begins a line belongs to the record above where that one announced it: with an empty line, or as an error.
 _EXCEPTION = re.compile(r"(?:--->\s*)?(?P<type>(?:[A-Za-z_$][\w$]*\.)*[A-Z][\w$]*(?:Exception|Error|Throwable))\b(?::\s*(?P<message>.*))?")
+# Most records have none of them: to look for the words takes a tenth of what the expression does.
+_EXCEPTION_WORDS = ("Exception", "Error", "Throwable")
 _CAUSED_BY = re.compile(r"(?:Caused by:|--->)\s*(?P<type>(?:[\w$]+\.)*[\w$]+)(?::\s*(?P<message>.*))?")
 
 
@@ -59,9 +61,14 @@ def complete_record(record: LogRecord) -> LogRecord:
     """Drop empty lines at the end of a record, and name its exception and the innermost cause."""
     text = record.message.rstrip("\n")
     lines = text.split("\n")
-    first = next((found for line in lines if (found := _EXCEPTION.match(line.strip()))), None) or _EXCEPTION.search(lines[0])
+    first = _find_exception(lines) if any(word in text for word in _EXCEPTION_WORDS) else None
     causes = [found for line in lines[1:] if (found := _CAUSED_BY.match(line.strip()))]
     return replace(record, message=text, exception=_named(first), cause=_named(causes[-1]) if causes else "")
+
+
+def _find_exception(lines: list[str]) -> re.Match[str] | None:
+    """Find the exception that begins a line, or is named in the first."""
+    return next((found for line in lines if (found := _EXCEPTION.match(line.strip()))), None) or _EXCEPTION.search(lines[0])
 
 
 def _named(found: re.Match[str] | None) -> str:
