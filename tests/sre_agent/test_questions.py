@@ -28,11 +28,15 @@ QUESTIONS = read_questions()
 NAMES = {"get_workload_status", "get_service_status"}  # the names that exist, where a question names something
 
 
+# The recording, which is the same for every question, is parsed once.
+open_tools = cache(RecordedTools)
+
+
 class Counted:
     """Keeps the calls of one question; named operations fail."""
 
     def __init__(self, recording: str, *failing: str) -> None:
-        self._tools = RecordedTools(recording, ENDS)
+        self._tools = open_tools(recording, ENDS)
         self._failing = failing
         self.calls: list[tuple[str, dict[str, Argument]]] = []
 
