@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -39,8 +40,11 @@ def called(aws: Aws) -> Mapping[tuple[str, str], frozenset[str]]:
     return {call: frozenset(modules) for call, modules in found.items()}
 
 
-def _callers() -> list[Source]:
-    return [source for source in sources("src/sre_agent_deploy") if source.area != "aws"]
+@cache
+def _callers() -> tuple[Source, ...]:
+    """The files that can hold a call: a client is `aws.client(…)`, or has a type such as EC2Client."""
+    files = (source for source in sources("src/sre_agent_deploy") if source.area != "aws")
+    return tuple(source for source in files if re.search(r"\.client\(|Client\b", source.path.read_text(encoding="utf-8")))
 
 
 def tellers(modules: frozenset[str]) -> list[type[Any]]:
@@ -72,8 +76,13 @@ def _reaches(module: str, wanted: str) -> bool:
     return module == wanted or any(_reaches(name, wanted) for name in _imported(module))
 
 
-def _methods(source: Source) -> Iterator[tuple[str, str]]:
+@cache
+def _methods(source: Source) -> tuple[tuple[str, str], ...]:
     """Service and method of each call: `aws.client("ec2").run_instances`, a name for the client, or what a paginator is asked for."""
+    return tuple(_find_methods(source))
+
+
+def _find_methods(source: Source) -> Iterator[tuple[str, str]]:
     named = dict(_names(source.tree))
     above = {child: node for node in ast.walk(source.tree) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(source.tree):
