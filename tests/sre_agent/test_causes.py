@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from sre_agent.evidence import Answer, Excerpt
+from sre_agent.evidence import Answer, Argument, Excerpt
 from sre_agent.observations import Change, Container, LogLine, Observations, Pod, Pulse, Trend, Usage
 from sre_agent.reasoners.rules.diagnose import Diagnosis, diagnose
 from sre_agent.relations import Autoscaler, Component, Denial, Exposure, Job, Mismatch, Ref, Requirements, Route, Schedule
 from sre_agent.scope import Scope
+from sre_agent.specialists import metrics
+from sre_agent.tools import Tool
 from sre_core import clock
 
 NOW = clock.now().replace(microsecond=0)
@@ -249,3 +253,29 @@ def test_a_route_that_leads_nowhere(relation: str, cause: str) -> None:
     """A Service that is not there is the route's fault; one without ready pods has another reason."""
     wrong = Mismatch(relation=relation, message="Service tlil does not exist; the nearest is till", object=ref("tlil", "Service"))
     assert named(judged(**SHOP, routes=(Route(ref=ref("shop", "Ingress"), mismatches=(wrong,), source=SOURCE),)))[0] == cause
+
+
+class Pages:
+    """Has one page after the first of what is not steady, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Mapping[str, Argument]] = []
+
+    def offered(self) -> Mapping[str, Tool]:
+        return {"analyze_trends": Tool(name="analyze_trends", description="", schema={"properties": {"cursor": {}}})}
+
+    async def call(self, operation: str, /, **arguments: Argument) -> Answer:
+        self.asked.append(arguments)
+        items = [{"metric": "cpu", "service": name, "pulse": {"normal": 8, "level": 149}} for name in ("till", "web")]
+        return Answer(tool=operation, arguments=arguments, at=NOW, data={"items": items})
+
+
+def test_what_was_cut_of_a_large_system() -> None:
+    """Where nothing is suspected the list is read on, where something is slow its own series are read; none is taken twice."""
+    tools = Pages()
+    first = Answer(tool="metrics___analyze_trends", arguments={"time_window": "2h"}, at=NOW, truncated=True, data={"cursor": "41"})
+    known = (rose("web", "cpu", 8, 149),)
+    found = asyncio.run(metrics.observe_further_trends(tools, (first,), known))
+    assert [trend.service for trend in found.trends] == ["till"]
+    asyncio.run(metrics.observe_trends(tools, Scope(), "till", ()))
+    assert [(asked.get("cursor"), asked.get("service")) for asked in tools.asked] == [("41", None), (None, "till")]

@@ -40,7 +40,19 @@ def parse(answers: Answers) -> Observations:
 
 async def observe_trends(tools: Tools, scope: Scope, service: str, known: Iterable[Trend]) -> Observations:
     """Observe what is not steady of one service, because of a large system not every series is in the list of all."""
-    answer = await tools.call("analyze_trends", metric_name="all", service=service, time_window=scope.window)
+    return _keep_new(await tools.call("analyze_trends", metric_name="all", service=service, time_window=scope.window), known)
+
+
+async def observe_further_trends(tools: Tools, answers: Iterable[Answer], known: Iterable[Trend]) -> Observations:
+    """Observe the next page of the list of all series that are not steady, where it was cut and can be read on."""
+    cut = next(answer for answer in answers if answer.tool.endswith("analyze_trends") and answer.truncated)
+    cursor, tool = text(cut.data, "cursor"), tools.offered().get("analyze_trends")
+    if not cursor or tool is None or "cursor" not in tool.parameters:
+        return Observations()
+    return _keep_new(await tools.call("analyze_trends", **{**cut.arguments, "cursor": cursor}), known)
+
+
+def _keep_new(answer: Answer, known: Iterable[Trend]) -> Observations:
     seen = {(trend.metric, trend.service, trend.pod, trend.quantile) for trend in known}
     new = (trend for trend in parse_trends(answer) if (trend.metric, trend.service, trend.pod, trend.quantile) not in seen)
     return record_answers(searches=(answer,)) + Observations(trends=tuple(new))

@@ -46,12 +46,16 @@ def create(environment: Mapping[str, str]) -> Rules:
 
 
 async def _look_closer(tools: Tools, scope: Scope, observations: Observations, diagnosis: Diagnosis) -> Observations:
-    """Read what was cut, of the suspects alone: their errors, and what is not steady at the one that is slow."""
+    """Read what was cut, of the suspects: their errors, and what is not steady at the one that is slow; without any, the list further."""
     found = Observations()
     if not logs.sees_all_errors(observations.answers):
         found += await logs.observe_errors(tools, scope, _suspects(diagnosis, scope))
     suspect = diagnosis.cause or diagnosis.suspicion
-    if suspect and CAUSES[suspect.kind].area == "performance" and not metrics.sees_all_trends(observations.answers):
+    if metrics.sees_all_trends(observations.answers):
+        return found
+    if suspect is None:
+        return found + await metrics.observe_further_trends(tools, observations.answers, observations.trends)
+    if CAUSES[suspect.kind].area == "performance":
         found += await metrics.observe_trends(tools, scope, suspect.service, observations.trends)
     return found
 
