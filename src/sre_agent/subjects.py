@@ -92,9 +92,10 @@ def note_unknown(view: View) -> tuple[str, ...]:
     names = sorted({text(item, "name") for item in items} - {""})
     known = {*names, *(text(item, name) for item in items for name in ("namespace", "node"))}
     unknown = [one for one in view.intent.mentions if not match_names(one.text, known) and one.text not in view.name]
-    read = [one for one in unknown if correct_name(one.text, names) == view.name]
-    sure = [one.text for one in unknown if one not in read and (one.explicit or one.stated or _ends_in(view, one))]
-    notes = [f"Nothing is named {one.text}: this is read as {view.name}." for one in read]
+    slips = (word for word in split_words(view.words) if word not in COMMON and not match_names(word, known))
+    read = [word for word in dict.fromkeys(slips) if correct_name(word, names) == view.name]
+    sure = [one.text for one in unknown if one.text not in read and (one.explicit or one.stated or _ends_in(view, one))]
+    notes = [f"Nothing is named {word}: this is read as {view.name}." for word in read]
     return (*notes, *(f"Nothing is named {name}{_say_nearest(name, names)}: this is about {view.name}." for name in sure))[:2]
 
 
@@ -178,7 +179,8 @@ async def _find_service(view: View) -> Subject | Unknown | None:
     if found := names.find(_without_namespace(view)):
         return found
     unknown = find_unknown(mentions)
-    if unknown and not unknown.explicit and (meant := correct_name(unknown.text, names.objects)):
+    slips = [word for word in split_words(view.words) if word not in COMMON]
+    if not (unknown and unknown.explicit) and (meant := next(filter(None, (correct_name(word, names.objects) for word in slips)), "")):
         return names.objects[meant]
     return _unknown(unknown, names, view) if unknown else None
 

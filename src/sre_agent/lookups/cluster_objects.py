@@ -38,7 +38,7 @@ class Topic:
 
 async def look(view: View) -> Said:
     """List the objects that the question names, or all of their kind; those in trouble first, as the tool gives them."""
-    topic = next(found for found in _TOPICS if re.search(found.words, view.words))
+    topic = next((found for found in _TOPICS if re.search(found.words, view.words)), _TOPICS[-1])
     answer = await view.call(topic.operation, namespace=view.scope.namespace)
     every = objects(answer.data, "items")
     if not every:

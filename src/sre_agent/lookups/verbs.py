@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from sre_agent.question.common_words import COMMON
 from sre_agent.question.intent import Cue, cue
+from sre_agent.question.wording import correct_spelling
 
 # Words before the verb of a wish: "could you please restart", "how do I roll back", "is it safe to drain".
 _POLITE_WORDS = """
@@ -132,5 +134,8 @@ CUES: tuple[Cue, ...] = tuple(
 
 
 def find_verb(words: str) -> Verb:
-    """Find the kind of change that a question asks for."""
-    return next((verb for verb, found in zip(VERBS, CUES, strict=True) if found.pattern.search(words)), VERBS[-1])
+    """Find the kind of change that a question asks for: by the place of its verb, else by the verb alone, also with a slip in it."""
+    placed = (verb for verb, found in zip(VERBS, CUES, strict=True) if found.pattern.search(words))
+    spelled = correct_spelling(words, COMMON)
+    named = (verb for verb in VERBS if re.search(rf"\b(?:{verb.asked}|{verb.done})\b", spelled))
+    return next(placed, None) or next(named, VERBS[-1])

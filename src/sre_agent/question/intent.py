@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sre_agent.question.common_words import COMMON
+from sre_agent.question.examples import load_examples
 from sre_agent.question.language import find_foreign_language
 from sre_agent.question.names import Mention, find_mentions
 from sre_agent.question.wording import correct_spelling, normalize
@@ -14,6 +15,7 @@ from sre_agent.question.wording import correct_spelling, normalize
 CAPABILITIES = "capabilities"
 LANGUAGE = "language"
 DECIDES = 3  # the weight from which a kind is what a question asks for
+SURE, LIKELY = 0.5, 0.1  # the margins from which examples overrule cues, and from which they decide where no cue does
 _REFERS = re.compile(r"\b(it|its|it's|that|this|they|their|them|there|same|those|else)\b")
 _CONTINUES = re.compile(r"^(and|also|what about|how about|now|then|or|but)\b")
 # A person says first what happened, and asks last: "Payments fail and I can't fix it myself, who should I call?"
@@ -71,8 +73,17 @@ def parse_intent(prompt: str, kinds: Mapping[str, Sequence[Cue]]) -> Intent:
     corrected = correct_spelling(words, COMMON) if kind == CAPABILITIES else words
     if corrected != words and _weigh(corrected, kinds) != CAPABILITIES:
         words, kind = corrected, _weigh(corrected, kinds)
+    kind = _ask_examples(prompt, kind, kinds)
     continues = bool(_CONTINUES.search(words) or _REFERS.search(words))
     return Intent(kind=kind, words=words, mentions=find_mentions(_keep_quotes(prompt), _split_clauses(prompt)), continues=continues)
+
+
+def _ask_examples(prompt: str, kind: str, kinds: Mapping[str, Sequence[Cue]]) -> str:
+    """Return the kind that similar questions are of, where it is clear; else the one that the cues found."""
+    guess = load_examples().guess(prompt)
+    if guess is None or guess.kind not in {*kinds, CAPABILITIES}:
+        return kind
+    return guess.kind if guess.margin >= (LIKELY if kind == CAPABILITIES else SURE) else kind
 
 
 def _split_clauses(prompt: str) -> list[str]:

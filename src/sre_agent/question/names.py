@@ -33,6 +33,8 @@ _PLACES = (
     re.compile(rf"^{_NAME}\s+(?:is\s+|are\s+)?(?:broken|down|dead|failing)\b"),
     re.compile(rf"\b{_NAME}\s+(?:logs?|errors?|pods?|memory|cpu|latency|metrics?|replicas?)\b"),
 )
+# "The billing service" names one for sure, "the billing pods" may mean those of a name that begins so.
+_OF_A_KIND = re.compile(rf"\b(?:the|our|my) {_NAME} (?:service|deployment|microservice|statefulset|daemonset)\b")
 # The subject of a statement: "ledger is broken since noon", "since noon our ledger keeps failing", "and ledger crashed".
 _STATED = re.compile(
     r"(?:^|\b(?:and|but|so|or|because|if|that|since|noon|midnight|today|yesterday|now|again|hey|hi|\d[\w:]*)\s+)(?:our |the |my )?"
@@ -66,11 +68,23 @@ def find_mentions(text: str, clauses: Iterable[str] = ()) -> tuple[Mention, ...]
     """Find the words of a normalized question, and of its clauses, in the position of a name that are no common words."""
     quoted = [Mention((one or other).lower(), True) for one, other in _QUOTED.findall(text)]
     shaped = [Mention(word, True) for word in split_words(text) if _SHAPED.fullmatch(word) and not _is_common(word)]
-    placed = [Mention(found["name"], False) for place in _PLACES for found in place.finditer(text) if not _is_common(found["name"])]
+    kinded = [Mention(found["name"], True) for found in _OF_A_KIND.finditer(text) if not _is_common(found["name"])]
+    placed = [
+        Mention(found["name"], False)
+        for place in _PLACES
+        for found in place.finditer(text)
+        if not _is_common(found["name"]) and not _is_slip(found["name"])
+    ]
     subjects = (found["name"] for clause in (text, *clauses) for found in _STATED.finditer(clause))
-    stated = [Mention(name, False, True) for name in subjects if not _is_common(name)]
-    unique = {mention.text: mention for mention in (*placed, *stated, *shaped, *quoted)}
+    stated = [Mention(name, False, True) for name in subjects if not _is_common(name) and not _is_slip(name)]
+    unique = {mention.text: mention for mention in (*placed, *stated, *kinded, *shaped, *quoted)}
     return tuple(sorted(unique.values(), key=lambda mention: text.find(mention.text)))
+
+
+def _is_slip(word: str) -> bool:
+    """Return True for a common word with two letters exchanged: nothing is named so in "whats wrnog with the ledger"."""
+    exchanged = (f"{word[:place]}{word[place + 1]}{word[place]}{word[place + 2 :]}" for place in range(len(word) - 1))
+    return len(word) >= SHORTEST_SLIP and any(other in COMMON for other in exchanged)
 
 
 def match_names(text: str, names: Iterable[str]) -> tuple[str, ...]:

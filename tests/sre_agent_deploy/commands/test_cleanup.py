@@ -122,6 +122,7 @@ BEFORE = {
     "AWS::Route53::RecordSet": {"AWS::EC2::EIP", "AWS::EC2::EIPAssociation", "AWS::Cognito::UserPoolDomain"},
     "AWS::Route53::HealthCheck": {"AWS::EC2::Instance"},
     "AWS::CloudWatch::Alarm": {"AWS::Route53::HealthCheck"},
+    "AWS::CloudTrail::Trail": {"AWS::S3::Bucket", "AWS::Logs::LogGroup", "AWS::IAM::Role"},
     "AWS::Logs::MetricFilter": {"AWS::Logs::LogGroup"},
     "AWS::Logs::DeliverySource": {"AWS::BedrockAgentCore::Gateway"},
     "AWS::Logs::DeliveryDestination": {"AWS::Logs::LogGroup"},
