@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 
 import pytest
+from evals.questions.run import read_questions, read_wordings
 
 from sre_agent.question.intent import cue, parse_intent
 from sre_agent.question.language import find_foreign_language
@@ -138,3 +141,20 @@ def test_a_kind_that_is_added() -> None:
     assert parse_intent("What's the weather?", kinds).kind == "weather"
     assert parse_intent("weather and time", kinds).kind == "weather"
     assert parse_intent("nothing of it", kinds).kind == "capabilities"
+
+
+def test_a_question_that_is_like_examples() -> None:
+    """What no cue knows is of the kind of similar questions, also with slips in it; nonsense is of none; a clear cue stays."""
+    kinds = {kind: (cue(5, "(?!)"),) for kind in ("runbook", "pods", "escalation")}
+    assert parse_intent("waht shoud i do abuot hihg latecny", kinds).kind == "runbook"
+    assert parse_intent("If payments fail, which person or team do I bring in?", kinds).kind == "escalation"
+    assert parse_intent("Blorf wuggle snizz tabborain", kinds).kind == "capabilities"
+    assert parse_intent("restart count of payment", {"action": (), "pods": (cue(5, "count"),)}).kind == "pods"
+
+
+def test_the_examples_name_nothing() -> None:
+    """Kinds are learned without the names of the recordings that the examples are about."""
+    names = {question.subject.partition("-")[0] for question in (*read_questions(), *read_wordings()) if question.subject}
+    examples = files("sre_agent.question").joinpath("examples.txt").read_text(encoding="utf-8")
+    assert [name for name in names if re.search(rf"\b{name}\b", examples, re.IGNORECASE)] == []
+    assert len(names) > 5

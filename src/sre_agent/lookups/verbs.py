@@ -121,7 +121,7 @@ _TO_BE = (
     r"(?:can|could|may|should|must|would|will|shall|i (?:want|need|would like)|[\w .-]{1,40} (?:(?:needs?|has|have|wants?) to|should|must))"
     r"\b.{0,40}\bbe"
 )
-# "Cart back to the previous version", "catalog needs more memory".
+# "Search back to the previous version", "web needs more memory".
 _WISHES = {
     "Roll back": r"^[\w .-]{1,40} back to (?:the |its |an? )?(?:last|old|older|previous|prior|earlier|working|good|yesterdays?)\b",
     "Raise the limit of": r"^[\w .-]{1,40} needs? more (?:memory|cpu)\b",

@@ -36,7 +36,8 @@ class Examples:
     """Kinds of questions, learned from examples of each."""
 
     def __init__(self, examples: Iterable[tuple[str, str]]) -> None:
-        read = [(kind, _split(normalize(text))) for kind, text in examples]
+        self._kinds = {normalize(text): kind for kind, text in examples}
+        read = [(kind, _split(text)) for text, kind in self._kinds.items()]
         self._number = len(read)
         self._having = Counter(feature for _, features in read for feature in features)
         self._weights: dict[str, dict[str, float]] = {kind: defaultdict(float) for kind, _ in read}
@@ -49,6 +50,8 @@ class Examples:
 
     def guess(self, prompt: str) -> Guess | None:
         """Guess the kind of a question; None where most of its words are in no example."""
+        if kind := self._kinds.get(normalize(prompt)):
+            return Guess(kind, math.inf)
         features = _split(correct_spelling(normalize(prompt), COMMON))
         words = [feature for feature in features if feature.isalpha()]
         if not words or sum(word in self._having for word in words) < _KNOWN * len(words):

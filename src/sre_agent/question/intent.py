@@ -15,7 +15,9 @@ from sre_agent.question.wording import correct_spelling, normalize
 CAPABILITIES = "capabilities"
 LANGUAGE = "language"
 DECIDES = 3  # the weight from which a kind is what a question asks for
-SURE, LIKELY = 0.5, 0.1  # the margins from which examples overrule cues, and from which they decide where no cue does
+# The margin from which examples overrule a kind that cues found. Much that happened is said in questions for something else, too.
+OVERRULED = {CAPABILITIES: 0.1, "diagnosis": 0.7}
+OVERRULES = 1.5  # any other kind: cues for these are exact
 _REFERS = re.compile(r"\b(it|its|it's|that|this|they|their|them|there|same|those|else)\b")
 _CONTINUES = re.compile(r"^(and|also|what about|how about|now|then|or|but)\b")
 # A person says first what happened, and asks last: "Payments fail and I can't fix it myself, who should I call?"
@@ -67,23 +69,24 @@ def parse_intent(prompt: str, kinds: Mapping[str, Sequence[Cue]]) -> Intent:
         words = " ".join((last, words[: len(words) - len(last)])).strip()
     kind = _weigh(last or words, kinds)
     if kind == CAPABILITIES:
-        # "fe ok? I mean frontend": what one of the clauses asks.
+        # "web ok? I mean web-2": what one of the clauses asks.
         kind = next((found for clause in reversed(_split_clauses(prompt)) if (found := _weigh(clause, kinds)) != CAPABILITIES), kind)
     # A name may look like a word with a slip in it, so that words are corrected only where they say nothing as they are.
     corrected = correct_spelling(words, COMMON) if kind == CAPABILITIES else words
     if corrected != words and _weigh(corrected, kinds) != CAPABILITIES:
         words, kind = corrected, _weigh(corrected, kinds)
-    kind = _ask_examples(prompt, kind, kinds)
     continues = bool(_CONTINUES.search(words) or _REFERS.search(words))
+    # "What about cart?" asks what was asked before.
+    kind = kind if continues and kind == CAPABILITIES else _ask_examples(prompt, kind, kinds)
     return Intent(kind=kind, words=words, mentions=find_mentions(_keep_quotes(prompt), _split_clauses(prompt)), continues=continues)
 
 
 def _ask_examples(prompt: str, kind: str, kinds: Mapping[str, Sequence[Cue]]) -> str:
     """Return the kind that similar questions are of, where it is clear; else the one that the cues found."""
     guess = load_examples().guess(prompt)
-    if guess is None or guess.kind not in {*kinds, CAPABILITIES}:
+    if guess is None or guess.kind not in kinds:
         return kind
-    return guess.kind if guess.margin >= (LIKELY if kind == CAPABILITIES else SURE) else kind
+    return guess.kind if guess.margin >= OVERRULED.get(kind, OVERRULES) else kind
 
 
 def _split_clauses(prompt: str) -> list[str]:
