@@ -42,7 +42,8 @@ def budget(parents: Parents) -> Choices:
 def alarm(parents: Parents) -> Choices:
     actions = some(parents.named["alarm_actions"], most=2)
     # Together they may look back one day, and a week where a period is an hour or more.
-    periods = st.sampled_from((10, 20, 30, 60, 300, 3600)).flatmap(lambda period: st.tuples(st.just(period), st.integers(1, 24)))
+    counts = st.integers(1, 24).flatmap(lambda count: st.tuples(st.just(count), st.integers(1, count)))
+    periods = st.builds(lambda period, counted: (period, *counted), st.sampled_from((10, 20, 30, 60, 300, 3600)), counts)
     percentiles = st.decimals(0, 100, places=1).map("p{}".format)
     return {
         "alarm_name": named(parents, NAMES + " ._-/#:", 255),
@@ -52,7 +53,7 @@ def alarm(parents: Parents) -> Choices:
             lambda each: tuple(each.items())
         ),
         "statistic": st.one_of(st.sampled_from(("SampleCount", "Average", "Sum", "Minimum", "Maximum")), percentiles),
-        ("period", "evaluation_periods"): periods,
+        ("period", "evaluation_periods", "datapoints_to_alarm"): periods,
         "alarm_threshold": st.floats(-1e9, 1e9),
         "comparison": st.sampled_from(
             ("GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold")
