@@ -42,7 +42,7 @@ def _named(kind: str, text: str) -> set[str]:
 
 def _mask(text: str, names: Iterable[str]) -> str:
     ordered = sorted(map(re.escape, names), key=len, reverse=True)
-    return re.sub(rf"(?<![\w-])(?:{'|'.join(ordered)})s?(?:-service|-svc)?(?![\w-])", "NAME", text, flags=re.I)
+    return re.sub(rf"(?<![\w-])(?:{'|'.join(ordered)})s?(?:-\w+)?(?![\w-])", "NAME", text, flags=re.I)
 
 
 if __name__ == "__main__":

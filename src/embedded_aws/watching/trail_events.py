@@ -6,11 +6,11 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/understanding-amazon-c
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from embedded_aws.http_messages import parse_json
 from sre_core import clock
 
 GATEWAY = "AWS::BedrockAgentCore::Gateway"
@@ -101,7 +101,7 @@ def _common(source: str, name: str, region: str, client: str, agent: str) -> dic
 
 def _redact(body: bytes, part: str, hidden: Iterable[str]) -> Any:
     try:
-        parsed = json.loads(body) if body else None
+        parsed = parse_json(body) if body else None
     except ValueError:
         return None
     if isinstance(parsed, dict) and isinstance(inner := parsed.get(part), dict):

@@ -76,7 +76,7 @@ def parse_intent(prompt: str, kinds: Mapping[str, Sequence[Cue]]) -> Intent:
     if corrected != words and _weigh(corrected, kinds) != CAPABILITIES:
         words, kind = corrected, _weigh(corrected, kinds)
     continues = bool(_CONTINUES.search(words) or _REFERS.search(words))
-    # "What about cart?" asks what was asked before.
+    # "What about the other one?" asks what was asked before.
     kind = kind if continues and kind == CAPABILITIES else _ask_examples(prompt, kind, kinds)
     return Intent(kind=kind, words=words, mentions=find_mentions(_keep_quotes(prompt), _split_clauses(prompt)), continues=continues)
 
