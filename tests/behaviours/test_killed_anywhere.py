@@ -149,8 +149,7 @@ def test_a_restore_killed_over_and_over(tmp_path: Path, tried: Tried) -> None:
         _save(here, folder, folder / "backup.zip")
         there, content = here.counted(), _read_content(here)
         _lose_content(here)
-        # It makes a dozen calls.
-        killed = _ratcheted(here.engine.restore, folder, "deaths", DEATHS, one_in="1" if THOROUGH else "2")
+        killed = _ratcheted(here.engine.restore, folder, "deaths", DEATHS, one_in="1")
         assert killed > 2
         tried("kills of a restore", killed)
         assert (here.counted(), _read_content(here)) == (there, content)
