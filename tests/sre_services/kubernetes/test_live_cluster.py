@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -110,6 +111,17 @@ def test_a_plugin_that_fails(service: Callable[..., TestClient], tmp_path: Path)
     error = client.get("/pods/status").json()["error"]
     assert error["code"] == "SVC-KUBECONFIG-PLUGIN"
     assert "ended with 3: the login has expired" in error["message"]
+
+
+def test_a_plugin_that_does_not_end(service: Callable[..., TestClient], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ended with what it started."""
+    monkeypatch.setattr("sre_services.kubernetes.api.plugin.PLUGIN_SECONDS", 1.0)
+    os.mkfifo(tmp_path / "alive")
+    with os.fdopen(os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)) as alive:
+        client = service("kubernetes", plugin(tmp_path, f"(echo started; sleep 600) >{tmp_path}/alive & wait"))
+        assert "did not end within" in client.get("/pods/status").json()["error"]["message"]
+        os.set_blocking(alive.fileno(), True)
+        assert alive.read() == "started\n"
 
 
 def test_a_token_that_has_expired(service: Callable[..., TestClient]) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 import httpx2
 from lightkube.config.models import UserExec
@@ -48,17 +50,28 @@ async def run_plugin(plugin: UserExec) -> str:
     command = [plugin.command, *(plugin.args or [])]
     environment = {**os.environ, **{each.name: each.value for each in plugin.env or []}, "KUBERNETES_EXEC_INFO": _request(plugin)}
     try:
-        process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
+        process = await asyncio.create_subprocess_exec(
+            *command, env=environment, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True
+        )
     except OSError as fault:
         raise Refused(_failed(plugin, f"It can't be started: {fault.strerror}.")) from None
     try:
         out, err = await asyncio.wait_for(process.communicate(), PLUGIN_SECONDS)
     except TimeoutError:
-        process.kill()
+        _kill_group(process.pid)
         raise Refused(_failed(plugin, f"It did not end within {PLUGIN_SECONDS:.0f} seconds.")) from None
+    except asyncio.CancelledError:
+        _kill_group(process.pid)
+        raise
     if process.returncode:
         raise Refused(_failed(plugin, f"It ended with {process.returncode}: {err.decode(errors='replace').strip()[-300:]}"))
     return _read_token(plugin, out)
+
+
+def _kill_group(leader: int) -> None:
+    """Kill a plugin with what it started: a script that waits for `aws` would leave it behind."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _request(plugin: UserExec) -> str:
