@@ -13,14 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sre_agent_deploy.backup import keep, restore
+from sre_agent_deploy.config import edit
+from sre_agent_deploy.config.edit import Original, change_values, put, read_values, rename_key
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.edit import file
-from sre_agent_deploy.edit.file import Original, change_values, read_values
-from sre_agent_deploy.edit.put import put, rename_key
-from sre_agent_deploy.migrate.files import read_old
-from sre_agent_deploy.migrate.plan import Step, migrate, upgrade
-from sre_agent_deploy.migrate.setting import OldFile
+from sre_agent_deploy.migrate import Step, migrate, upgrade
+from sre_agent_deploy.old_files import OldFile, read_old
 
 VALUES = {
     ("name",): ["demo", "a-b", "x1"],
@@ -167,7 +165,7 @@ class User:
     backups: list[Kept] = field(default_factory=list)
 
     def now(self) -> Original:
-        original = file.read(self.path)
+        original = edit.read(self.path)
         assert isinstance(original, Original), original
         return original
 
@@ -177,7 +175,7 @@ class User:
         return config
 
     def dotenv_now(self) -> Original:
-        original = file.read_if_there(self.path.parent / ".env")
+        original = edit.read_if_there(self.path.parent / ".env")
         assert isinstance(original, Original), original
         return original
 
@@ -187,7 +185,7 @@ class User:
         before = self.dotenv_now()
         pattern = rf"(?m)^((?:export )?{name}=)['\"]?[^'\"\s]*['\"]?"
         text, found = re.subn(pattern, rf"\g<1>{value}", before.text)
-        file.replace(before, text if found else f"{text}{name}={value}\n")
+        edit.replace(before, text if found else f"{text}{name}={value}\n")
 
     def edit(self, argument: tuple[tuple[str, ...], object]) -> None:
         before = self.now()
@@ -211,7 +209,7 @@ class User:
     def update(self, argument: None) -> None:
         """The file as an earlier version wrote it, in its backup too, and a new program that has another format."""
         now, config = self.now(), self.config()
-        file.replace(now, rename_key(now.text.replace("version: 1", "version: 0", 1), ("deployment", "volume_gb"), "disk_gb"))
+        edit.replace(now, rename_key(now.text.replace("version: 1", "version: 0", 1), ("deployment", "volume_gb"), "disk_gb"))
         old = self.now()
         made = keep.back_up(old, self.path.parent / "none")
         text = upgrade(old.text, (STEP,), 1)

@@ -1,7 +1,8 @@
-"""The engine and the AWS it works against, once for all of this folder."""
+"""The engine and the AWS it works against, and the folder in which commands run, once for all of this folder."""
 
 from __future__ import annotations
 
 from fixtures.engine import engine, faults, site, unbooted
+from fixtures.kept_files import folder
 
-__all__ = ["engine", "faults", "site", "unbooted"]
+__all__ = ["engine", "faults", "folder", "site", "unbooted"]

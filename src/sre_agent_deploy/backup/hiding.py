@@ -6,12 +6,12 @@ import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy.backup.conflict import Difference
+from sre_agent_deploy.config.conflict import Difference
 from sre_agent_deploy.config.document import Malformed, Span, find_pieces, parse
+from sre_agent_deploy.config.edit import find_comments, replace_tabs
 from sre_agent_deploy.config.environment import SecretReference, comment_beside, read_dotenv
 from sre_agent_deploy.config.fault import FieldPath, format_path
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.edit.file import find_comments, replace_tabs
 from sre_core.redaction import CERTAIN_SECRET, HIDDEN, NOTED_SECRET, POSSIBLE_SECRET, is_secret_name, redact_line
 
 _HEX = re.compile(r"[0-9a-fA-F]+")

@@ -118,7 +118,7 @@ def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: 
     from sre_agent_deploy.backup import keep
     from sre_agent_deploy.backup.restore import find_faults
     from sre_agent_deploy.commands.workspace import find_config_file
-    from sre_agent_deploy.edit.file import read
+    from sre_agent_deploy.config.edit import read
     from sre_core.redaction import redact_line
 
     request = Request(config_file=config_file, state_file=state_file)
@@ -148,8 +148,7 @@ def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: 
 
 def _put_all(text: str, words: tuple[str, ...]) -> str:
     """Put every pair of words into the text, all of them or none."""
-    from sre_agent_deploy.edit.file import parse_path, parse_value
-    from sre_agent_deploy.edit.put import put
+    from sre_agent_deploy.config.edit import parse_path, parse_value, put
 
     if len(words) % 2:
         raise click.UsageError("give each key a value: set KEY VALUE [KEY VALUE]...")
@@ -171,10 +170,10 @@ def _put_all(text: str, words: tuple[str, ...]) -> str:
 def migrate(
     *, paths: tuple[Path, ...], config_file: Path | None, state_file: Path | None, dry_run: bool, conflict: str | None, as_json: bool
 ) -> None:
+    from sre_agent_deploy import migrate
     from sre_agent_deploy.backup.restore import find_faults
-    from sre_agent_deploy.edit.file import read_if_there
-    from sre_agent_deploy.migrate import plan
-    from sre_agent_deploy.migrate.files import read_old, replace_original
+    from sre_agent_deploy.config.edit import read_if_there
+    from sre_agent_deploy.old_files import read_old, replace_original
 
     target = config_file or CONFIG
     sources = tuple(dict.fromkeys(_sources(paths)))
@@ -187,7 +186,7 @@ def migrate(
         raise Refused(_nothing(target))
     in_place = any(path.resolve() == target.resolve() for path in sources)
     existing = None if original.body is None or in_place else original.text
-    result = plan.migrate([each for each in old if not isinstance(each, Problem)], existing, choose_by(conflict))
+    result = migrate.migrate([each for each in old if not isinstance(each, Problem)], existing, choose_by(conflict))
     if original.body is not None and result.text == original.text:
         click.echo(json.dumps({"migrated": False, "config": str(target)}) if as_json else f"{target} is current: nothing to migrate.")
         return
@@ -206,7 +205,7 @@ def migrate(
 
 
 def _sources(paths: tuple[Path, ...]) -> Iterator[Path]:
-    from sre_agent_deploy.migrate.files import find_old_files
+    from sre_agent_deploy.old_files import find_old_files
 
     for path in paths or (Path(),):
         if path.is_dir():

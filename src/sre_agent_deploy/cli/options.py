@@ -15,7 +15,7 @@ from sre_agent_deploy.commands import Mode, Request
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
-    from sre_agent_deploy.backup.conflict import Choice, Chooser, Difference
+    from sre_agent_deploy.config.conflict import Choice, Chooser, Difference
 
 config_option = click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="The configuration file (default: config.yaml)."

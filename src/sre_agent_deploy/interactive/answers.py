@@ -8,11 +8,11 @@ from functools import cache
 
 from sre_agent_deploy.config.document import Malformed, Plain, Tree, find_position, parse
 from sre_agent_deploy.config.document import Mapping as Sections
+from sre_agent_deploy.config.edit import render_value
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mode
 from sre_agent_deploy.config.load import judge
 from sre_agent_deploy.config.read_text import explain_yaml_error
 from sre_agent_deploy.config.template import render_template
-from sre_agent_deploy.edit.file import render_value
 from sre_agent_deploy.interactive.question import Answers, Question, build_gate, list_questions, parse_sources
 from sre_core.problem import Problem
 

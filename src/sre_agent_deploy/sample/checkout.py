@@ -11,21 +11,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sre_agent_deploy.backup.conflict import Field
 from sre_agent_deploy.backup.keep import rewrite
 from sre_agent_deploy.commands import CONFIG, STATE
 from sre_agent_deploy.commands.deployments import read_outputs, require_state
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.workspace import find_state
+from sre_agent_deploy.config.conflict import Field
+from sre_agent_deploy.config.edit import Original, put, read_if_there
 from sre_agent_deploy.config.environment import read_dotenv
 from sre_agent_deploy.config.models import VERSION
 from sre_agent_deploy.config.read_text import read_text
-from sre_agent_deploy.edit.file import Original, read_if_there
-from sre_agent_deploy.edit.put import put
 from sre_agent_deploy.journal.state import State
-from sre_agent_deploy.migrate.files import find_old_files, is_ours, read_old
-from sre_agent_deploy.migrate.plan import migrate
-from sre_agent_deploy.migrate.setting import OldFile
+from sre_agent_deploy.migrate import migrate
+from sre_agent_deploy.old_files import OldFile, find_old_files, is_ours, read_old
 from sre_agent_deploy.sample import REQUEST
 from sre_agent_deploy.sample.runtime import read_gateway_token
 from sre_core import atomic_file, release

@@ -17,7 +17,6 @@ from uuid import uuid4
 
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.aws.attempt import Lost, ask_or_refuse, attempt
-from sre_agent_deploy.backup.conflict import Field
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_agent_deploy.checks.verification.tokens import request_token
 from sre_agent_deploy.commands import Request
@@ -26,6 +25,7 @@ from sre_agent_deploy.commands.cleanup import config_for_cleanup
 from sre_agent_deploy.commands.deployments import read_outputs, require_state
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.workspace import find_state, use_account
+from sre_agent_deploy.config.conflict import Field
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.connection import add_custom_domain, connection_path
 from sre_agent_deploy.journal.state import State

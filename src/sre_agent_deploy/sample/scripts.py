@@ -17,9 +17,9 @@ from sre_agent_deploy.cli.root import main
 from sre_core import exit_codes
 
 if TYPE_CHECKING:
-    from sre_agent_deploy.backup.conflict import Field
     from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands.user import CommandResult
+    from sre_agent_deploy.config.conflict import Field
     from sre_agent_deploy.sample.checkout import Checkout
 
 _PROVIDER = "sre-agent-api-key-credential-provider"

@@ -1,4 +1,4 @@
-"""START HERE: merge old files and an existing config.yaml into one current config.yaml (pure except for the chooser).
+"""Merge old files and an existing config.yaml into one current config.yaml (pure except for the chooser).
 
 Each setting goes into its section with its comments; what has no place becomes a comment at the end. An older version of our own format
 is upgraded to the current one, step by step.
@@ -10,15 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sre_agent_deploy.backup.conflict import Chooser, Difference, Field
 from sre_agent_deploy.backup.hiding import hide_secrets
+from sre_agent_deploy.config.conflict import Chooser, Difference, Field
 from sre_agent_deploy.config.document import Malformed, Plain
+from sre_agent_deploy.config.edit import put, read_values, render_scalar
 from sre_agent_deploy.config.fault import format_path
 from sre_agent_deploy.config.models import VERSION, Config
 from sre_agent_deploy.config.section import Section
-from sre_agent_deploy.edit.file import read_values, render_scalar
-from sre_agent_deploy.edit.put import put
-from sre_agent_deploy.migrate.setting import Carried, Moved, OldFile, SecretFound, Setting, decide_fate
+from sre_agent_deploy.old_files import Carried, Moved, OldFile, SecretFound, Setting, decide_fate
 from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact_line
 

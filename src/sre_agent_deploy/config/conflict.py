@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from sre_agent_deploy.config.document import Plain
+from sre_agent_deploy.config.edit import render_value
 from sre_agent_deploy.config.environment import SecretReference
 from sre_agent_deploy.config.fault import format_path
-from sre_agent_deploy.edit.file import render_value
 from sre_core.redaction import HIDDEN, is_secret_name, redact_line
 
 type Choice = Literal["mine", "theirs", "abort"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sre_agent_deploy.config.edit import put, rename_key
 from sre_agent_deploy.config.models import VERSION
-from sre_agent_deploy.edit.put import put, rename_key
-from sre_agent_deploy.migrate.plan import STEPS, Step, find_due_steps, upgrade
+from sre_agent_deploy.migrate import STEPS, Step, find_due_steps, upgrade
 from sre_core.problem import Problem
 
 STEPS_THAT_MIGHT_BE = (

@@ -1,20 +1,26 @@
-"""Read the settings of an old file, each with its comments, and decide where each belongs now (pure).
+"""Read the files that a configuration was in before: each setting with its comments, and where it belongs now.
 
-What has no place in the current format is kept as a comment.
+The originals are kept beside the migrated file.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from sre_agent_deploy.backup.conflict import Field
+from sre_agent_deploy.backup.keep import rewrite
 from sre_agent_deploy.config import document
+from sre_agent_deploy.config.conflict import Field
 from sre_agent_deploy.config.document import Entry, Malformed, Piece, Plain, find_pieces, parse, to_plain
+from sre_agent_deploy.config.edit import Original, find_comments, read_values, replace_tabs
 from sre_agent_deploy.config.environment import SecretReference, comment_beside, read_dotenv
-from sre_agent_deploy.edit.file import find_comments, replace_tabs
-from sre_core.problem import Problem, Where
+from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.read_text import read_text
+from sre_core import clock
+from sre_core.problem import Problem, Refused, Where
 from sre_core.redaction import CERTAIN_SECRET, POSSIBLE_SECRET, is_secret_name
 
 
@@ -160,7 +166,7 @@ class Carried:
 type Fate = Moved | SecretFound | Carried
 
 # Names in capitals without the prefix COGNITO_, which some files have and some have not.
-PLACES: Mapping[str, Field] = {
+_PLACES: Mapping[str, Field] = {
     "ACCOUNTID": ("aws", "account_id"),
     "AWSACCOUNTID": ("aws", "account_id"),
     "REGION": ("aws", "region"),
@@ -202,7 +208,7 @@ def decide_fate(setting: Setting) -> Fate:
     name = setting.name.upper().replace("_", "").replace("-", "").removeprefix("COGNITO")
     if proposal := _propose_for_secret(setting, name):
         return SecretFound(setting, proposal)
-    field = PLACES.get(name)
+    field = _PLACES.get(name)
     if field is None or not isinstance(setting.value, str):
         return Carried(setting, GONE.get(name, "this format has no such setting"))
     if field == ("aws", "endpoint_url") and re.search(r"\.amazonaws\.com(\.cn)?/?$", setting.value):
@@ -220,9 +226,88 @@ def _propose_for_secret(setting: Setting, name: str) -> str:
     if not texts or all(map(SecretReference.parse, texts)):
         return ""
     named = is_secret_name(setting.name) or name in PROPOSALS
-    if not named and not any(CERTAIN_SECRET.search(text) or (name not in PLACES and POSSIBLE_SECRET.search(text)) for text in texts):
+    if not named and not any(CERTAIN_SECRET.search(text) or (name not in _PLACES and POSSIBLE_SECRET.search(text)) for text in texts):
         return ""
     if isinstance(setting.value, dict | list) and not named:
         return ""  # one secret within a section: the section is carried over, and that value is hidden in it
     variable = re.sub(r"[^A-Za-z0-9_]", "_", setting.name).upper()
     return PROPOSALS.get(name, f"env:{variable}, or aws-secretsmanager:sre/{setting.name.lower().replace('_', '-')}")
+
+
+# The paths of the sample, seen from its root and from its own folders.
+_SAMPLE_FILES = (
+    "gateway/config.yaml",
+    "gateway/.env",
+    "sre_agent/.env",
+    "sre_agent/config/agent_config.yaml",
+    "agent_config.yaml",
+    "deployment/.cognito_config",
+    ".cognito_config",
+)
+_OF_THE_SAMPLE = frozenset({"agents", "global_tools"})
+
+
+def find_old_files(folder: Path) -> tuple[Path, ...]:
+    """Find the old files below a folder, and its own config.yaml and .env if the first is not in our format."""
+    own = folder / "config.yaml"
+    text = read_text(own) if own.is_file() else ""
+    flat = isinstance(text, str) and bool(text.strip()) and not is_ours(text)
+    here = [own, *([folder / ".env"] if (folder / ".env").is_file() else [])] if flat else []
+    return (*here, *(folder / place for place in _SAMPLE_FILES if (folder / place).is_file()))
+
+
+def read_old(path: Path) -> OldFile | Problem:
+    """Read the settings of one old file."""
+    if not path.exists():
+        return _missing(path)
+    text = read_text(path)
+    if isinstance(text, Problem):
+        return text
+    as_yaml = path.suffix in {".yaml", ".yml", ".json"} or text.lstrip().startswith("{")
+    return read_yaml(str(path), text) if as_yaml else read_dotenv_file(str(path), text)
+
+
+def _missing(path: Path) -> Problem:
+    return Problem(
+        code="MIGRATE-FILE-MISSING",
+        what=f"There is no file or folder {path}. Nothing was migrated.",
+        why="`migrate` takes the files that are to be brought to the current config.yaml, or the folder of the sample.",
+        do=("Correct the path: `sre-agent-deploy migrate PATH`.", f"See what is there: ls -l {path.parent}"),
+    )
+
+
+def is_ours(text: str) -> bool:
+    """Say whether a text is a config.yaml of this tool, of any version. A text that can't be read counts as ours and is not touched."""
+    values = read_values(text)
+    if isinstance(values, Malformed) or not isinstance(values, Mapping):
+        return True
+    return not _OF_THE_SAMPLE & values.keys() and (not values or bool(values.keys() & Config.model_fields.keys()))
+
+
+def replace_original(original: Original, text: str, state_file: Path) -> list[str]:
+    """Write the migrated text, keep the original beside it and in a backup, and return their paths."""
+    kept = [str(_copy_original(original))] if original.body is not None else []
+    backup = rewrite(original, text, state_file)
+    return [*kept, *([str(backup.path)] if backup else [])]
+
+
+def _copy_original(original: Original) -> Path:
+    """Copy the original so that only its owner can read it: it is complete, and may hold secrets."""
+    time = clock.stamp().replace("-", "").replace(":", "")
+    path = original.path.with_name(f"{original.path.name}.before-migration-{time}")
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(original.body or b"")
+    except OSError as error:
+        raise Refused(_not_kept(path, error)) from error
+    return path
+
+
+def _not_kept(path: Path, error: OSError) -> Problem:
+    return Problem(
+        code="FILE-REFUSED",
+        what="Nothing was migrated.",
+        why=f"The original could not be copied to {path}: {error.strerror or type(error).__name__}.",
+        do=(f"Check owner and free space: ls -ld {path.parent}; df -h {path.parent}",),
+    )

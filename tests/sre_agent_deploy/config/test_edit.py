@@ -6,8 +6,7 @@ import difflib
 
 import pytest
 
-from sre_agent_deploy.edit.file import parse_path, parse_value
-from sre_agent_deploy.edit.put import put, rename_key
+from sre_agent_deploy.config.edit import parse_path, parse_value, put, rename_key
 from sre_core.problem import Problem
 
 TEXT = """\
