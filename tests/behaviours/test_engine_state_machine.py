@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
+from fixtures import sample
 from fixtures.asleep import Sleeper
 from fixtures.cut import MOMENTS, Cut, cut_at
 from fixtures.embedded import EmbeddedAws, served
@@ -477,21 +478,24 @@ def machine(tmp_path: Path) -> Iterator[type[Deployments]]:
         yield type("Deployments", (Deployments,), known)
 
 
-# In parts, so that every worker can take some.
+RUNS, STEPS = 100, 5 if THOROUGH else 4
+PARTS = range(10 if THOROUGH else 1)
+
+
+# In parts with other runs each, so that workers share them, and a thorough run that was stopped goes on with the next (`-k 7-`).
 @pytest.mark.timeout(3 * 3600)
-@pytest.mark.parametrize("part", range(4 if THOROUGH else 1))
+@pytest.mark.parametrize("part", PARTS, ids="{}-".format)
 def test_whatever_happens_to_a_deployment(machine: type[Deployments], part: int, tried: Callable[[str, int], None]) -> None:
     """Killed, put to sleep, changed, forgotten, repaired and removed in any order and weather: never two of a thing unseen, never
     what another owns, never a rest.
     """
-    runs, steps = (250, 12) if THOROUGH else (100, 4)
     as_many = settings(
-        max_examples=runs,
-        stateful_step_count=steps,
+        max_examples=RUNS,
+        stateful_step_count=STEPS,
         deadline=None,
         database=None,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(machine, settings=as_many)
+    run_state_machine_as_test(seed(sample.seed() + part)(machine), settings=as_many)
     tried("runs of the state machine", len(machine.runs))
