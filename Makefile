@@ -52,8 +52,10 @@ test-thorough: ## all tests with every point and many more examples; hours
 	@HYPOTHESIS_PROFILE=thorough $(PYTEST) $(ARGS)
 	@$(MAKE) test-mutations
 
-test-mutations: ## change safety-critical code in one place at a time: a test must fail each time
+test-mutations: ## change safety-critical code in one place at a time: a test must fail each time; ARGS="nginx": prepared faults by name
 	@scripts/bring-up test
+	@scripts/system-packages
+	@$(BIN)/python scripts/faults $(ARGS)
 	@$$(scripts/get-uv $(BIN)/python) sync --quiet --frozen --all-extras --group mutation
 	@$(BIN)/python scripts/mutations
 
