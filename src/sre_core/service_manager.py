@@ -28,11 +28,11 @@ def listen(path: Path) -> socket.socket:
 
 
 async def report_alive() -> None:
-    """Tell systemd that the event loop still turns; nothing where no watchdog is set (sd_notify(3))."""
+    """Tell systemd that the service serves, and its event loop still turns; nothing where systemd does not ask (sd_notify(3))."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
     # A service that can't give a sign is started again, which is what it would need.
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
         # An @ means the null byte of an abstract name.
-        sending.sendto(b"WATCHDOG=1", address.replace("@", "\0", 1) if address.startswith("@") else address)
+        sending.sendto(b"READY=1\nWATCHDOG=1", address.replace("@", "\0", 1) if address.startswith("@") else address)

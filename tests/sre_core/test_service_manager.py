@@ -35,4 +35,4 @@ def test_the_sign_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstr
         systemd.bind(address.replace("@", "\0", 1))
         systemd.settimeout(5)
         asyncio.run(service_manager.report_alive())
-        assert systemd.recv(100) == b"WATCHDOG=1"
+        assert systemd.recv(100) == b"READY=1\nWATCHDOG=1"

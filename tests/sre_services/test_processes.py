@@ -149,13 +149,13 @@ def test_a_socket_that_a_killed_process_left(tmp_path: Path, monkeypatch: pytest
     systemd.settimeout(20)
     with started(tmp_path, "-m", "sre_services", "runbooks") as first:
         assert stat.S_IMODE(first.socket.stat().st_mode) == 0o660
-        assert systemd.recv(100) == b"WATCHDOG=1"
+        assert systemd.recv(100) == b"READY=1\nWATCHDOG=1"
         first.process.kill()
         first.process.wait(20)
         assert first.socket.exists()
     with started(tmp_path, "-m", "sre_services", "runbooks") as second:
         assert second.get("/health")[0] == 200
-        assert systemd.recv(100) == b"WATCHDOG=1"
+        assert systemd.recv(100) == b"READY=1\nWATCHDOG=1"
     systemd.close()
 
 

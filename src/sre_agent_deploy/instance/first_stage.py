@@ -33,7 +33,7 @@ PACKAGES = {
     ),
 }
 # Seconds that a program may take, and a call of AWS.
-LONGEST, LONGEST_CALL = 600, 60
+LONGEST, LONGEST_CALL = 600, 180
 # And the bootstrap: `timeout` ends it with 124.
 DEADLINE = ("timeout", "3600")
 # The waits before S3 is asked again: it may refuse a new instance profile for some minutes.

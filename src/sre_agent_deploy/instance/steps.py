@@ -23,7 +23,7 @@ from typing import Protocol
 from sre_core import clock
 from sre_core.secret import Secret, conceal
 
-_LONGEST = 120.0
+_LONGEST = 300.0
 
 
 class StepFailed(Exception):

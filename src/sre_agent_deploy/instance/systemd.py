@@ -46,7 +46,7 @@ _HARDENING = (
     "UMask=0007",
 )
 
-_WATCHDOG_SECONDS = 60
+_WATCHDOG_SECONDS, _START_SECONDS = 60, 600
 # The metadata service gives the role's credentials to any process that asks.
 _NO_METADATA = ("IPAddressDeny=169.254.169.254 fd00:ec2::254",)
 
@@ -73,7 +73,9 @@ def render_unit(service: MachineService, layout: Layout, region: str) -> str:
         (
             "Service",
             (
-                "Type=exec",
+                # It says itself when it serves: until then the watchdog waits, and the kernel loads a slow machine's libraries for minutes.
+                "Type=notify",
+                f"TimeoutStartSec={_START_SECONDS}",
                 f"User={USER}",
                 f"Group={USER}",
                 f"ExecStart={' '.join(map(_quote_argument, command))}",

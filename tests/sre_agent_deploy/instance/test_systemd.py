@@ -85,7 +85,8 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-Type=exec
+Type=notify
+TimeoutStartSec=600
 User=sre-agent
 Group=sre-agent
 ExecStart="/opt/sre-agent/venvs/abc/bin/python" "-m" "sre_services" "kubernetes" "--socket" "/run/sre-agent/kubernetes/http.sock"
