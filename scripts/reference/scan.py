@@ -26,6 +26,7 @@ make scan ARGS=--lock               # renew the scanners' locked versions
 | systemd-analyze security | each unit of a machine; above 2.0 of 10 is a finding |
 | sslyze | front door and gateway of a local deployment, by Mozilla's intermediate configuration, certificate included |
 | prowler | what a local deployment has in the local AWS: S3, IAM, Secrets Manager, Cognito, SNS (not EC2 and CloudWatch) |
+| iam-simulate | how the local AWS decides on a deployment's policies, on 4000 made up over IAM's grammar, and on a table of IAM's rules |
 
 | first line of the report | exit code of `python -m scripts.scan` | |
 | --- | --- | --- |
@@ -40,6 +41,13 @@ Without a network pip-audit can't read its advisories: that is no success, so th
 They are installed by locks with hashes into `.tools/scan`, apart from the product. A scanner that could not look, because it is not
 installed or its advisories can't be reached, fails the scan: nothing is known then. prowler's checks of EC2 and CloudWatch did not end
 within six minutes against the local AWS, so these are judged in the template alone.
+
+iam-simulate is [another implementation](https://www.npmjs.com/package/@cloud-copilot/iam-simulate) of how IAM decides; it runs on Node.js
+from PyPI, and has a lock of npm. Where it and the local AWS differ, IAM's documentation decides: its rules are in
+`tests/embedded_aws/policy_cases.toml` with the page of each, and every test run asks the local AWS for them. Five of them iam-simulate
+decides otherwise: a variable without a value in `NotResource` and in a negated condition, `0.0.0.0/0`, an address in `NotIpAddress` for a
+request over the other family, and dates in seconds. What is made up leaves those out. Of a deployment's policies it answers for the
+resources and keys that it knows an action to have.
 
 `.deploy/scan` has the report (`report.md`, `report.json`) and the bill of materials of what a machine installs (`sbom.cdx.json`,
 CycloneDX 1.5, from `uv.lock`, with hashes).

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.scan import prowler, tools
+from scripts.scan import prowler, second_opinion, tools
 from scripts.scan.findings import ACCEPTED, Judgement, Outcome, judge, read_accepted
 from scripts.scan.report import render
 from scripts.scan.subject import ROOT, deployed
@@ -29,7 +29,7 @@ SCANNERS: dict[str, Callable[[Path, Path], Outcome]] = {
     "pip-audit": tools.pip_audit,
     "systemd-analyze": tools.systemd,
 }
-DEPLOYED = ("sslyze", "prowler")
+DEPLOYED = ("sslyze", "prowler", second_opinion.NAME)
 
 
 def main() -> int:
@@ -76,7 +76,11 @@ def scan_deployment(bin: Path, wanted: list[str]) -> list[Outcome]:
         return []
     print(f"a local deployment, then {', '.join(chosen)} ...", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="sre-scan-") as folder, deployed(Path(folder)) as local:
-        looks = {"sslyze": lambda: tools.sslyze(bin, local), "prowler": lambda: prowler.scan(install("prowler"), local, Path(folder))}
+        looks = {
+            "sslyze": lambda: tools.sslyze(bin, local),
+            "prowler": lambda: prowler.scan(install("prowler"), local, Path(folder)),
+            second_opinion.NAME: lambda: second_opinion.iam_simulate(bin, local, Path(folder)),
+        }
         return [looks[name]() for name in chosen]
 
 

@@ -23,6 +23,15 @@ def role_arn(account_id: str, name: str) -> str:
     return next((str(role.arn) for role in tuple(_iam(account_id).get_roles()) if role.name == name), "")
 
 
+def principal_arn(account_id: str, caller: str) -> str:
+    """Return the ARN that policies see as aws:PrincipalArn: of a session it is its role's, of any other caller the caller's own.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+    """
+    kind, _, session = caller.rpartition(":")[2].partition("/")
+    return role_arn(account_id, session.partition("/")[0]) if kind == "assumed-role" else caller
+
+
 def profile_arn(account_id: str, name: str) -> str:
     """Return the ARN of an instance profile by its name; empty where it is absent."""
     profiles = tuple(_iam(account_id).instance_profiles.values())

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
-import operator
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
-from functools import lru_cache
+from enum import Enum, IntEnum
 from typing import Any
 
+from embedded_aws.policy_conditions import holds, list_conditions
+from embedded_aws.policy_patterns import Keys, is_like, is_resource
+
 type Statement = Mapping[str, Any]
-_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
-    "equals": operator.eq,
-    "lessthan": operator.lt,
-    "lessthanequals": operator.le,
-    "greaterthan": operator.gt,
-    "greaterthanequals": operator.ge,
-}
-_KINDS = frozenset({"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "bool", "ipaddress"}) | {
-    f"numeric{name}" for name in _COMPARISONS
-}
+
+# Older policies have no variables: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
+_WITH_VARIABLES = "2012-10-17"
 
 
 class Verdict(Enum):
@@ -32,9 +24,23 @@ class Verdict(Enum):
     SILENT = "silent"
 
 
+class Named(IntEnum):
+    """How the policy of a resource names a caller: each limits what it grants less than the one before.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
+    """
+
+    NOT = 0
+    BY_ACCOUNT = 1
+    """The policies of the caller decide."""
+    BY_ROLE = 2
+    """A permissions boundary and a session policy must allow it, too."""
+    ITSELF = 3
+
+
 @dataclass(frozen=True)
 class AccessRequest:
-    """One request as a policy sees it; the names of condition keys are in lower case.
+    """One request as a policy sees it; the names of condition keys are in lower case, a key of several values has a tuple.
 
     `principal` is an ARN, the name of an AWS service, or empty where the policy is the caller's own and names none, and for a caller
     who is no principal of IAM.
@@ -43,25 +49,43 @@ class AccessRequest:
     principal: str
     action: str
     resource: str
-    keys: Mapping[str, str]
+    keys: Keys
+    bounded: bool = False
+    """Say that the caller has a permissions boundary: each Deny with NotPrincipal is about it.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+    """
 
 
 def evaluate(document: Mapping[str, Any], request: AccessRequest) -> Verdict:
     """Combine the statements that apply."""
-    effects = {statement["Effect"] for statement in _as_list(document.get("Statement", ())) if _applies(statement, request)}
+    effects = {statement["Effect"] for statement in _list_applying(document, request)}
     if "Deny" in effects:
         return Verdict.DENIED
     return Verdict.ALLOWED if "Allow" in effects else Verdict.SILENT
 
 
-def _applies(statement: Statement, request: AccessRequest) -> bool:
-    # A condition that the local AWS does not implement allows nothing and stops no deny: it must not be more permissive than AWS.
+def find_grant(document: Mapping[str, Any], request: AccessRequest) -> Named:
+    """Return how the policy of a resource names the caller where it allows the request."""
+    allowing = (statement for statement in _list_applying(document, request) if statement["Effect"] == "Allow")
+    return max((_find_name(statement.get("Principal", ()), request.principal) for statement in allowing), default=Named.NOT)
+
+
+def _list_applying(document: Mapping[str, Any], request: AccessRequest) -> Iterator[Statement]:
+    variables = request.keys if document.get("Version") == _WITH_VARIABLES else None
+    return (each for each in _as_list(document.get("Statement", ())) if _applies(each, request, variables))
+
+
+def _applies(statement: Statement, request: AccessRequest, variables: Keys | None) -> bool:
+    # An operator that IAM does not have allows nothing and stops no deny: the local AWS must not be more permissive than AWS.
     denies = statement["Effect"] == "Deny"
     return (
-        _element(statement, "Principal", lambda value: _principal_is(value, request.principal))
-        and _element(statement, "Action", lambda value: _any_like(value, request.action.lower(), fold=True))
-        and _element(statement, "Resource", lambda value: _any_like(value, request.resource))
-        and all(_condition_holds(*condition, request.keys, if_unknown=denies) for condition in _conditions(statement))
+        (denies and request.bounded and "NotPrincipal" in statement)
+        or _element(statement, "Principal", lambda value: _find_name(value, request.principal) is not Named.NOT)
+    ) and (
+        _element(statement, "Action", lambda value: any(is_like(each.lower(), request.action.lower()) for each in _as_list(value)))
+        and _element(statement, "Resource", lambda value: any(is_resource(each, request.resource, variables) for each in _as_list(value)))
+        and all(holds(each, request.keys, variables, if_unknown=denies) for each in list_conditions(statement))
     )
 
 
@@ -72,82 +96,28 @@ def _element(statement: Statement, name: str, matches: Callable[[Any], bool]) ->
     return not matches(statement[f"Not{name}"]) if f"Not{name}" in statement else True
 
 
-def _principal_is(value: Any, principal: str) -> bool:
-    if not principal:
-        return "*" in (_as_list(value.get("AWS", ())) if isinstance(value, Mapping) else _as_list(value))
-    kind = "AWS" if principal.startswith("arn:") else "Service"
-    named = _as_list(value.get(kind, ())) if isinstance(value, Mapping) else _as_list(value)
-    account = principal.split(":")[4] if principal.count(":") >= 5 else None
-    # The number or root of an account includes everyone in it.
-    return any(name in ("*", principal, account) or (name.endswith(":root") and name.split(":")[4] == account) for name in named)
+def _find_name(value: Any, principal: str) -> Named:
+    """Return how an element names a caller: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html."""
+    kind = "AWS" if principal.startswith("arn:") or not principal else "Service"
+    names = _as_list(value.get(kind, ())) if isinstance(value, Mapping) else _as_list(value)
+    return max((_compare_name(name, principal) for name in names), default=Named.NOT)
 
 
-def _conditions(statement: Statement) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    for kind, keys in statement.get("Condition", {}).items():
-        for key, values in keys.items():
-            yield kind.lower(), key.lower(), tuple(_text(value) for value in _as_list(values))
-
-
-def _condition_holds(name: str, key: str, values: tuple[str, ...], keys: Mapping[str, str], *, if_unknown: bool) -> bool:
-    # Requests here have one value of each key. Of none, all are right: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
-    for_all = name.startswith("forallvalues:")
-    if_exists = name.endswith("ifexists") or for_all
-    kind = name.removeprefix("forallvalues:").removesuffix("ifexists")
-    actual = keys.get(key)
-    if kind == "null":
-        return (actual is None) == (values[0] == "true")
-    negated = "not" in kind
-    kind = kind.replace("not", "")
-    if kind not in _KINDS:
-        return if_unknown
-    if actual is None:
-        # A key that the request does not have satisfies "IfExists" and the negated operators only.
-        return if_exists or negated
-    return _matches(kind, actual, values) is not negated
-
-
-def _matches(kind: str, actual: str, values: tuple[str, ...]) -> bool:
-    if kind == "ipaddress":
-        return any(_in_network(actual, value) for value in values)
-    if kind.startswith("numeric"):
-        compare = _COMPARISONS[kind.removeprefix("numeric")]
-        return any(compare(float(actual), float(value)) for value in values)
-    match kind:
-        case "stringlike" | "arnlike" | "arnequals":
-            return _any_like(values, actual)
-        case "stringequalsignorecase":
-            return actual.lower() in [value.lower() for value in values]
-        case _:  # stringequals, bool
-            return actual in values
-
-
-def _in_network(address: str, network: str) -> bool:
-    try:
-        return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        return False
-
-
-def _any_like(patterns: Any, text: str, *, fold: bool = False) -> bool:
-    return any(_like(pattern.lower() if fold else pattern, text) for pattern in _as_list(patterns))
-
-
-def _like(pattern: str, text: str) -> bool:
-    return _compile(pattern).fullmatch(text) is not None
-
-
-@lru_cache(maxsize=4096)
-def _compile(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern once: every request is matched with all patterns of its caller's policies, half of what the local AWS computed."""
-    return re.compile("".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern), re.DOTALL)
+def _compare_name(name: str, principal: str) -> Named:
+    if name in ("*", principal):
+        return Named.ITSELF
+    account, found = principal.split(":")[4] if principal.count(":") >= 5 else "", name.split(":", 5)
+    if not account:
+        return Named.NOT
+    if name == account or (found[4:] == [account, "root"]):
+        return Named.BY_ACCOUNT
+    session = principal.split(":", 5)[5].split("/")
+    is_role = session[0] == "assumed-role" and found[2:3] == ["iam"] and found[4:5] == [account] and found[5].startswith("role/")
+    return Named.BY_ROLE if is_role and found[5].rpartition("/")[2] == session[1] else Named.NOT
 
 
 def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 type Policy = Mapping[str, Any]

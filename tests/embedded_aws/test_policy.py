@@ -29,7 +29,7 @@ def test_a_deny_wins_whatever_the_order() -> None:
 
 def test_a_condition_that_is_not_understood() -> None:
     """It allows nothing, and it stops no deny: a fake must not be laxer than AWS."""
-    unknown = {"Condition": {"DateLessThan": {"aws:CurrentTime": "2099-01-01T00:00:00Z"}}}
+    unknown = {"Condition": {"StringSounds": {"aws:PrincipalArn": "*"}}}
 
     assert said(unknown) is Verdict.SILENT
     assert said({}, {"Effect": "Deny", **unknown}) is Verdict.DENIED
@@ -77,7 +77,7 @@ def test_what_applies(part: dict[str, Any]) -> None:
         {"Condition": {"Null": {"aws:SecureTransport": "true"}}},
         {"Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}},
         {"Condition": {"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"aws:absent": "x"}}},
-        {"Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:sts::*"}}},
+        {"Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:sts::*:*"}}},
     ],
 )
 def test_what_does_not_apply(part: dict[str, Any]) -> None:

@@ -8,10 +8,10 @@ from embedded_aws import api_key, policy, refusals
 from embedded_aws.authorization.call import Call, read_call
 from embedded_aws.authorization.demand import Demand
 from embedded_aws.authorization.demands import list_demands
-from embedded_aws.authorization.state import Identity, ResourceState, find_identity
+from embedded_aws.authorization.state import BOUNDARY, Identity, ResourceState, find_identity
 from embedded_aws.credentials import AccessKey
 from embedded_aws.http_messages import Request, Response
-from embedded_aws.policy import AccessRequest, Verdict
+from embedded_aws.policy import AccessRequest, Named, Verdict
 from embedded_aws.refusals import Protocol
 from embedded_aws.verifier import Caller
 
@@ -44,11 +44,13 @@ def _authorize(request: Request, caller: Caller, account_id: str) -> Denial | No
     service, region = caller.signature.service, caller.signature.region
     call = read_call(request, service, account_id=account_id, region=region)
     identity = find_identity(account_id, caller.key.arn, caller.key.access_key_id)
-    demands = _read_demands(call, ResourceState(account_id, region)) or (Demand(f"{service}:Unknown"),)
+    state = ResourceState(account_id, region)
+    demands = _read_demands(call, state) or (Demand(f"{service}:Unknown"),)
     if api_key.is_carried(request):
         demands = (Demand("bedrock:CallWithBearerToken"), *demands)
     keys = {"aws:sourceip": request.client, "aws:requestedregion": region}
-    return next(filter(None, (find_denial(identity, _with_keys(demand, keys)) for demand in demands)), None)
+    denials = (find_denial(identity, _with_keys(demand, keys), state.resource_policy(demand.resource)) for demand in demands)
+    return next(filter(None, denials), None)
 
 
 def _read_demands(call: Call | None, state: ResourceState) -> tuple[Demand, ...]:
@@ -64,8 +66,8 @@ def _with_keys(demand: Demand, keys: dict[str, str]) -> Demand:
     return replace(demand, keys={**keys, **demand.keys})
 
 
-def find_denial(identity: Identity, demand: Demand) -> Denial | None:
-    """Return why these policies do not allow an action on a resource; None where they do (pure).
+def find_denial(identity: Identity, demand: Demand, of_resource: policy.Policy | None = None) -> Denial | None:
+    """Return why these policies do not allow an action on a resource; None where they do (pure). `of_resource` is the resource's own.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
     """
@@ -73,21 +75,23 @@ def find_denial(identity: Identity, demand: Demand) -> Denial | None:
         return None
     account_id = identity.arn.split(":")[4]
     standing = {
-        "aws:principalarn": identity.arn,
+        "aws:principalarn": identity.role_arn or identity.arn,
         "aws:principalaccount": account_id,
         "aws:resourceaccount": account_id,
         "aws:securetransport": "true",
         "aws:viaawsservice": "false",
     }
     keys = standing | {key.lower(): value for key, value in demand.keys.items()}
-    asked = AccessRequest(principal="", action=demand.action, resource=demand.resource, keys=keys)
-    for kind, policies in {"identity-based policy": identity.policies, **identity.limits}.items():
-        verdicts = {policy.evaluate(each, asked) for each in policies}
-        if Verdict.DENIED in verdicts:
-            return _denial(identity, demand, f"with an explicit deny in {_article(kind)}")
-        if Verdict.ALLOWED not in verdicts:
-            return _denial(identity, demand, f"because no {kind} allows the {demand.action} action")
-    return None
+    asked = AccessRequest(identity.arn, demand.action, demand.resource, keys, bounded=BOUNDARY in identity.limits)
+    groups = {"identity-based policy": identity.policies, **identity.limits, "resource-based policy": (of_resource,) if of_resource else ()}
+    verdicts = {kind: {policy.evaluate(each, asked) for each in policies} for kind, policies in groups.items()}
+    if denying := next((kind for kind, found in verdicts.items() if Verdict.DENIED in found), ""):
+        return _denial(identity, demand, f"with an explicit deny in {_article(denying)}")
+    granted = policy.find_grant(of_resource, asked) if of_resource else Named.NOT
+    # What the resource grants to a caller itself needs no other policy's allow; what it grants to its role is within the limits of that.
+    needed = {Named.ITSELF: (), Named.BY_ROLE: identity.limits}.get(granted, ("identity-based policy", *identity.limits))
+    silent = next((kind for kind in needed if Verdict.ALLOWED not in verdicts[kind]), "")
+    return _denial(identity, demand, f"because no {silent} allows the {demand.action} action") if silent else None
 
 
 def _article(kind: str) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from embedded_aws import iam_state, moto_state
 from embedded_aws.iam_state import Policy
 
+BOUNDARY = "permissions boundary"
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -16,6 +18,8 @@ class Identity:
     arn: str
     policies: tuple[Policy, ...]
     limits: Mapping[str, tuple[Policy, ...]]
+    role_arn: str = ""
+    """Of a session."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ class ResourceState:
         """Return the ARN of the KMS key of an object, or without `key` of the bucket's default encryption; empty where it has none."""
         return moto_state.bucket_key(self.account_id, bucket, key)
 
+    def resource_policy(self, arn: str) -> Policy | None:
+        """Return the policy of a bucket, for it or an object in it; None where it has none, and for any other resource."""
+        bucket = arn.removeprefix("arn:aws:s3:::").partition("/")[0]
+        return (moto_state.bucket_policy(self.account_id, bucket) or None) if arn.startswith("arn:aws:s3:::") else None
+
     def kms_key_arn(self, id: str) -> str:
         """Return the ARN of a KMS key by its id, ARN or alias; empty where it is absent."""
         return moto_state.kms_key_arn(self.account_id, self.region, id)
@@ -74,5 +83,6 @@ def find_identity(account_id: str, arn: str, access_key_id: str) -> Identity:
     role = iam_state.role_arn(account_id, rest.partition("/")[0])
     boundary = iam_state.role_boundary(account_id, role)
     session = iam_state.session_policy(account_id, access_key_id)
-    limits = {"permissions boundary": boundary, "session policy": session}
-    return Identity(arn, iam_state.role_policies(account_id, role), {name: found for name, found in limits.items() if found is not None})
+    limits = {BOUNDARY: boundary, "session policy": session}
+    found = {name: policies for name, policies in limits.items() if policies is not None}
+    return Identity(arn, iam_state.role_policies(account_id, role), found, role)

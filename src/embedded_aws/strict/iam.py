@@ -29,9 +29,7 @@ def simulate_policies() -> None:
         if groups is None:
             raise NoSuchEntity(f"The principal {self._get_param('PolicySourceArn')} cannot be found.")
         keys = {each["ContextKeyName"].lower(): each["ContextKeyValues"] for each in self._get_param("ContextEntries", [])}
-        if any(len(values) != 1 for values in keys.values()):
-            raise InvalidInput("Keys with several values are not supported by the local AWS. Give one value.")
-        context = {name: values[0] for name, values in keys.items()}
+        context = {name: values[0] if len(values) == 1 else tuple(values) for name, values in keys.items()}
         resources = self._get_param("ResourceArns", ["*"])
         results = [
             _simulate(groups, AccessRequest("", action, resource, context))

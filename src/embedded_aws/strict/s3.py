@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 from xml.etree import ElementTree
 
-from embedded_aws import moto_state, policy
+from embedded_aws import iam_state, moto_state, policy
 from embedded_aws.strict.patching import patch
 
 
@@ -154,7 +154,7 @@ def evaluate_policy_conditions() -> None:
         if self.policy is None:
             return PermissionResult.NEUTRAL
         caller = CALLER_ARN.get()
-        keys = {"aws:securetransport": "true", "s3:tlsversion": "1.3", "aws:principalarn": caller}
+        keys = {"aws:securetransport": "true", "s3:tlsversion": "1.3", "aws:principalarn": iam_state.principal_arn(self.account_id, caller)}
         request = policy.AccessRequest(principal=caller, action=action, resource=resource, keys=keys)
         return answers[policy.evaluate(json.loads(self.policy), request)]
 

@@ -76,11 +76,9 @@ def require_trusting_roles() -> None:
 
 
 def _trusts(trust: iam_state.Policy, account_id: str, caller: str, external_id: str | None) -> bool:
-    """Say if a trust policy lets a caller assume the role: as a session, or as the role or user behind it."""
+    """Say if a trust policy lets a caller assume the role."""
     if caller.endswith(":root"):
         return True
-    kind, _, rest = caller.rpartition(":")[2].partition("/")
-    behind = iam_state.role_arn(account_id, rest.partition("/")[0]) if kind == "assumed-role" else caller
-    keys = {"aws:principalarn": behind, "aws:principalaccount": account_id} | ({"sts:externalid": external_id} if external_id else {})
-    verdicts = {policy.evaluate(trust, AccessRequest(each, "sts:AssumeRole", "", keys)) for each in (caller, behind)}
-    return Verdict.ALLOWED in verdicts and Verdict.DENIED not in verdicts
+    keys = {"aws:principalarn": iam_state.principal_arn(account_id, caller), "aws:principalaccount": account_id}
+    keys |= {"sts:externalid": external_id} if external_id else {}
+    return policy.evaluate(trust, AccessRequest(caller, "sts:AssumeRole", "", keys)) is Verdict.ALLOWED
