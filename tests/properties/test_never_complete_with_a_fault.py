@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from fixtures.faulty import FAULTS, Whole, whole_deployment
 from sre_agent_deploy.checks.check import Check, Finding, Verdict, is_complete, run_checks
 from sre_agent_deploy.checks.verification.suite import verification_checks
-from sre_agent_deploy.report import html
 from sre_agent_deploy.report.causes import HOPS
-from sre_agent_deploy.report.render import junit, markdown
+from sre_agent_deploy.report.render import html, junit, markdown
 from sre_agent_deploy.report.report import Report
 from sre_core.problem import Problem
 
@@ -123,7 +122,7 @@ def test_no_combination_of_faults_is_complete(seen: Facts, faults: frozenset[str
     made = report(findings)
     complete = not any(FAULTS[fault].required for fault in faults)
     assert is_complete(findings) is made.verified is complete
-    assert ("NOT verified" in markdown(made)) is ("NOT verified" in html.page(made)) is not complete
+    assert ("NOT verified" in markdown(made)) is ("NOT verified" in html(made)) is not complete
     assert ('failures="0"' in junit(made)) is complete
     problems = [(cause.problem.code, cause.problem.what, cause.problem.why) for cause in made.causes]
     assert len(problems) == len(set(problems))

@@ -13,7 +13,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from sre_agent_deploy.backup.archive import Archive, damaged, unpack
 from sre_agent_deploy.backup.contents import (
     CONFIGURATION,
     KIND,
@@ -29,9 +28,9 @@ from sre_agent_deploy.backup.contents import (
     find_damage,
     read_manifest,
     read_part,
+    unseal,
 )
-from sre_agent_deploy.backup.keep import open_backup
-from sre_agent_deploy.backup.sealed import unseal
+from sre_agent_deploy.backup.keep import Archive, damaged, open_backup, unpack
 from sre_agent_deploy.resources.cognito_users import Directory
 from sre_agent_deploy.resources.s3_content import StoredObject
 from sre_core import atomic_file

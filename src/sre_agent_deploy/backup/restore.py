@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sre_agent_deploy.backup.archive import Archive
 from sre_agent_deploy.backup.hiding import IN_DOTENV, compare_dotenv, merge_dotenv, restore_hidden_lines
-from sre_agent_deploy.backup.keep import Kept, rewrite
+from sre_agent_deploy.backup.keep import Archive, Kept, rewrite
 from sre_agent_deploy.config import edit
 from sre_agent_deploy.config.conflict import LAYOUT, Chooser, Difference, compare
 from sre_agent_deploy.config.document import Malformed

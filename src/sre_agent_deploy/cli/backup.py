@@ -25,9 +25,8 @@ from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:
-    from sre_agent_deploy.backup.archive import Archive
     from sre_agent_deploy.backup.data import DataBackup, Opened
-    from sre_agent_deploy.backup.keep import Kept
+    from sre_agent_deploy.backup.keep import Archive, Kept
     from sre_agent_deploy.backup.restore import Restoration
     from sre_agent_deploy.commands.restore import Conflict
 
@@ -138,7 +137,7 @@ def _open(path: Path, passphrase: Secret | None) -> Opened:
 
 def _read_passphrase(path: Path | None, question: str | None) -> Secret | None:
     """Read the passphrase from a file, the environment or a terminal; None where there is none. It is never an argument."""
-    from sre_agent_deploy.backup.sealed import PASSPHRASE_VARIABLE
+    from sre_agent_deploy.backup.contents import PASSPHRASE_VARIABLE
 
     if path:
         try:

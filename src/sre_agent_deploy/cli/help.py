@@ -113,7 +113,7 @@ def explain(code: str | None, listing: bool, as_json: bool) -> None:
 
 
 def _show_one(code: str, *, as_json: bool) -> None:
-    from sre_agent_deploy.explain import find_page
+    from sre_agent_deploy.commands.explain import find_page
 
     found = find_page(code)
     if isinstance(found, Problem):
@@ -122,7 +122,7 @@ def _show_one(code: str, *, as_json: bool) -> None:
 
 
 def _show_all(*, as_json: bool) -> None:
-    from sre_agent_deploy.explain import Page, find_page, list_codes
+    from sre_agent_deploy.commands.explain import Page, find_page, list_codes
 
     pages = [found for code in list_codes() if isinstance(found := find_page(code), Page)]
     if as_json:

@@ -17,7 +17,6 @@ from sre_agent_deploy.account.facts import deployment_id
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import ask, ask_or_refuse
 from sre_agent_deploy.backup import data
-from sre_agent_deploy.backup.archive import pack
 from sre_agent_deploy.backup.contents import (
     CONFIGURATION,
     SOURCE,
@@ -26,12 +25,12 @@ from sre_agent_deploy.backup.contents import (
     Origin,
     Secrets,
     Writer,
+    judge_passphrase,
     save_objects,
     save_people,
 )
 from sre_agent_deploy.backup.data import DataBackup
-from sre_agent_deploy.backup.keep import backup_folder, collect, not_made, read_dotenv_beside
-from sre_agent_deploy.backup.sealed import judge_passphrase
+from sre_agent_deploy.backup.keep import backup_folder, collect, not_made, pack, read_dotenv_beside
 from sre_agent_deploy.commands import CONFIG, Request
 from sre_agent_deploy.commands.claims import explain_missing_aws, state_not_found
 from sre_agent_deploy.commands.user import UNATTENDED, User

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sre_agent_deploy.guide.steps import Guide, Line, Step
-from sre_agent_deploy.report.html import render_page
+from sre_agent_deploy.report.render import render_page
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, NAME_TAG
 
 

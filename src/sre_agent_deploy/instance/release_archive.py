@@ -38,7 +38,6 @@ _MODULES = (
     "resource",
     "backup/__init__",
     "backup/contents",
-    "backup/sealed",
     "config/__init__",
     "config/regions",
     "resources/__init__",

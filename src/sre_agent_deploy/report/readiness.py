@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sre_agent_deploy.report.html import render_page
+from sre_agent_deploy.report.render import render_page
 from sre_core import clock
 
 type Status = Literal["done", "open", "unknown"]

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from sre_agent_deploy.backup.archive import Archive, pack, unpack
+from sre_agent_deploy.backup.keep import Archive, pack, unpack
 from sre_core.problem import Problem
 
 ARCHIVE = Archive(

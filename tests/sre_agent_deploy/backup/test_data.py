@@ -16,10 +16,9 @@ import pytest
 
 from fixtures.kept_files import Folder
 from sre_agent_deploy.backup import contents
-from sre_agent_deploy.backup.archive import Archive, pack
-from sre_agent_deploy.backup.contents import Origin, Secrets, Writer
+from sre_agent_deploy.backup.contents import Origin, Secrets, Writer, judge_passphrase, unseal
 from sre_agent_deploy.backup.data import DataBackup, Opened, open_any, open_data, write_data
-from sre_agent_deploy.backup.sealed import judge_passphrase, unseal
+from sre_agent_deploy.backup.keep import Archive, pack
 from sre_agent_deploy.resources.cognito_users import Directory, Group, Person
 from sre_agent_deploy.resources.s3_content import StoredObject
 from sre_core.problem import Problem, Refused

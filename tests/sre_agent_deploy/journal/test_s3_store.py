@@ -22,8 +22,7 @@ from fixtures.engine import deployers_aws
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.lock import Owner
-from sre_agent_deploy.journal.s3_lock import CONFIRMED_FOR, LEASE, S3Lock
-from sre_agent_deploy.journal.s3_store import S3Store
+from sre_agent_deploy.journal.s3_store import CONFIRMED_FOR, LEASE, S3Lock, S3Store
 from sre_agent_deploy.journal.state import State
 from sre_core import clock
 from sre_core.problem import Problem, Refused

@@ -16,7 +16,7 @@ from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.guide import save_guide
-from sre_agent_deploy.report import html
+from sre_agent_deploy.report.render import html
 from sre_agent_deploy.report.report import Report, ResourceResult
 from sre_core.problem import Problem
 
@@ -51,7 +51,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     )
     made = (ResourceResult("gateway", "AWS::BedrockAgentCore::Gateway", "sre-0123456789-gateway-abcdefghij", "kept"),)
     report = folder / "report.html"
-    report.write_text(html.page(Report("sre-0123456789", "us-east-1", "production", "https://sre.example.com", made, findings)))
+    report.write_text(html(Report("sre-0123456789", "us-east-1", "production", "https://sre.example.com", made, findings)))
     config = folder / "config.yaml"
     config.write_text(yaml.safe_dump({"version": 1, "mode": "local", "name": "sre"}))
     save_guide(Request(config_file=config), folder)

@@ -12,9 +12,9 @@ import pytest
 from architecture.sources import sources
 from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.verification.suite import verification_checks
-from sre_agent_deploy.report import causes, html
+from sre_agent_deploy.report import causes
 from sre_agent_deploy.report.causes import find_causes, find_hop, prove_hops, prove_hops_from_assistant
-from sre_agent_deploy.report.render import SUFFIXES, export_report, junit, markdown
+from sre_agent_deploy.report.render import SUFFIXES, export_report, html, junit, markdown
 from sre_agent_deploy.report.report import Report, ResourceResult, Since, compare_reports
 from sre_core.problem import Problem
 
@@ -120,7 +120,7 @@ def test_hops_from_the_instance() -> None:
     assert alone.hops["gateway"] == (True, False)
     assert "| gateway | works | NOT proven |" in markdown(alone)
     assert "| hop | from here | from the instance |" in markdown(alone)
-    assert html.page(alone).partition("From the instance:")[2].count(" not proven") == len(causes.HOPS)
+    assert html(alone).partition("From the instance:")[2].count(" not proven") == len(causes.HOPS)
     assert not any(json.loads(alone.json())["connectivity_from_assistant"].values())
     model = prove_hops_from_assistant(findings(assistant__model=problem("MODEL-NO-ANSWER")))
     assert [hop for hop, works in model.items() if not works] == ["model"]
@@ -152,7 +152,7 @@ def test_each_form(tmp_path: Path) -> None:
     for suffix in SUFFIXES:
         export_report(failed, tmp_path / f"report{suffix}")
         assert "SERVICE-UNHEALTHY" in (tmp_path / f"report{suffix}").read_text()
-    page = html.page(failed)
+    page = html(failed)
     assert "NOT verified" in page
     assert "<b>here</b>" not in page
     assert not {"http://", "src=", "@import", "url("} & set(page.split())

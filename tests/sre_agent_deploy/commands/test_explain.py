@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from sre_agent_deploy.cli.render import show_problems
 from sre_agent_deploy.cli.root import root
-from sre_agent_deploy.explain import Page, find_page, list_codes
+from sre_agent_deploy.commands.explain import Page, find_page, list_codes
 from sre_core.problem import Problem, Refused
 
 

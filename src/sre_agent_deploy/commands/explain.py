@@ -1,4 +1,4 @@
-"""Read the pages of docs/problems, one for each Problem code. They ship with the package; an editable install reads the checkout."""
+"""`explain`: read the pages of docs/problems, one for each code. They ship with the package; an editable install reads the checkout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem
 
-_SHIPPED = Path(__file__).parent / "pages"
+_SHIPPED = Path(__file__).parents[1] / "problem_pages"
 _CHECKOUT = Path(__file__).parents[3] / "docs" / "problems"
 
 
