@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sre_agent_deploy.config.runbook_sources import RunbookSource
-from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source
+from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, RunbookSource, Source
 from sre_agent_deploy.later import LaterText, Ref, text
 from sre_agent_deploy.names import SESSION_TABLE, log_resource
 from sre_agent_deploy.resources.policy_document import NO_CONDITIONS, Conditions, Statement

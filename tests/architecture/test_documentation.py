@@ -12,7 +12,7 @@ import click
 
 from architecture.sources import ROOT
 from sre_agent.cli.root import command as assistant
-from sre_agent_deploy.checks.verification.suite import verification_checks
+from sre_agent_deploy.checks.suite import verification_checks
 from sre_agent_deploy.cli.root import COMMANDS, root
 
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]

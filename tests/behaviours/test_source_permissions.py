@@ -13,8 +13,7 @@ import pytest
 from fixtures import cloudwatch, signed
 from fixtures.embedded import EmbeddedAws
 from fixtures.prometheus import prometheus
-from sre_agent_deploy.config.runbook_sources import RunbookSource
-from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source
+from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, RunbookSource, Source
 from sre_agent_deploy.policies import source_statements
 from sre_agent_deploy.resources.policy_document import Statement, permissions_policy, render_json
 from sre_core import clock

@@ -16,9 +16,8 @@ from fixtures.any_configuration import Account, account, pairwise_sections, sect
 from fixtures.sample import THOROUGH
 from sre_agent_deploy.checks.check import Check, Finding
 from sre_agent_deploy.checks.check import run_checks as checked
-from sre_agent_deploy.checks.preflight.suite import run_preflight
+from sre_agent_deploy.checks.suite import run_preflight, verification_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
-from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.commands.locks import open_journal
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.switch import apply_plan

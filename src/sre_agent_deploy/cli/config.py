@@ -59,7 +59,7 @@ def _locate(config_file: Path | None, mode: Mode | None) -> Located:
 
 def _account_fits(located: Located, *, as_json: bool) -> bool:
     """Run preflight for this configuration and show every finding."""
-    from sre_agent_deploy.checks.preflight.suite import stops_deployment
+    from sre_agent_deploy.checks.suite import stops_deployment
     from sre_agent_deploy.cli.render import show_findings
     from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands.plan import check_account
@@ -81,7 +81,7 @@ def _judge(config: Config) -> tuple[tuple[Problem, ...], tuple[str, ...], tuple[
 
 def _find_certificate_faults(config: Config) -> tuple[Problem, ...]:
     """List what is wrong with the certificate's files, if this machine can read them."""
-    from sre_agent_deploy.checks.preflight.certificate import read_certificate
+    from sre_agent_deploy.checks.preflight.domain import read_certificate
     from sre_agent_deploy.tls.files import find_certificate_files
     from sre_core import clock
 

@@ -19,8 +19,8 @@ from sre_core import exit_codes, interrupt
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
+    from sre_agent_deploy.config.template import Draft
     from sre_agent_deploy.doctor.model import Finding
-    from sre_agent_deploy.interactive.new_file import Draft
     from sre_agent_deploy.interactive.wizard import Wizard
 
 # `--config` is what the other commands call the same file.
@@ -44,8 +44,7 @@ def init(config_file: Path | None, mode: Mode | None, force: bool, interactive: 
 
 def write_template(path: Path, mode: Mode, *, force: bool) -> None:
     """Write the template for `mode` and say what comes next."""
-    from sre_agent_deploy.config.template import render_template
-    from sre_agent_deploy.interactive.new_file import find_obstacle, write, write_schema
+    from sre_agent_deploy.config.template import find_obstacle, render_template, write, write_schema
 
     if problem := find_obstacle(path, force=force):
         raise Refused(problem)
@@ -64,7 +63,7 @@ def write_template(path: Path, mode: Mode, *, force: bool) -> None:
 
 def ask(path: Path, mode: Mode | None, *, force: bool) -> int:
     """Ask for a configuration, save it at `path`, and return the exit code."""
-    from sre_agent_deploy.interactive.new_file import Draft, find_obstacle
+    from sre_agent_deploy.config.template import Draft, find_obstacle
 
     draft = Draft.beside(path)
     # The answers are kept, so Ctrl-C ends with where they are.
@@ -94,8 +93,8 @@ def _run_wizard(path: Path, mode: Mode | None, draft: Draft, kept: Mapping[str, 
 
 
 def _save(path: Path, wizard: Wizard, *, force: bool) -> int:
+    from sre_agent_deploy.config.template import write, write_schema
     from sre_agent_deploy.interactive.answers import find_mode, judge_answers
-    from sre_agent_deploy.interactive.new_file import write, write_schema
 
     values = wizard.run()
     if values is None:

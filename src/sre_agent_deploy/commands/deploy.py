@@ -14,7 +14,7 @@ from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.alarms import TOPIC
 from sre_agent_deploy.apply import Outcome
 from sre_agent_deploy.blueprint import blueprint
-from sre_agent_deploy.checks.preflight.suite import run_preflight, stops_deployment
+from sre_agent_deploy.checks.suite import run_preflight, stops_deployment
 from sre_agent_deploy.commands import CONFIG, Request
 from sre_agent_deploy.commands.alarms import warn_of_unconfirmed
 from sre_agent_deploy.commands.backup import leave_source

@@ -21,7 +21,7 @@ from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
 from sre_agent_deploy.commands.workspace import Workspace, find_state, load_config, open_workspace, watch
 from sre_agent_deploy.engine.steps import describe_gap, is_right, limit_to_step, look_at_step, take_over
 from sre_agent_deploy.graph import Blueprint
-from sre_agent_deploy.guide import console
+from sre_agent_deploy.guide import steps
 from sre_agent_deploy.guide.places import account_values
 from sre_agent_deploy.guide.steps import UPLOAD, Guide, Step, fill_in, name_step, write_guide
 from sre_agent_deploy.journal.journal import Journal
@@ -170,7 +170,7 @@ def known_values(outputs: Mapping[str, Outputs]) -> dict[str, str]:
 
 def guide(request: Request) -> str:
     """Write the guide as Markdown."""
-    return console.markdown(read_guide(request))
+    return steps.markdown(read_guide(request))
 
 
 def read_guide(request: Request) -> Guide:
@@ -184,8 +184,8 @@ def save_guide(request: Request, folder: Path) -> tuple[str, ...]:
     written = read_guide(request)
     files = folder / "files"
     files.mkdir(parents=True, exist_ok=True)
-    atomic_file.write(folder / "guide.md", console.markdown(written).encode())
-    atomic_file.write(folder / "guide.html", console.page(written).encode())
+    atomic_file.write(folder / "guide.md", steps.markdown(written).encode())
+    atomic_file.write(folder / "guide.html", steps.page(written).encode())
     for file in written.files:
         atomic_file.write(files / file.name, file.content())
     return tuple(file.name for file in written.files if not file.complete)

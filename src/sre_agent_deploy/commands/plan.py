@@ -13,7 +13,7 @@ from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.checks.check import Finding
-from sre_agent_deploy.checks.preflight.suite import run_preflight
+from sre_agent_deploy.checks.suite import run_preflight
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import explain_missing_aws
 from sre_agent_deploy.commands.locks import require_own_state

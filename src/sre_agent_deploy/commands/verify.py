@@ -12,9 +12,9 @@ from sre_agent_deploy import connection
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.alarms import TOPIC
 from sre_agent_deploy.checks.check import run_checks
+from sre_agent_deploy.checks.suite import verification_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.services import health_checks
-from sre_agent_deploy.checks.verification.suite import verification_checks
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.alarms import warn_of_unconfirmed
 from sre_agent_deploy.commands.locks import hold_state

@@ -33,9 +33,8 @@ from sre_agent_deploy.config.operations import (
     StateConfig,
     UpdatesConfig,
 )
-from sre_agent_deploy.config.runbook_sources import RunbookSource
 from sre_agent_deploy.config.section import Section, SetupResult, ValidationResult, VerificationReport, setting
-from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, Source, entry_faults, list_faults
+from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, RunbookSource, Source, entry_faults, list_faults
 from sre_core import bedrock
 
 __all__ = [

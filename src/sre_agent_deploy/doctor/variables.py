@@ -11,7 +11,7 @@ from sre_agent_deploy.config.environment import PREFIX, Reference
 from sre_agent_deploy.config.fault import Fault, Mode
 from sre_agent_deploy.config.field_syntax import ACCOUNT_ID, DOMAIN_NAME
 from sre_agent_deploy.doctor.model import Finding, Observations, Status
-from sre_agent_deploy.interactive.question import list_questions
+from sre_agent_deploy.interactive.answers import list_questions
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem
 from sre_core.redaction import is_secret_name, redact_line

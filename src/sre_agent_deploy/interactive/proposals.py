@@ -20,8 +20,7 @@ from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.aws import endpoint_faults
 from sre_agent_deploy.config.template import LOCAL, PRODUCTION
-from sre_agent_deploy.interactive.answers import find_mode
-from sre_agent_deploy.interactive.question import Answers, Question
+from sre_agent_deploy.interactive.answers import Answers, Question, find_mode
 from sre_agent_deploy.progress import Progress, RetryLimits
 from sre_core.problem import Problem
 

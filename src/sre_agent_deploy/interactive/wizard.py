@@ -11,8 +11,10 @@ from typing import Literal
 
 import click
 
+from sre_agent_deploy.config.template import Draft
 from sre_agent_deploy.interactive.answers import (
     Judgement,
+    Question,
     find_mode,
     find_objections,
     find_unwritable,
@@ -22,9 +24,7 @@ from sre_agent_deploy.interactive.answers import (
     select_settings,
     to_problem,
 )
-from sre_agent_deploy.interactive.new_file import Draft
 from sre_agent_deploy.interactive.proposals import NOTHING, AccountContents, Choice, Discovery, find_default_region, list_choices, propose
-from sre_agent_deploy.interactive.question import Question
 from sre_core.problem import Problem
 
 # Questions that the account helps to answer; only these wait for the discovery.

@@ -12,7 +12,7 @@ from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.account.facts import deployment_id
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.checks.preflight.instance import InstanceCountFacts, InstancesWithinLimit
-from sre_agent_deploy.checks.preflight.suite import stops_deployment
+from sre_agent_deploy.checks.suite import stops_deployment
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG
 
 from .conftest import Preflight

@@ -17,7 +17,7 @@ from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.checks.preflight.encryption_key import find_gaps
 from sre_agent_deploy.checks.preflight.roles import SERVICE, list_actions, trusts
 from sre_agent_deploy.checks.preflight.sources import ClusterEnterable
-from sre_agent_deploy.checks.preflight.suite import stops_deployment
+from sre_agent_deploy.checks.suite import stops_deployment
 from sre_agent_deploy.config.models import Config
 from sre_core import clock
 

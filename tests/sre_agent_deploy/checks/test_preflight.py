@@ -12,7 +12,7 @@ from behaviours import certificates
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.checks.check import Finding
-from sre_agent_deploy.checks.preflight.suite import stops_deployment
+from sre_agent_deploy.checks.suite import stops_deployment
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_core.secret import Secret
 

@@ -21,9 +21,8 @@ from sre_agent_deploy.checks.preflight.account import (
     service_checks,
 )
 from sre_agent_deploy.checks.preflight.bucket import BackupsBucketFacts, BackupsBucketUsable, BucketFacts, BucketUsable
-from sre_agent_deploy.checks.preflight.certificate import CertificateFacts, CertificateHolds, CertificateLasts
 from sre_agent_deploy.checks.preflight.context import Caller, ask
-from sre_agent_deploy.checks.preflight.dns import HostedZoneFacts, HostedZoneFits
+from sre_agent_deploy.checks.preflight.domain import CertificateFacts, CertificateHolds, CertificateLasts, HostedZoneFacts, HostedZoneFits
 from sre_agent_deploy.checks.preflight.instance import (
     ElasticIpAvailable,
     ElasticIpFacts,
@@ -32,7 +31,7 @@ from sre_agent_deploy.checks.preflight.instance import (
     NetworkThere,
 )
 from sre_agent_deploy.checks.preflight.network import GroupFacts, SecurityGroupUsable
-from sre_agent_deploy.checks.preflight.suite import stops_deployment
+from sre_agent_deploy.checks.suite import stops_deployment
 from sre_agent_deploy.config.deployment import Fallback
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.regions import known_regions

@@ -10,7 +10,7 @@ from importlib.resources import files
 import pytest
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.config.instance_types import find_smallest_sufficient, load_table
+from sre_agent_deploy.config.deployment import find_smallest_sufficient, load_table
 from sre_agent_deploy.config.regions import is_plausible_region, known_regions, partition_of
 
 

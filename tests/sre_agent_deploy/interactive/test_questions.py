@@ -18,9 +18,12 @@ from sre_agent_deploy.interactive.answers import (
     MORE,
     ONLY_AFTER,
     OWN,
+    PLACES,
+    Question,
     fill_template,
     find_unwritable,
     judge_answers,
+    list_questions,
     parse_answer,
     select_questions,
     select_settings,
@@ -36,7 +39,6 @@ from sre_agent_deploy.interactive.proposals import (
     list_choices,
     propose,
 )
-from sre_agent_deploy.interactive.question import PLACES, Question, list_questions
 
 BY_KEY = {question.key: question for question in list_questions()}
 

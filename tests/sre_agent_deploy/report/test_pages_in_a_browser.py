@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from sre_agent_deploy.checks.check import Finding
-from sre_agent_deploy.checks.verification.suite import verification_checks
+from sre_agent_deploy.checks.suite import verification_checks
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.guide import save_guide
 from sre_agent_deploy.report.render import html

@@ -11,7 +11,7 @@ import pytest
 
 from architecture.sources import sources
 from sre_agent_deploy.checks.check import Finding
-from sre_agent_deploy.checks.verification.suite import verification_checks
+from sre_agent_deploy.checks.suite import verification_checks
 from sre_agent_deploy.report import causes
 from sre_agent_deploy.report.causes import find_causes, find_hop, prove_hops, prove_hops_from_assistant
 from sre_agent_deploy.report.render import SUFFIXES, export_report, html, junit, markdown

@@ -1,4 +1,4 @@
-"""START HERE: the preflight checks in order, and which findings stop a deployment."""
+"""START HERE: all checks in order: preflight, which can stop a deployment, and verification, as its report has them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.checks.check import Check, Finding, run_checks
-from sre_agent_deploy.checks.preflight.account import BUDGETS, CredentialsHold, RegionFits, service_checks
+from sre_agent_deploy.checks.preflight.account import BUDGETS, CredentialsHold, ModelUsable, RegionFits, service_checks
 from sre_agent_deploy.checks.preflight.bucket import BackupsBucketUsable, BucketProtected, BucketUsable
-from sre_agent_deploy.checks.preflight.certificate import certificate_checks
 from sre_agent_deploy.checks.preflight.context import Context
-from sre_agent_deploy.checks.preflight.dns import DomainKnown, HostedZoneFits, ParentResolves
+from sre_agent_deploy.checks.preflight.domain import DomainKnown, HostedZoneFits, ParentResolves, certificate_checks
 from sre_agent_deploy.checks.preflight.encryption_key import KeyUsable, list_keys
 from sre_agent_deploy.checks.preflight.instance import (
     ElasticIpAvailable,
@@ -22,11 +21,23 @@ from sre_agent_deploy.checks.preflight.instance import (
     KeyPairThere,
     NetworkThere,
 )
-from sre_agent_deploy.checks.preflight.model import ModelAnswers
 from sre_agent_deploy.checks.preflight.network import RuntimeNetworkUsable, SecurityGroupUsable
 from sre_agent_deploy.checks.preflight.roles import BoundaryFits, RoleFits
 from sre_agent_deploy.checks.preflight.sources import ClusterEnterable, source_checks
 from sre_agent_deploy.checks.preflight.user_pool import LoginCertificateFits, PoolProtected, PoolUsable
+from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
+from sre_agent_deploy.checks.verification.front_door import (
+    AnswersOverIpv6,
+    CertificateLasts,
+    LoginNameResolves,
+    NameResolves,
+    PlainHttpRefused,
+)
+from sre_agent_deploy.checks.verification.hops import HopsFromAssistant
+from sre_agent_deploy.checks.verification.refusals import ExpiredTokenRefused, refusal_checks
+from sre_agent_deploy.checks.verification.services import InvestigationAnswers, ModelAnswers, TracesAccepted, health_checks
+from sre_agent_deploy.checks.verification.tokens import TokenIssued
+from sre_agent_deploy.checks.verification.tools import ToolsCalled, ToolsListed
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.sources import list_entered_clusters
 from sre_agent_deploy.names import has_custom_domain
@@ -74,7 +85,7 @@ def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
         *((PoolUsable(), PoolProtected()) if config.credentials.user_pool_id else ()),
         *(KeyUsable(setting) for setting in list_keys(config)),
         *(ClusterEnterable(cluster) for cluster in list_entered_clusters(config.services.live())),
-        *(ModelAnswers(model) for model in config.assistant.models),
+        *(ModelUsable(model) for model in config.assistant.models),
     )
     return (RegionFits(), *service_checks(), NetworkThere(), InstanceTypeOffered(), BucketUsable(), ElasticIpAvailable(), *named)
 
@@ -82,3 +93,30 @@ def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
 def stops_deployment(findings: Sequence[Finding]) -> bool:
     """Say if a required check failed. One that could not look only warns: the deployment itself reports the failure."""
     return any(finding.required and finding.status == "failed" for finding in findings)
+
+
+def verification_checks(
+    *, on_runtime: bool = False, custom_domain: bool = False, traced: bool = False, ipv6: bool = False
+) -> tuple[Check[Endpoints, Any], ...]:
+    """List every verification check. A deployment is complete only when every required one passes (Property 4).
+
+    `on_runtime` leaves out what does not apply where the assistant runs on AgentCore Runtime: its health path, which nobody can call.
+    """
+    return (
+        NameResolves(),
+        *((AnswersOverIpv6(),) if ipv6 else ()),
+        *health_checks(on_runtime=on_runtime),
+        PlainHttpRefused(),
+        CertificateLasts(),
+        *((LoginNameResolves(),) if custom_domain else ()),
+        TokenIssued("gateway_client"),
+        TokenIssued("caller_client"),
+        *refusal_checks(),
+        ExpiredTokenRefused(),
+        ToolsListed(),
+        ToolsCalled(),
+        HopsFromAssistant(),
+        InvestigationAnswers(),
+        ModelAnswers(),
+        *((TracesAccepted(),) if traced else ()),
+    )
