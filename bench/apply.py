@@ -83,8 +83,8 @@ class _Bench:
     def deploy(self, wanted: Traced, state_file: Path) -> tuple[float, float]:
         """Seconds that applying took, and seconds that its resources took in sum."""
         from sre_agent_deploy.apply import apply
-        from sre_agent_deploy.commands.locks import open_journal
         from sre_agent_deploy.commands.plan import plan_deployment
+        from sre_agent_deploy.commands.workspace import open_journal
         from sre_agent_deploy.journal.store import FileStore
 
         store = FileStore(state_file)

@@ -246,7 +246,7 @@ def ratchet(deaths: Path, moments: list[str], *, one_in: int, seed: int) -> Doom
 
 
 def _carried_out(order: Mapping[str, str], place: Account, config: Config, wanted: Blueprint, said: Path) -> int:
-    from sre_agent_deploy.commands.locks import hold_state
+    from sre_agent_deploy.commands.workspace import hold_state
     from sre_agent_deploy.progress import Progress
     from sre_core.problem import Problem, Refused
 
@@ -280,9 +280,9 @@ def _store(order: Mapping[str, str], place: Account) -> Store:
 
 
 def _deployed(place: Account, config: Config, wanted: Blueprint, store: Store, state: State | None) -> tuple[Any, ...]:
-    from sre_agent_deploy.commands.locks import open_journal
     from sre_agent_deploy.commands.plan import plan_deployment
     from sre_agent_deploy.commands.switch import apply_plan
+    from sre_agent_deploy.commands.workspace import open_journal
 
     file = Path(store.location).with_name("config.yaml")
     journal = open_journal(wanted.deployment, config=config, config_file=file, account=place, store=store, state=state)

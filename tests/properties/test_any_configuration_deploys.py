@@ -18,10 +18,10 @@ from sre_agent_deploy.checks.check import Check, Finding
 from sre_agent_deploy.checks.check import run_checks as checked
 from sre_agent_deploy.checks.suite import run_preflight, verification_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
-from sre_agent_deploy.commands.locks import open_journal
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.switch import apply_plan
 from sre_agent_deploy.commands.verify import find_endpoints
+from sre_agent_deploy.commands.workspace import open_journal
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.engine.delete import clean_up

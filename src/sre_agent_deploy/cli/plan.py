@@ -100,6 +100,6 @@ def export() -> None:
 @export.command("cloudformation", help="Print a CloudFormation template of the deployment, as JSON.")
 @request_options
 def cloudformation(request: Request) -> None:
-    from sre_agent_deploy.commands import plan as commands
+    from sre_agent_deploy.commands.guide import export_cloudformation
 
-    click.echo(commands.export_cloudformation(request))
+    click.echo(export_cloudformation(request))

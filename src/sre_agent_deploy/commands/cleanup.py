@@ -18,12 +18,14 @@ from sre_agent_deploy.account.facts import deployment_id as compute_id
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import choose_claim, delete_claim, describe_known, explain_missing_aws, list_claims, read_claim
-from sre_agent_deploy.commands.locks import find_tagged_store, hold_deployment, hold_state
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.workspace import (
     Located,
     default_config,
     find_state,
+    find_tagged_store,
+    hold_deployment,
+    hold_state,
     keep_current,
     load_state,
     use_account,

@@ -18,17 +18,32 @@ from sre_agent_deploy.checks.suite import run_preflight, stops_deployment
 from sre_agent_deploy.commands import CONFIG, Request
 from sre_agent_deploy.commands.alarms import warn_of_unconfirmed
 from sre_agent_deploy.commands.backup import leave_source
-from sre_agent_deploy.commands.certificate_order import find_order, place_order
-from sre_agent_deploy.commands.certs import wait_until_served
+from sre_agent_deploy.commands.certs import find_order, place_order, wait_until_served
 from sre_agent_deploy.commands.claims import delete_claim, record_claim, state_not_found
-from sre_agent_deploy.commands.locks import confirm_takeover, hold_deployment, hold_state, open_journal
-from sre_agent_deploy.commands.plan import limit_blueprint, look_up_facts, plan_deployment
+from sre_agent_deploy.commands.plan import (
+    SavedPlan,
+    describe_plan,
+    limit_blueprint,
+    load_plan,
+    look_up_facts,
+    plan_deployment,
+    require_unmoved,
+)
 from sre_agent_deploy.commands.rollback import RolledBack, return_to_previous, roll_back, took_over
-from sre_agent_deploy.commands.saved_plan import SavedPlan, describe_plan, load_plan, require_unmoved
 from sre_agent_deploy.commands.switch import Switch, retire, switch_over
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.verify import fill_in_ids, find_endpoints, keep_report, prove, wait_until_started
-from sre_agent_deploy.commands.workspace import Located, Workspace, find_state, open_workspace, watch
+from sre_agent_deploy.commands.workspace import (
+    Located,
+    Workspace,
+    confirm_takeover,
+    find_state,
+    hold_deployment,
+    hold_state,
+    open_journal,
+    open_workspace,
+    watch,
+)
 from sre_agent_deploy.engine.steps import by_hand, leave_out
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal

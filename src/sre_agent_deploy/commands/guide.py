@@ -1,6 +1,6 @@
-"""`guide`: the steps to make the same deployment in the AWS Console, with the files that a person needs. Asks nobody.
+"""`guide` and `export`: how to make the same deployment in the AWS Console, or by CloudFormation, with its files. Asks nobody.
 
-With `--interactive` one step at a time: AWS is asked after each, and what is right is taken over.
+With `guide --interactive` one step at a time: AWS is asked after each, and what is right is taken over.
 """
 
 from __future__ import annotations
@@ -15,10 +15,18 @@ from sre_agent_deploy.apply import apply
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.deploy import confirm_losses
-from sre_agent_deploy.commands.locks import hold_deployment, hold_state, open_journal
 from sre_agent_deploy.commands.plan import draw_blueprint, limit_blueprint
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
-from sre_agent_deploy.commands.workspace import Workspace, find_state, load_config, open_workspace, watch
+from sre_agent_deploy.commands.workspace import (
+    Workspace,
+    find_state,
+    hold_deployment,
+    hold_state,
+    load_config,
+    open_journal,
+    open_workspace,
+    watch,
+)
 from sre_agent_deploy.engine.steps import describe_gap, is_right, limit_to_step, look_at_step, take_over
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.guide import steps
@@ -189,3 +197,11 @@ def save_guide(request: Request, folder: Path) -> tuple[str, ...]:
     for file in written.files:
         atomic_file.write(files / file.name, file.content())
     return tuple(file.name for file in written.files if not file.complete)
+
+
+def export_cloudformation(request: Request) -> str:
+    """Write a CloudFormation template of the deployment, as JSON."""
+    from sre_agent_deploy.guide.cloudformation import render
+
+    config = load_config(request)
+    return render(blueprint(config, describe_account(config)), account_values(config))

@@ -29,12 +29,11 @@ from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.backup import RESTORED_SECRETS
 from sre_agent_deploy.commands.deploy import deploy
-from sre_agent_deploy.commands.locks import hold_state
 from sre_agent_deploy.commands.plan import look_up_facts, plan_deployment
 from sre_agent_deploy.commands.rotate import Rotation, open_complete, rotate_api_key
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.verify import verify
-from sre_agent_deploy.commands.workspace import Workspace, find_state, open_workspace, watch
+from sre_agent_deploy.commands.workspace import Workspace, find_state, hold_state, open_workspace, watch
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.journal.state import State, parse_state
 from sre_agent_deploy.names import API_KEY, prefix

@@ -14,11 +14,10 @@ from sre_agent_deploy.assistant_runtime import ENDPOINT
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.locks import hold_deployment, hold_state, open_journal
 from sre_agent_deploy.commands.plan import look_up_facts
 from sre_agent_deploy.commands.switch import retire, switch_over
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
-from sre_agent_deploy.commands.workspace import Workspace, find_state, open_workspace
+from sre_agent_deploy.commands.workspace import Workspace, find_state, hold_deployment, hold_state, open_journal, open_workspace
 from sre_agent_deploy.engine.create import configure_resource, wait_until_ready
 from sre_agent_deploy.engine.delete import clean_up, delete_resource
 from sre_agent_deploy.engine.planning import plan_changes

@@ -23,10 +23,9 @@ from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.backup import leave_source
 from sre_agent_deploy.commands.claims import state_not_found
 from sre_agent_deploy.commands.deploy import deploy
-from sre_agent_deploy.commands.locks import hold_deployment, hold_state, open_journal
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
 from sre_agent_deploy.commands.verify import find_endpoints, plan_complete
-from sre_agent_deploy.commands.workspace import Located, find_state, open_workspace, watch
+from sre_agent_deploy.commands.workspace import Located, find_state, hold_deployment, hold_state, open_journal, open_workspace, watch
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.journal.state import Result
 from sre_agent_deploy.names import API_KEY

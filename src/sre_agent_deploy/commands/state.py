@@ -13,10 +13,9 @@ from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import state_not_found
-from sre_agent_deploy.commands.locks import hold_deployment, hold_state, open_journal
 from sre_agent_deploy.commands.plan import draw_blueprint
 from sre_agent_deploy.commands.user import UNATTENDED, Question, User
-from sre_agent_deploy.commands.workspace import find_state, open_workspace
+from sre_agent_deploy.commands.workspace import find_state, hold_deployment, hold_state, open_journal, open_workspace
 from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.engine.delete import delete_resource
 from sre_agent_deploy.engine.inventory import Entry, take_inventory

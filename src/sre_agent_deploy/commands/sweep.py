@@ -15,9 +15,8 @@ from sre_agent_deploy.commands.cleanup import (
     named_resources,
     refuse_other_account,
 )
-from sre_agent_deploy.commands.locks import find_tagged_store, hold_deployment
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
-from sre_agent_deploy.commands.workspace import find_state, keep_current, use_account
+from sre_agent_deploy.commands.workspace import find_state, find_tagged_store, hold_deployment, keep_current, use_account
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.engine.inventory import Named, list_deployments
 from sre_agent_deploy.engine.staleness import Seen, Verdict, Verdicts, judge_deployment, look_at

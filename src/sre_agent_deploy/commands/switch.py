@@ -21,7 +21,7 @@ from sre_agent_deploy.checks.check import Check, Finding, run_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_agent_deploy.checks.verification.front_door import AnswersOverIpv6
 from sre_agent_deploy.checks.verification.services import InvestigationAnswers, health_checks
-from sre_agent_deploy.commands.certificate_order import find_order
+from sre_agent_deploy.commands.certs import find_order
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.verify import find_private_ca
 from sre_agent_deploy.commands.workspace import Workspace, watch

@@ -17,10 +17,9 @@ from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.services import health_checks
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.alarms import warn_of_unconfirmed
-from sre_agent_deploy.commands.locks import hold_state
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
-from sre_agent_deploy.commands.workspace import Workspace, find_state, open_workspace, warn_if_locked, watch
+from sre_agent_deploy.commands.workspace import Workspace, find_state, hold_state, open_workspace, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.later import Outputs

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import quote
 
-from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.aws.calls import update_fields
+from sre_agent_deploy.aws.attempt import or_none, update_fields
 from sre_agent_deploy.later import Later, LaterText, require_known
 from sre_agent_deploy.resource import (
     DEPLOYMENT_TAG,

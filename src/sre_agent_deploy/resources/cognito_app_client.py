@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.aws.calls import update_fields
+from sre_agent_deploy.aws.attempt import or_none, update_fields
 from sre_agent_deploy.later import Later, LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
 from sre_agent_deploy.resources.cognito_resource_server import ResourceServer

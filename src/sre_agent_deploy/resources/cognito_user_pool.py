@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.aws.calls import update_fields
+from sre_agent_deploy.aws.attempt import or_none, update_fields
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, Waiting, cfn
 from sre_core.problem import Problem
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.resource import Ready, Waiting
-from sre_agent_deploy.resources.s3_versions import delete_versions
+from sre_agent_deploy.resources.s3_content import delete_versions
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.aws.calls import read_together
+from sre_agent_deploy.aws.attempt import or_none, read_together
 from sre_agent_deploy.later import PARTITION
 from sre_agent_deploy.resource import (
     DEPLOYMENT_TAG,
@@ -26,13 +25,14 @@ from sre_agent_deploy.resource import (
     tags_of,
 )
 from sre_agent_deploy.resources import policy_document
-from sre_agent_deploy.resources.s3_bucket_policy import bucket_policy, find_trail, read_policy
 from sre_agent_deploy.resources.s3_bucket_settings import (
     OLD_FILES,
     OLD_VERSIONS,
+    bucket_policy,
     cors_rule,
     encryption_rules,
     encryption_template,
+    find_trail,
     lifecycle_rules,
     lifecycle_template,
     log_settings,
@@ -42,8 +42,9 @@ from sre_agent_deploy.resources.s3_bucket_settings import (
     read_cors,
     read_encryption,
     read_lifecycle,
+    read_policy,
 )
-from sre_agent_deploy.resources.s3_versions import VERSIONS_REFUSED, delete_versions, find_lock
+from sre_agent_deploy.resources.s3_content import VERSIONS_REFUSED, delete_versions, find_lock
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.saved_plan import SavedPlan, find_moves, load_plan
+from sre_agent_deploy.commands.plan import SavedPlan, find_moves, load_plan
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.verify import watch_deployment
 from sre_agent_deploy.progress import Stop
@@ -145,7 +145,7 @@ def test_a_restarted_local_aws(saved: SavedPlan) -> None:
 
 def test_the_file_of_a_plan(saved: SavedPlan, tmp_path: Path) -> None:
     """What is written is what is read, whatever the umask."""
-    from sre_agent_deploy.commands.saved_plan import save_plan
+    from sre_agent_deploy.commands.plan import save_plan
 
     save_plan(tmp_path / "p.plan", saved)
     assert load_plan(tmp_path / "p.plan") == saved

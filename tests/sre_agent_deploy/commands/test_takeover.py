@@ -10,8 +10,8 @@ import pytest
 from fixtures.cut import refused
 from fixtures.engine import Engine
 from sre_agent_deploy.commands.claims import record_claim
-from sre_agent_deploy.commands.locks import confirm_takeover
 from sre_agent_deploy.commands.user import Question, User
+from sre_agent_deploy.commands.workspace import confirm_takeover
 from sre_agent_deploy.plan import Action
 from sre_core.problem import Refused
 

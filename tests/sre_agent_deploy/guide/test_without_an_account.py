@@ -13,8 +13,7 @@ import yaml
 from cfnlint.api import lint
 
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.guide import guide
-from sre_agent_deploy.commands.plan import export_cloudformation
+from sre_agent_deploy.commands.guide import export_cloudformation, guide
 
 ROOT = Path(__file__).parents[3]
 CHINA, GOVCLOUD = "cn-north-1", "us-gov-west-1"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sre_agent_deploy.commands.certificate_order import Order, explain_failure
+from sre_agent_deploy.commands.certs import Order, explain_failure
 from sre_agent_deploy.resources.ec2_boot import Status
 
 ORDER = Order("sre.example.com", "https://ca/dir", "arn", "i-1", "192.0.2.7", "s3://b/status/", "there is none yet")
