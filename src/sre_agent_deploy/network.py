@@ -10,8 +10,8 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.later import LaterText, Ref
 from sre_agent_deploy.policies import bucket_endpoint_statements, endpoint_statements, table_endpoint_statements
+from sre_agent_deploy.resources.ec2_boot import LaunchPlace
 from sre_agent_deploy.resources.ec2_internet_gateway import InternetGateway
-from sre_agent_deploy.resources.ec2_launch import LaunchPlace
 from sre_agent_deploy.resources.ec2_route_table import RouteTable
 from sre_agent_deploy.resources.ec2_security_group import Ingress, SecurityGroup
 from sre_agent_deploy.resources.ec2_subnet import NO_IPV6, Subnet

@@ -25,6 +25,7 @@ from sre_agent_deploy.checks.preflight.network import RuntimeNetworkUsable, Secu
 from sre_agent_deploy.checks.preflight.roles import BoundaryFits, RoleFits
 from sre_agent_deploy.checks.preflight.sources import ClusterEnterable, source_checks
 from sre_agent_deploy.checks.preflight.user_pool import LoginCertificateFits, PoolProtected, PoolUsable
+from sre_agent_deploy.checks.verification.access import ExpiredTokenRefused, TokenIssued, refusal_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.front_door import (
     AnswersOverIpv6,
@@ -34,9 +35,7 @@ from sre_agent_deploy.checks.verification.front_door import (
     PlainHttpRefused,
 )
 from sre_agent_deploy.checks.verification.hops import HopsFromAssistant
-from sre_agent_deploy.checks.verification.refusals import ExpiredTokenRefused, refusal_checks
 from sre_agent_deploy.checks.verification.services import InvestigationAnswers, ModelAnswers, TracesAccepted, health_checks
-from sre_agent_deploy.checks.verification.tokens import TokenIssued
 from sre_agent_deploy.checks.verification.tools import ToolsCalled, ToolsListed
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.sources import list_entered_clusters

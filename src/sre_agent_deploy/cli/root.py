@@ -163,7 +163,7 @@ def _check_own_cluster(options: dict[str, Any], given: set[str]) -> None:
 def _write_configuration(kubeconfig: Path, prometheus: str | None) -> Path:
     """Write config.yaml for a cluster of the user's own, unless it is there already."""
     from sre_agent_deploy.commands import CONFIG
-    from sre_agent_deploy.commands.own_cluster import write_configuration
+    from sre_agent_deploy.config.template import write_configuration
 
     if write_configuration(CONFIG, kubeconfig, prometheus):
         click.echo(f"Wrote {CONFIG}.", err=True)

@@ -15,8 +15,9 @@ from typing import Literal
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.backup.contents import Secrets
-from sre_agent_deploy.backup.data import DataBackup, OpenObject
-from sre_agent_deploy.backup.steps import (
+from sre_agent_deploy.backup.data import (
+    DataBackup,
+    OpenObject,
     Step,
     decide_api_key,
     decide_client_secret,

@@ -1,6 +1,7 @@
-"""Write a new config.yaml: a commented template from the models, which never replaces an existing file; and its JSON Schema for editors.
+"""Write a new config.yaml: a commented template from the models, or that of the short way; and its JSON Schema for editors.
 
-A draft of the answers to questions is kept until the file is written.
+An existing file is never replaced, and a draft of the answers to questions is kept until the file is written. The short way is the
+assistant on this machine, over a cluster of one's own.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ import json
 import os
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
 
 from sre_agent_deploy.config.fault import Mode
+from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.config.section import Section
 from sre_core import atomic_file, clock
-from sre_core.problem import Problem
+from sre_core.problem import Problem, Refused, Where
 
 WIDTH = 110
 
@@ -256,3 +259,58 @@ class Draft:
             why="It was edited or truncated, or another version wrote it. It was not changed.",
             do=(f"Delete it and answer again: rm {self.path}", "Or write to another path: --output PATH"),
         )
+
+
+NAME = "own"
+
+
+def write_configuration(path: Path, kubeconfig: Path, prometheus: str | None) -> bool:
+    """Write the configuration and return True; False where the same is there already.
+
+    Raises Refused where it would not be valid, and where another configuration is there: that is never replaced.
+    """
+    text = "\n".join((*_lines(kubeconfig.expanduser().absolute(), prometheus), ""))
+    if path.exists():
+        if read_text(path) == text:
+            return False
+        raise Refused(_another(path))
+    loaded = load_text(path, text, environ=os.environ, mode="local")
+    if isinstance(loaded, tuple):
+        raise Refused(*_drop_repeated([_name_flag(problem, text) for problem in loaded]))
+    atomic_file.write(path, text.encode(), mode=0o644)
+    return True
+
+
+def _lines(kubeconfig: Path, prometheus: str | None) -> Iterator[str]:
+    reference = json.dumps(f"file:{kubeconfig}")
+    yield "# The SRE assistant on this machine, over a cluster of your own, which it only reads."
+    yield "#   sre-agent-deploy deploy --config THIS_FILE"
+    yield from ("version: 1", "mode: local", f"name: {NAME}", "services:")
+    for service in ("kubernetes", "logs"):
+        yield from (f"  {service}:", "    - source: kubeconfig", f"      kubeconfig: {reference}")
+    if prometheus:
+        yield from ("  metrics:", "    - source: prometheus", f"      url: {json.dumps(prometheus)}")
+
+
+def _name_flag(problem: Problem, text: str) -> Problem:
+    """Name the flag instead of a place in a file that was not written."""
+    line = text.splitlines()[problem.where.line - 1].strip() if problem.where and problem.where.line else ""
+    flag = {"url": "--prometheus", "kubeconfig": "--kubeconfig"}.get(line.partition(":")[0])
+    return replace(problem, what=f"{flag} can't have this value.", where=Where(flag)) if flag else problem
+
+
+def _drop_repeated(problems: list[Problem]) -> list[Problem]:
+    """Keep each problem once: one value is written for the cluster and for its logs."""
+    return [problem for at, problem in enumerate(problems) if problem not in problems[:at]]
+
+
+def _another(path: Path) -> Problem:
+    return Problem(
+        code="OWN-CLUSTER-CONFIG-EXISTS",
+        what=f"{path} is there already, and was not changed.",
+        why="It is not the configuration that --kubeconfig and --prometheus would write.",
+        do=(
+            f"To use it, set the sources below services in it, and run: sre-agent-deploy deploy --config {path}",
+            "Or run the same command in an empty folder.",
+        ),
+    )

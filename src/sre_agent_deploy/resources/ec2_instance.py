@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sre_agent_deploy.later import LaterText, Outputs, Ref, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, TagChanges, Waiting, cfn, tags_of
 from sre_agent_deploy.resources import ec2_boot
+from sre_agent_deploy.resources.ec2_boot import LAUNCH_FAILURES, NO_ROOM, LaunchPlace, protected
 from sre_agent_deploy.resources.ec2_describe import (
     INSTEAD_TAG,
     IPV6_TAG,
@@ -30,7 +31,6 @@ from sre_agent_deploy.resources.ec2_describe import (
     set_tag,
     tag_specification,
 )
-from sre_agent_deploy.resources.ec2_launch import LAUNCH_FAILURES, NO_ROOM, LaunchPlace, protected
 from sre_agent_deploy.resources.ec2_security_group import SecurityGroup
 from sre_agent_deploy.resources.ec2_subnet import Subnet
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile

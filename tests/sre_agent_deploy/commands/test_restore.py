@@ -18,8 +18,16 @@ from fixtures.cut import MOMENTS, Cut, cut_at
 from fixtures.engine import Engine
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.backup.contents import Origin
-from sre_agent_deploy.backup.data import DataBackup, OpenObject
-from sre_agent_deploy.backup.steps import Step, decide_api_key, decide_client_secret, decide_object, decide_people, describe_steps
+from sre_agent_deploy.backup.data import (
+    DataBackup,
+    OpenObject,
+    Step,
+    decide_api_key,
+    decide_client_secret,
+    decide_object,
+    decide_people,
+    describe_steps,
+)
 from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
 from sre_agent_deploy.commands.restore import Restore, put_back
 from sre_agent_deploy.commands.rotate import Rotation

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.checks.verification import tokens
+from sre_agent_deploy.checks.verification import access
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Endpoints
 from sre_core import release
 from sre_core.problem import Problem
@@ -158,7 +158,7 @@ def investigate(world: Endpoints) -> ServiceAnswer | Problem:
 
 def ask_assistant(world: Endpoints, question: Mapping[str, str]) -> ServiceAnswer | Problem:
     """Ask the assistant with a caller's token, and wait longer than for others."""
-    token = tokens.request_token(world, world.caller_client)
+    token = access.request_token(world, world.caller_client)
     if isinstance(token, Problem):
         return token
     headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json"}

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.checks.verification import tokens
+from sre_agent_deploy.checks.verification import access
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_core import release
 from sre_core.hops import CALLED
@@ -29,7 +29,7 @@ async def session(world: Endpoints) -> AsyncGenerator[Client | Problem]:
 
     # A failure becomes a Problem here; the library would also print its traceback to the terminal.
     logging.getLogger("mcp").addHandler(logging.NullHandler())
-    token = await asyncio.to_thread(tokens.request_token, world, world.gateway_client)
+    token = await asyncio.to_thread(access.request_token, world, world.gateway_client)
     if isinstance(token, Problem):
         yield token
         return
