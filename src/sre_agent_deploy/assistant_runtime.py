@@ -17,9 +17,8 @@ from sre_agent_deploy.policies import (
     runtime_trust,
     session_statements,
 )
-from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
+from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime, RuntimeNetwork
 from sre_agent_deploy.resources.agentcore_runtime_endpoint import RuntimeEndpoint
-from sre_agent_deploy.resources.agentcore_runtime_network import RuntimeNetwork
 from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.logs_log_group import LogGroup, name_runtime, name_runtime_log
 from sre_agent_deploy.resources.policy_document import Statement

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint
-from sre_agent_deploy.instance.sources import list_credentials
+from sre_agent_deploy.instance.user_data import list_credentials
 from sre_agent_deploy.names import gateway_name, prefix
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime

@@ -71,8 +71,8 @@ def test_boto3_has_one_importer_per_package(package: str) -> None:
     assert len(importers) <= 1, importers
 
 
-# These two describe the machine for the deployer, and are not run there.
-ON_DEPLOYER = {"src/sre_agent_deploy/instance/sources.py", "src/sre_agent_deploy/instance/user_data.py"}
+# It describes the machine for the deployer, and is not run there.
+ON_DEPLOYER = {"src/sre_agent_deploy/instance/user_data.py"}
 
 
 def test_the_release_has_what_it_imports() -> None:

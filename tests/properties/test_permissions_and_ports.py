@@ -23,7 +23,7 @@ from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.instance.sources import group_credentials, secret_name
+from sre_agent_deploy.instance.user_data import group_credentials, secret_name
 from sre_agent_deploy.later import Ref, refs, resolve
 from sre_agent_deploy.plan import Action, Change, decide_change
 from sre_agent_deploy.resource import Mark

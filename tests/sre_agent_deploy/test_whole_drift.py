@@ -18,7 +18,7 @@ from fixtures.page import Page
 from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.apply import apply
 from sre_agent_deploy.commands.guide import known_values
-from sre_agent_deploy.engine.steps import by_hand, describe_gap, is_right, leave_out, limit_to_step, look_at_step, take_over
+from sre_agent_deploy.engine.planning import by_hand, describe_gap, is_right, leave_out, limit_to_step, look_at_step, take_over
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.guide.places import account_values
 from sre_agent_deploy.guide.steps import name_step, write_guide

@@ -18,7 +18,7 @@ from sre_agent_deploy.config.environment import SecretReference
 from sre_agent_deploy.config.fault import FieldPath, format_path
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.sources import ClusterSource, LogSource
-from sre_agent_deploy.instance.sources import list_credentials
+from sre_agent_deploy.instance.user_data import list_credentials
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 

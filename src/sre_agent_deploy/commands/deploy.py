@@ -44,7 +44,7 @@ from sre_agent_deploy.commands.workspace import (
     open_workspace,
     watch,
 )
-from sre_agent_deploy.engine.steps import by_hand, leave_out
+from sre_agent_deploy.engine.planning import by_hand, leave_out
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.journal.state import Result, State

@@ -27,7 +27,7 @@ from sre_agent_deploy.commands.workspace import (
     open_workspace,
     watch,
 )
-from sre_agent_deploy.engine.steps import describe_gap, is_right, limit_to_step, look_at_step, take_over
+from sre_agent_deploy.engine.planning import describe_gap, is_right, limit_to_step, look_at_step, take_over
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.guide import steps
 from sre_agent_deploy.guide.places import account_values

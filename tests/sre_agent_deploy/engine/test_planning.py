@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from fixtures.engine import Engine
-from sre_agent_deploy.engine.planning import plan_changes
-from sre_agent_deploy.engine.steps import leave_out
+from sre_agent_deploy.engine.planning import leave_out, plan_changes
 from sre_agent_deploy.plan import Action
 
 

@@ -12,8 +12,7 @@ from sre_agent_deploy.checks.preflight.sources import source_checks
 from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.models import AssistantConfig, Config
 from sre_agent_deploy.config.sources import ClusterSource, LogSource, MetricSource, RunbookSource
-from sre_agent_deploy.instance.sources import ServiceSources, describe_sources, keep_source
-from sre_agent_deploy.instance.user_data import describe_machine
+from sre_agent_deploy.instance.user_data import ServiceSources, describe_machine, describe_sources, keep_source
 from sre_agent_deploy.policies import model_statements, source_statements
 
 

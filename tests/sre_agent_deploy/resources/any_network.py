@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sre_agent_deploy.resources.agentcore_runtime_network import RuntimeNetwork
+from sre_agent_deploy.resources.agentcore_runtime import RuntimeNetwork
 from sre_agent_deploy.resources.ec2_boot import LaunchPlace
 from sre_agent_deploy.resources.ec2_security_group import ANYWHERE, Egress, Ingress
 from sre_agent_deploy.resources.ec2_subnet import NO_IPV6

@@ -21,7 +21,7 @@ from sre_agent_deploy.checks.check import Verdict
 from sre_agent_deploy.checks.preflight.context import Context, ask
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.sources import name_sources
-from sre_agent_deploy.instance.sources import ServiceSources, describe_sources, keep_source
+from sre_agent_deploy.instance.user_data import ServiceSources, describe_sources, keep_source
 from sre_agent_deploy.resources.eks_access_entry import explain_absence, explain_mode
 from sre_core import release
 from sre_core.problem import Problem, Refused, Where
