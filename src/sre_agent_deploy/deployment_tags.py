@@ -21,7 +21,7 @@ from sre_core import clock
 TTL_RESOURCE = "backend_key"
 """The resource whose ttl tag the plan keeps right: always ours, created before the instance and deleted after it.
 
-The others carry the tag of their creation, which counts only where this one does not exist (`engine/staleness.py`).
+The others carry the tag of their creation, which counts only where this one does not exist (`commands/sweep.py`).
 """
 
 

@@ -45,7 +45,7 @@ def _list_known(chosen: str) -> tuple[Row, ...]:
 
 def _list_account(request: Request, *, as_json: bool) -> tuple[Row, ...]:
     from sre_agent_deploy.cli.terminal import Terminal
-    from sre_agent_deploy.commands.deployments import list_account
+    from sre_agent_deploy.commands.status import list_account
 
     return list_account(request, Terminal(as_json=as_json, json_events=False))
 
@@ -63,7 +63,7 @@ def _show_row(row: Row) -> None:
 @json_option
 def output(request: Request, *, name: str | None, as_json: bool) -> None:
     from sre_agent_deploy.cli.terminal import Terminal
-    from sre_agent_deploy.commands import deployments as commands
+    from sre_agent_deploy.commands import status as commands
 
     if name:
         value = commands.read_output(request, name, Terminal(as_json=as_json, json_events=False))
@@ -83,7 +83,7 @@ def output(request: Request, *, name: str | None, as_json: bool) -> None:
 )
 @deployed_options
 def open_url(request: Request) -> None:
-    from sre_agent_deploy.commands import deployments as commands
+    from sre_agent_deploy.commands import status as commands
 
     url = commands.find_url(request)
     click.echo(url)

@@ -15,10 +15,10 @@ from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from sre_agent_deploy.checks.check import Finding
+    from sre_agent_deploy.commands.sweep import Verdict, Verdicts
     from sre_agent_deploy.costs import Estimate
     from sre_agent_deploy.deployment_tags import Lifetime
     from sre_agent_deploy.engine.inventory import Inventory
-    from sre_agent_deploy.engine.staleness import Verdict, Verdicts
     from sre_agent_deploy.plan import Plan
     from sre_agent_deploy.report.causes import Cause
     from sre_agent_deploy.report.report import Report

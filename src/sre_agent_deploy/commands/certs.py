@@ -25,7 +25,7 @@ from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints, unreachable
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import explain_missing_aws, is_running
-from sre_agent_deploy.commands.deployments import require_state
+from sre_agent_deploy.commands.status import require_state
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.workspace import watch
 from sre_agent_deploy.config.models import Config

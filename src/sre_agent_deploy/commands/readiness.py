@@ -21,7 +21,7 @@ from sre_agent_deploy.backup.keep import list_backups
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import explain_missing_aws
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
-from sre_agent_deploy.commands.deployments import require_state
+from sre_agent_deploy.commands.status import require_state
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import use_account
 from sre_agent_deploy.journal.state import Record, State

@@ -1,18 +1,33 @@
-"""`status`, `history` and `unlock`: what the state file says of a deployment. They ask AWS nothing, so they answer at once."""
+"""`status`, `history`, `unlock`, `list`, `output`, `open`: which deployments there are, and what the state of one says about it.
+
+They ask AWS only where it is said, so they answer at once.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
 from sre_agent_deploy import connection
+from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.claims import explain_missing_aws, is_running, state_not_found
+from sre_agent_deploy.commands.claims import Row, explain_missing_aws, is_running, list_known, read_claim, state_not_found
+from sre_agent_deploy.commands.cleanup import config_for_cleanup
+from sre_agent_deploy.commands.sweep import look_at
 from sre_agent_deploy.commands.user import UNATTENDED, Question, User
-from sre_agent_deploy.commands.workspace import find_state
+from sre_agent_deploy.commands.workspace import Located, find_state, use_account
 from sre_agent_deploy.deployment_tags import TTL_RESOURCE, Lifetime, read_lifetime
+from sre_agent_deploy.engine.inventory import list_deployments
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.lock import Owner
 from sre_agent_deploy.journal.state import COMPLETE, Record, Run, State
+from sre_agent_deploy.names import API_KEY
+from sre_agent_deploy.resources.secretsmanager_calls import read_values
+from sre_core import clock
+from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Refused
 
 # The results of a run that left nothing to continue.
@@ -103,4 +118,158 @@ def _owner_may_live(owner: str) -> Problem:
         what=f"The lock was not taken away: {owner}.",
         why="Its owner seems to be alive, so this needs a confirmation, and there is no terminal to ask for it.",
         do=("Make sure on that host that the process is dead.", "Then confirm: `sre-agent-deploy unlock --yes`."),
+    )
+
+
+# Output -> the resource in the state, and its output there.
+_PLAIN: Mapping[str, tuple[str, str]] = {
+    "gateway_url": ("gateway", "gateway_url"),
+    "oidc_discovery_url": ("user_pool", "discovery_url"),
+    "user_pool_id": ("user_pool", "user_pool_id"),
+    "client_id": ("caller_client", "client_id"),
+    "gateway_client_id": ("gateway_client", "client_id"),
+    "public_ip": ("address", "public_ip"),
+    "instance_id": ("instance", "instance_id"),
+    "runtime_arn": ("runtime", "runtime_arn"),
+    "bucket_name": ("bucket", "bucket_name"),
+    "certificate_expires": ("certificate", "not_after"),
+}
+# Output -> the secret in the state, and the key of its value there.
+_SECRET: Mapping[str, tuple[str, str]] = {
+    "client_secret": ("caller_client_secret", "client_secret"),
+    "gateway_client_secret": ("gateway_client_secret", "client_secret"),
+    "backend_api_key": ("backend_key", API_KEY),
+}
+
+
+def list_account(request: Request, user: User = UNATTENDED) -> tuple[Row, ...]:
+    """List also those of the account and region that only AWS knows."""
+    known, located = list_known(), find_state(request)
+    with use_account(config_for_cleanup(located, located.state), user, start=False) as account:
+        if account is None:
+            return known
+        found = list_deployments(account.aws)
+        user.show_problems(found.problems)
+        here = {row.deployment for row in known}
+        mode = "local" if account.registry else "production"
+        return (*known, *filter(None, (_look_up(account.aws, id, mode) for id in found.ids if id not in here)))
+
+
+def _look_up(aws: Aws, deployment: str, mode: str) -> Row | None:
+    """Describe a deployment that another machine made; None if nothing is left of it: listings lag behind."""
+    seen = look_at(aws, deployment, {}, "")
+    if seen is None:
+        return None
+    created = seen.ttl_resource.created if seen.ttl_resource else None
+    return Row(
+        deployment,
+        mode=mode,
+        account=aws.account_id,
+        region=aws.region,
+        since=clock.stamp(created) if created else "",
+        last="another machine deployed it",
+    )
+
+
+@dataclass(frozen=True)
+class Output:
+    """One value of a deployment. The value of a secret is empty until it is asked for by its name."""
+
+    value: str
+    sensitive: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) if not self.sensitive else {"value": None, "sensitive": True}
+
+
+def require_state(request: Request, command: str) -> tuple[Located, State]:
+    """Find the state of a deployment. Raises Refused if there is none, nothing is left in it, or its local AWS can't be reached."""
+    located = find_state(request)
+    if located.state is None or not located.state.alive():
+        raise Refused(state_not_found(located.store.location, command) if located.state is None else _nothing_left(located.state))
+    if located.state.mode == "local" and not is_running(located.state):
+        raise Refused(explain_missing_aws(located.state))
+    return located, located.state
+
+
+def read_outputs(request: Request) -> dict[str, Output]:
+    """Read what the state says of a deployment. Asks AWS nothing; secrets are only named."""
+    located, state = require_state(request, "output")
+    claim = read_claim(state.deployment)
+    fixed = {
+        "deployment_id": state.deployment,
+        "name": claim.name if claim else "",
+        "mode": state.mode,
+        "account_id": state.account,
+        "region": state.region,
+        "assistant_url": connection.read_url(state.deployment),
+        "connection_file": str(connection.connection_path(state.deployment)),
+        "state": located.store.location,
+    }
+    plain = {name: _recorded(state, resource, output) for name, (resource, output) in _PLAIN.items()}
+    secrets = {name: Output("", sensitive=True) for name, (resource, _) in _SECRET.items() if state.current(resource)}
+    return {name: Output(value) for name, value in (fixed | plain).items() if value} | secrets
+
+
+def read_output(request: Request, name: str, user: User = UNATTENDED) -> str:
+    """Read one value; that of a secret from Secrets Manager. Raises Refused if there is none of that name."""
+    outputs = read_outputs(request)
+    if name not in outputs:
+        raise Refused(_output_unknown(name, outputs))
+    return _read_secret(request, name, user) if outputs[name].sensitive else outputs[name].value
+
+
+def _recorded(state: State, resource: str, output: str) -> str:
+    record = state.current(resource)
+    return str(record.outputs.get(output, "")) if record else ""
+
+
+def _read_secret(request: Request, name: str, user: User) -> str:
+    located, state = require_state(request, "output")
+    resource, key = _SECRET[name]
+    arn = _recorded(state, resource, "secret_arn")
+    with use_account(config_for_cleanup(located, state), user, start=False) as account:
+        if account is None:
+            raise Refused(_secret_missing(name))
+        values = ask_or_refuse(account.aws, partial(read_values, account.aws, arn))
+    if key not in values:
+        raise Refused(_secret_missing(name))
+    return values[key].reveal()
+
+
+def find_url(request: Request) -> str:
+    """Return the address of the assistant. Raises Refused if there is none yet."""
+    _, state = require_state(request, "open")
+    url = connection.read_url(state.deployment)
+    if not url:
+        raise Refused(_output_unknown("assistant_url", read_outputs(request)))
+    return url
+
+
+def _output_unknown(name: str, known: Iterable[str]) -> Problem:
+    names = [*known]
+    alike = find_nearest(name, names)
+    return Problem(
+        code="OUTPUT-UNKNOWN",
+        what=f"The deployment has no output {name}.",
+        why=f"It has: {', '.join(names)}. What a deployment that is not finished lacks comes with `deploy`.",
+        do=(*((f"Did you mean {alike}?",) if alike else ()), "See them all with their values: `sre-agent-deploy output`."),
+    )
+
+
+def _secret_missing(name: str) -> Problem:
+    return Problem(
+        code="OUTPUT-UNREADABLE",
+        what=f"The value of {name} could not be read.",
+        why="Its secret is not there, has no such value, or is about to be deleted.",
+        do=("See what is there: `sre-agent-deploy plan`.", "Repair it: `sre-agent-deploy deploy`."),
+    )
+
+
+def _nothing_left(state: State) -> Problem:
+    return Problem(
+        code="DEPLOYMENT-GONE",
+        what=f"Deployment {state.deployment} does not exist any more: it was cleaned up.",
+        why="Its state remains as a record of its runs.",
+        do=("Deploy it again: `sre-agent-deploy deploy`.", "See the others of this machine: `sre-agent-deploy list`."),
     )

@@ -13,9 +13,9 @@ from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
     from sre_agent_deploy.checks.check import Finding
+    from sre_agent_deploy.commands.sweep import Verdicts
     from sre_agent_deploy.deployment_tags import Lifetime
     from sre_agent_deploy.engine.inventory import Inventory
-    from sre_agent_deploy.engine.staleness import Verdicts
     from sre_agent_deploy.plan import Plan
     from sre_agent_deploy.report.report import Report
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sre_agent_deploy.backup.keep import rewrite
 from sre_agent_deploy.commands import CONFIG, STATE
-from sre_agent_deploy.commands.deployments import read_outputs, require_state
+from sre_agent_deploy.commands.status import read_outputs, require_state
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.workspace import find_state
 from sre_agent_deploy.config.conflict import Field

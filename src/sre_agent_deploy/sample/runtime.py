@@ -22,7 +22,7 @@ from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client,
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import explain_missing_aws
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
-from sre_agent_deploy.commands.deployments import read_outputs, require_state
+from sre_agent_deploy.commands.status import read_outputs, require_state
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.workspace import find_state, use_account
 from sre_agent_deploy.config.conflict import Field

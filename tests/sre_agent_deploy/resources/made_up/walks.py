@@ -12,8 +12,8 @@ import pytest
 from fixtures.engine import Engine
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.guide import export_cloudformation, guide
+from sre_agent_deploy.commands.sweep import judge_deployment, look_at
 from sre_agent_deploy.engine.inventory import list_deployments
-from sre_agent_deploy.engine.staleness import judge_deployment, look_at
 from sre_agent_deploy.plan import Action
 from sre_core import clock
 

@@ -6,9 +6,9 @@ import pytest
 
 from fixtures.cut import refused
 from fixtures.engine import Engine
+from sre_agent_deploy.commands.sweep import look_at
 from sre_agent_deploy.deployment_tags import TTL_RESOURCE
 from sre_agent_deploy.engine.inventory import list_deployments
-from sre_agent_deploy.engine.staleness import look_at
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 
 
