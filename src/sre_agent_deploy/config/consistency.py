@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from sre_agent_deploy.config.aws import AWSConfig, arn_faults
 from sre_agent_deploy.config.credentials import CredentialConfig
@@ -17,6 +18,10 @@ from sre_agent_deploy.config.operations import XRAY, AlertsConfig, LimitsConfig,
 from sre_agent_deploy.config.regions import BUDGETS_IN_USD, HEALTH_CHECKS_IN, partition_of
 
 MOST_TAGS = 40  # AWS allows 50; ours and Amazon's own need the rest
+# https://docs.aws.amazon.com/Route53/latest/APIReference/API_ResourceRecord.html
+_LONGEST_TEXT, _LONGEST_STRING = 4000, 255
+# What a DNS record's mark has besides the user's tags and the location of the state.
+_OWN_MARK = 400
 
 
 def account_faults(aws: AWSConfig, gateway: GatewayConfig, credentials: CredentialConfig, monitoring: MonitoringConfig) -> Iterator[Fault]:
@@ -292,6 +297,26 @@ def tag_faults(tags: Mapping[str, str]) -> Iterator[Fault]:
                 "It must be at most 256 of a-z, A-Z, 0-9, space and + - = . _ : / @",
                 at_key=False,
             )
+
+
+def dns_mark_faults(tags: Mapping[str, str], deployment: DeploymentConfig, state: str) -> Iterator[Fault]:
+    """Yield a fault for tags that are longer together than the TXT record which has them in place of the DNS record's own."""
+    text = len(urlencode({**tags, "": state})) + _OWN_MARK
+    # Each string of it has two quotes and a space.
+    needed = text + 3 * (text // _LONGEST_STRING + 1)
+    if deployment.hosted_zone_id and needed > _LONGEST_TEXT:
+        yield Fault(
+            code="CONFIG-TAGS",
+            path=("tags",),
+            what="tags is too long for the TXT record beside the deployment's DNS records.",
+            why=f"DNS records have no tags, so a TXT record has them. It takes {_LONGEST_TEXT:,} characters, and these need {needed:,}.",
+            do=(
+                "Use fewer or shorter tags; a character other than a-z, A-Z, 0-9, _ . and - counts three times, a space once.",
+                "Or leave deployment.hosted_zone_id out, and make the DNS record yourself.",
+            ),
+            at_key=True,
+            aws_docs="https://docs.aws.amazon.com/Route53/latest/APIReference/API_ResourceRecord.html",
+        )
 
 
 def _is_allowed(character: str) -> bool:

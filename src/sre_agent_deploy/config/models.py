@@ -12,6 +12,7 @@ from sre_agent_deploy.config.consistency import (
     alert_faults,
     budget_faults,
     certificate_faults,
+    dns_mark_faults,
     instance_type_faults,
     network_faults,
     outside_check_faults,
@@ -336,6 +337,7 @@ class Config(Section):
         yield from outside_check_faults(self.monitoring, self.aws.region, self.is_monitored(mode))
         yield from certificate_faults(self.tls, self.deployment, mode)
         yield from tag_faults(self.tags)
+        yield from dns_mark_faults(self.tags, self.deployment, self.state.location)
 
 
 def version_faults(version: int) -> Iterator[Fault]:

@@ -122,6 +122,7 @@ def manifest(parts: Mapping[str, bytes], **changed: Any) -> bytes:
         (lambda parts: {**parts, "users.json": parts["users.json"].replace(b"bob", b"eve")}, "BACKUP-DAMAGED"),
         (lambda parts: {**parts, "objects/000000": b"other"}, "BACKUP-DAMAGED"),
         (lambda parts: {name: body for name, body in parts.items() if name != "users.json"}, "BACKUP-DAMAGED"),
+        (lambda parts: {name: body for name, body in parts.items() if name != "objects/000000"}, "BACKUP-DAMAGED"),
         (lambda parts: {**parts, "more": b""}, "BACKUP-DAMAGED"),
         (lambda parts: {**parts, "manifest.json": b"[]"}, "BACKUP-NO-DATA"),
         (lambda parts: {**parts, "manifest.json": manifest(parts, files={})}, "BACKUP-DAMAGED"),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from itertools import count
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 
@@ -29,10 +30,11 @@ from sre_agent_deploy.backup.data import (
     describe_steps,
 )
 from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
-from sre_agent_deploy.commands.restore import Restore, put_back
+from sre_agent_deploy.commands.restore import Restore, _is_of_here, put_back
 from sre_agent_deploy.commands.rotate import Rotation
 from sre_agent_deploy.commands.user import UNATTENDED
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.journal.state import State, render_state
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.cognito_users import NEVER_SIGNED_IN, Directory, Group, Person, read_directory
@@ -68,6 +70,20 @@ def engine(engine: Engine) -> Engine:
     engine.parts = ("user_pool", "bucket", "caller_client")
     engine.deploy()
     return engine
+
+
+class Overtaken(Kept):
+    """The same, but another program writes each object just before it is put back."""
+
+    write: ClassVar[Callable[[], object]]
+
+    @contextmanager
+    def open_objects(self) -> Iterator[OpenObject]:
+        def open_object(stored: StoredObject) -> Any:
+            type(self).write()
+            return nullcontext(BytesIO(b"kept"))
+
+        yield open_object
 
 
 def restore_of(engine: Engine) -> tuple[Restore, Rotation]:
@@ -143,6 +159,28 @@ def test_what_the_configuration_names() -> None:
     assert restore._decide_people() == ()
 
 
+def test_whose_state_comes_back() -> None:
+    """Only that of the same deployment in the same AWS, where none is: a local AWS that was started anew has nothing of the one before."""
+    local = {"endpoint": "https://127.0.0.1:1", "start_id": "a"}
+    state = State("sre-new", "123456789012", "us-east-1", "local", "config.yaml", aws=local)
+    origin = Origin(made_at=MADE_AT, account="123456789012", region="us-east-1", deployment="sre-new", name="a", mode="local", release="1")
+    plan, aws = Plan("sre-new", ()), Aws(region="us-east-1", account_id="123456789012")
+
+    def comes_back(saved: State, *, here: dict[str, str] = local, kept: State | None = None) -> bool:
+        path = Path("kept.zip")
+        backup = Kept(path=path, origin=origin, configuration=b"", directory=SAVED, objects=(), state=render_state(saved))
+        restore = Restore(backup, None, Config.model_validate({"mode": "local", "name": "a"}), plan, aws)
+        store = SimpleNamespace(load=lambda: kept)
+        place: Any = SimpleNamespace(store=store, account=SimpleNamespace(origin=lambda: here))
+        return _is_of_here(restore, place)
+
+    assert comes_back(state)
+    assert not comes_back(state, kept=state)
+    assert not comes_back(replace(state, deployment="sre-other"))
+    assert not comes_back(state, here={**local, "start_id": "b"})
+    assert not comes_back(state, here={"endpoint": "", "start_id": ""})
+
+
 def decided(**changed: Any) -> dict[str, str]:
     """What is done with Ann and her membership where she is there as `changed` says."""
     there = replace(SAVED, people=(replace(ANN, **changed), BOB), groups=changed.pop("in_groups", (GROUP,))) if changed else Directory()
@@ -181,11 +219,14 @@ def test_objects_and_secrets_that_are_newer() -> None:
 
 
 def test_a_conflict_that_aborts(engine: Engine) -> None:
-    """`abort` changes nothing and names what is newer; `theirs` replaces it; without the option it stays and is named."""
+    """`abort` changes nothing and names what is newer; `theirs` replaces it; without the option it stays and is named.
+
+    What another program writes while the restore runs is newer, too.
+    """
     restore, rotation = restore_of(engine)
-    put_back(restore, rotation, None)
     s3, where = engine.client("s3"), {"Bucket": engine.id_of("bucket"), "Key": f"{engine.id}/sessions/1.json"}
-    s3.put_object(**where, Body=b"newer")
+    Overtaken.write = lambda: s3.put_object(**where, Body=b"newer")
+    put_back(replace(restore, backup=Overtaken(**vars(restore.backup))), rotation, None)
     with pytest.raises(Refused) as refused:
         put_back(restore, rotation, "abort")
     assert refused.value.problems[0].code == "RESTORE-NEWER"

@@ -9,6 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.config.consistency import dns_mark_faults
+from sre_agent_deploy.config.deployment import DeploymentConfig
+from sre_agent_deploy.deployment_tags import state_tags, ttl_tags
 from sre_agent_deploy.resource import Mark
 from sre_agent_deploy.resources.route53_record import DnsRecord, mark_record
 
@@ -61,6 +64,20 @@ def test_a_record_with_many_tags(aws: Aws, deployment: str, record: DnsRecord) -
     with pytest.raises(ClientError, match="CharacterStringTooLong"):
         aws.client("route53").change_resource_record_sets(HostedZoneId=record.hosted_zone_id, ChangeBatch=batch)
     dies(aws, record, id, deployment)
+
+
+def test_a_record_with_the_longest_tags(aws: Aws, deployment: str, record: DnsRecord) -> None:
+    """The longest tags that a configuration may have fit into the mark, with the longest location of a state."""
+    zone, state = DeploymentConfig(hosted_zone_id=record.hosted_zone_id), "s3://" + "=" * 251
+    many = [{f"t{number}": "=" * length for number in range(14)} for length in range(50, 100)]
+    accepted = [tags for tags in many if not list(dns_mark_faults(tags, zone, state))]
+    assert 0 < len(accepted) < len(many)
+    mark = Mark(deployment, "custom_domain_record", 1, "a token", {**accepted[-1], **ttl_tags("366d"), **state_tags(state)})
+    id = record.create(aws, mark)
+    assert read(aws, record, id).tags == mark.tags()
+    dies(aws, record, id, deployment)
+    with pytest.raises(ClientError, match="CharacterStringTooLong"):
+        record.create(aws, Mark(deployment, "dns", 1, "a token", {f"t{number}": "=" * 100 for number in range(14)}))
 
 
 def test_a_record_that_differs(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
