@@ -14,6 +14,7 @@ from embedded_aws import daemon, problems, registry
 from embedded_aws.daemon import State
 from embedded_aws.faults.faults import Faults
 from embedded_aws.faults.rules import RuleFile, read
+from embedded_aws.pace import PACE
 from embedded_aws.registry import Registry
 from sre_core.problem import Problem
 
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--bedrock-script", type=lambda text: Path(text).absolute(), metavar="FILE", help="how Bedrock's models answer, as JSON"
         )
+    serve.add_argument("--at-once", action="store_true", help="nothing stays in CREATING, UPDATING or DELETING for a moment")
     serve.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     return parser
 
@@ -145,6 +147,8 @@ def _run(parsed: argparse.Namespace) -> int:
         else:
             _report(parsed.ready_fd, daemon.READY)
 
+    if parsed.at_once:
+        PACE.hurry()
     try:
         boot_with = tuple(parsed.boot_with)
         settings = server.Settings(parsed.state_dir, parsed.region, not parsed.no_boot, boot_with, faults, parsed.bedrock_script)

@@ -349,6 +349,47 @@ def test_a_bucket_as_configured() -> None:
     assert "kms:" not in str(usual["instance_role"])
 
 
+def test_what_a_trail_records_and_who_may_write_it() -> None:
+    """Requests to the gateway, and what changes the account, signed; this one trail writes into its bucket, its role into its streams."""
+    calls = sent(monitoring={"cloudtrail": True, "enabled": "always"})
+    name, bucket = f"{ID}-trail", f"arn:aws:s3:::{ID}-trail"
+    made = calls["trail"]["CreateTrail"]
+    flags = {"EnableLogFileValidation": True, "IncludeGlobalServiceEvents": False, "IsMultiRegionTrail": False}
+    assert {key: value for key, value in made.items() if key != "TagsList"} == {
+        "Name": name,
+        "S3BucketName": "trail_bucket.bucket_name",
+        "CloudWatchLogsLogGroupArn": "log_trail.arn",
+        "CloudWatchLogsRoleArn": "trail_role.role_arn",
+        **flags,
+    }
+    assert flags.items() <= calls["trail"]["UpdateTrail"].items()
+    assert calls["trail"]["StartLogging"] == {"Name": name}
+    selected = [each["FieldSelectors"] for each in calls["trail"]["PutEventSelectors"]["AdvancedEventSelectors"]]
+    assert [{field["Field"]: field["Equals"] for field in each} for each in selected] == [
+        {"eventCategory": ["Data"], "resources.type": ["AWS::BedrockAgentCore::Gateway"], "resources.ARN": ["gateway.arn"]},
+        {"eventCategory": ["Management"], "readOnly": ["false"]},
+    ]
+    own = {"aws:SourceArn": f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/{name}"}
+    of_trail = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}}
+    plain_http, *others = policy(calls["trail_bucket"], "PutBucketPolicy", "Policy")
+    assert (plain_http["Effect"], plain_http["Resource"]) == ("Deny", [bucket, f"{bucket}/*"])
+    assert [{key: value for key, value in each.items() if key != "Sid"} for each in others] == [
+        {**of_trail, "Action": "s3:GetBucketAcl", "Resource": bucket, "Condition": {"StringEquals": own}},
+        {
+            **of_trail,
+            "Action": "s3:PutObject",
+            "Resource": f"{bucket}/AWSLogs/{ACCOUNT}/*",
+            "Condition": {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control", **own}},
+        },
+    ]
+    streams = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{name}:log-stream:{ACCOUNT}_CloudTrail_us-east-1*"
+    assert policy(calls["trail_role"], "PutRolePolicy", "PolicyDocument") == [
+        allow("WriteTrail", ["logs:CreateLogStream", "logs:PutLogEvents"], streams)
+    ]
+    pattern = calls["metric_unauthorizedinaws"]["PutMetricFilter"]["filterPattern"]
+    assert [f"statusCode = {status}" in pattern for status in (401, 403, 429)] == [True] * 3
+
+
 def test_who_gets_a_login(calls: Calls) -> None:
     """Only an administrator adds people, with a strong password, reset by mail alone, and an authenticator app, from its first moment."""
     password = {

@@ -33,6 +33,7 @@ from embedded_aws.agentcore.workload_identities import WorkloadIdentities
 from embedded_aws.agentcore.workload_tokens import WorkloadTokens
 from embedded_aws.credentials import AccessKey
 from embedded_aws.http_messages import CutOff, Response, TooLarge, json_response, read_body
+from embedded_aws.pace import PACE
 from embedded_aws.world import AsgiApp, Receive, Scope, Send, World
 
 type Handler = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
@@ -225,7 +226,7 @@ class Regions:
     def plane(self, region: str) -> ControlPlane:
         """Return the control plane of the region that a request was signed for."""
         if region not in self._planes:
-            self._planes[region] = ControlPlane(self._account.in_region(region))
+            self._planes[region] = ControlPlane(self._account.in_region(region), change_seconds=PACE.agentcore)
         return self._planes[region]
 
     def find_invocation(self, raw_path: str) -> AsgiApp | None:

@@ -7,11 +7,10 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from embedded_aws.pace import PACE
 from embedded_aws.strict.patching import patch
 from sre_core import clock
 
-TAKES = timedelta(seconds=1)
-"""How long a custom domain is CREATING or UPDATING; on AWS it takes minutes."""
 _NAME = re.compile(r"(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?){2,}")
 
 
@@ -66,7 +65,7 @@ def show_custom_domain_status() -> None:
 
 def status_of(domain: Any) -> str:
     """Return the status of a domain."""
-    changing = domain.custom_domain_config and clock.now() - domain.since < TAKES
+    changing = domain.custom_domain_config and clock.now() - domain.since < timedelta(seconds=PACE.custom_domain)
     return str(domain.becoming) if changing else "ACTIVE"
 
 

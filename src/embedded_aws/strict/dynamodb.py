@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from embedded_aws.pace import PACE
 from embedded_aws.strict.patching import patch
 from sre_core import clock
 
-TAKES = 0.3
-"""Seconds for which a new table is CREATING and a deleted one DELETING; on AWS some seconds."""
 _OF_ITEMS = ("put_item", "get_item", "update_item", "delete_item", "query", "scan")
 
 
@@ -26,7 +25,7 @@ def take_time_for_tables() -> None:
     def create_table(original: Any, self: Any, name: str, **wanted: Any) -> Any:
         _remove_deleted(self)
         table = original(self, name, **wanted)
-        table.works_from = clock.elapsed() + TAKES
+        table.works_from = clock.elapsed() + PACE.table
         return table
 
     @patch(DynamoDBBackend, "delete_table")
@@ -36,7 +35,7 @@ def take_time_for_tables() -> None:
             raise ResourceInUseException(f"Attempt to change a resource which is still in use: Table is being created or deleted: {name}")
         if table.deletion_protection_enabled:
             raise DeletionProtectedException(name)
-        table.gone_from = clock.elapsed() + TAKES
+        table.gone_from = clock.elapsed() + PACE.table
         return table
 
     @patch(DynamoDBBackend, "get_table")

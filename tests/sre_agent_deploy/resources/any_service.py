@@ -156,6 +156,17 @@ def topic(parents: Parents) -> Choices:
     }
 
 
+def trail(parents: Parents) -> Choices:
+    gateways = "arn:aws:bedrock-agentcore:us-east-1:123456789012:gateway/sre-{}".format
+    return {
+        ("trail_name", "bucket_name", "log_group_arn", "role_arn"): st.sampled_from(parents.trails),
+        "gateway_arn": st.builds(gateways, st.text(LETTERS + DIGITS, min_size=1, max_size=40)),
+        "kms_key": st.sampled_from(("", *parents.named["trail_key"])),
+        # Of all regions it has the global events, too.
+        ("multi_region", "global_events"): st.sampled_from(((False, False), (False, True), (True, True))),
+    }
+
+
 def health_check(parents: Parents) -> Choices:
     names = st.builds("{}.example.com".format, st.text(LETTERS, min_size=1, max_size=40))
     addresses = st.sampled_from(parents.named["public_ip"])

@@ -42,6 +42,7 @@ from sre_agent_deploy.tls import local_ca
 
 from .agentcore_neighbours import JSON_KEY, stored_schema
 from .life import read
+from .trail_neighbours import make_place, trail_key
 
 DISCOVERY = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_a/.well-known/openid-configuration"
 # AgentCore has no runtimes in some others.
@@ -56,6 +57,8 @@ class Parents:
     deployment: str
     authority: local_ca.LocalCa
     named: Mapping[str, tuple[str, ...]]
+    trails: tuple[tuple[str, ...], ...] = ()
+    """The name of each trail, and the bucket, the log group and the role that let it write."""
 
     def mark(self, name: str, extra: Mapping[str, str] = {}) -> Mark:
         return Mark(self.deployment, name, 1, f"{self.deployment}-{secrets.token_hex(12)}", extra)
@@ -65,7 +68,7 @@ def make_parents(embedded: EmbeddedAws, folder: Path) -> Parents:
     made = _Maker(Parents(deployers_aws(embedded), f"sre-{secrets.token_hex(5)}", local_ca.open_local_ca(folder / "ca"), {}))
     named = {**made.files(), **made.identities(), **made.network(), **made.login(), **made.monitoring(folder)}
     named |= made.agentcore(named)
-    return Parents(made.of.aws, made.of.deployment, made.of.authority, named)
+    return Parents(made.of.aws, made.of.deployment, made.of.authority, named, made.trails())
 
 
 def finish(aws: Aws, wanted: Resource, id: str) -> None:
@@ -198,10 +201,15 @@ class _Maker:
             "delivery_destination_arn": tuple(self.make(each, "arn") for each in destinations),
             "alarm_actions": tuple(self.topic(name) for name in ("alerts", "others")),
             "cluster_name": (cluster,),
+            "trail_key": tuple(trail_key(self.aws, "kms:GenerateDataKey*", "kms:DescribeKey") for _ in range(2)),
             "zone": (zone,),
             "hosted_zone_id": (zone_id.rpartition("/")[2],),
             "certificate_arn": tuple(import_certificate(self.aws.client("acm"), f"*.{zone}", folder / "acm") for _ in range(2)),
         }
+
+    def trails(self) -> tuple[tuple[str, ...], ...]:
+        names = [f"{self.id}-trail-{name}" for name in "ab"]
+        return tuple((name, *make_place(self.aws, self.of.mark, self.id, name, name).values()) for name in names)
 
     def topic(self, name: str) -> str:
         arn = f"arn:aws:sns:{self.aws.region}:{self.aws.account_id}:{self.id}-{name}"
