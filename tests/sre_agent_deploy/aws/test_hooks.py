@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from typing import Any
 
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.aws import Aws, Endpoint
-from sre_agent_deploy.aws.clients import AT_ONCE
+from sre_agent_deploy.aws.clients import AT_ONCE, Fence
 from sre_core.secret import Secret
 
 
@@ -45,3 +48,16 @@ def test_many_calls_at_once(unbooted: EmbeddedAws, faults: Callable[..., None]) 
     assert answers == [unbooted.account_id] * (4 * AT_ONCE)
     assert 1 < under_way.most <= AT_ONCE
     assert under_way.most_at_first == 1
+
+
+def test_what_a_run_that_lost_its_lock_can_still_send() -> None:
+    """Reads, and nothing else of all that the deployer calls."""
+    text = files("sre_agent_deploy").joinpath("actions.json").read_text(encoding="utf-8")
+    operations = {action.partition(":")[2] for actions in json.loads(text).values() for action in actions}
+    fence, checks = Fence(), list[str]()
+    with fence.checking(lambda: checks.append("checked")):
+        for operation in operations:
+            fence.check_call(f"before-send.service.{operation}")
+            if not checks:
+                assert re.match(r"(Describe|Get|Head|List)[A-Z]", operation), operation
+            checks.clear()
