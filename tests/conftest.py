@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -46,6 +47,9 @@ def _has_room(folder: str) -> bool:
 
 if "TMPDIR" not in os.environ and _has_room(_MEMORY):
     os.environ["TMPDIR"], tempfile.tempdir = _MEMORY, None
+
+# Whatever the caller's environment says: each worker would write the asserts of all tests anew, which takes half of its collection.
+sys.dont_write_bytecode = False
 
 # What a shell without job control starts in the background is deaf to Ctrl-C, and so would be all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
