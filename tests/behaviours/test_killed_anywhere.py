@@ -87,7 +87,8 @@ def uncut(tmp_path_factory: pytest.TempPathFactory) -> Uncut:
 @pytest.mark.timeout(3600)
 def test_a_deployment_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried: Tried) -> None:
     """Resuming ends with one of each resource, cleaning up with none, and the same id deploys again."""
-    chosen = points(uncut.calls, ("resume", "cleanup"), 4)
+    # Elsewhere here a killed deployment is resumed at dozens of calls, and the state machine does both: a cleanup is what this adds.
+    chosen = points(uncut.calls, ("resume", "cleanup") if THOROUGH else ("cleanup",), 1)
     faults = every(chosen, lambda here, point: _deployment(here, point, uncut), tmp_path)
     tried(f"kills of a deployment, of {uncut.calls * len(MOMENTS) * 2} that there are", len(chosen))
     assert not faults, "\n\n".join(faults)
@@ -111,7 +112,7 @@ def _deployment(here: Lane, point: Point, uncut: Uncut) -> str:
 @pytest.mark.timeout(3600)
 def test_an_update_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried: Tried) -> None:
     """Resuming ends with one of each resource, as the new configuration wants them; nothing is left to do."""
-    chosen = points(uncut.update_calls, ("resume",), 2)
+    chosen = points(uncut.update_calls, ("resume",), 1)
     folders: dict[Lane, Path] = {}
     faults = every(chosen, lambda here, point: _update(here, point, uncut, folders), tmp_path)
     tried(f"kills of an update, of {uncut.update_calls * len(MOMENTS)} that there are", len(chosen))

@@ -79,7 +79,7 @@ CHOICES: Mapping[str, Choose] = {
     "VpcEndpoint": network.vpc_endpoint,
 }
 
-AT_A_TIME = 20
+AT_A_TIME = 8
 """A hundred of each of all types take minutes of processor time: `make test` tries so many types, others with each commit."""
 
 
