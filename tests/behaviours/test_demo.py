@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from behaviours.command_line import ROOT
+from fixtures import preloaded
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,17 @@ class Newcomer:
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout + ended.stderr
+
+
+    def fork_commands(self) -> None:
+        """From now on let the commands of `.venv` be forked: starting Python for each is most of what they take."""
+        environment = self.checkout / ".venv"
+        environment.unlink()
+        (environment / "bin").mkdir(parents=True)
+        for name, words in (("python", ""), ("sre-agent", " -m sre_agent"), ("sre-agent-deploy", " -m sre_agent_deploy")):
+            command = environment / "bin" / name
+            command.write_text(f'#!/bin/sh\nexec {preloaded.interpreter()}{words} "$@"\n')
+            command.chmod(0o700)
 
 
 @pytest.fixture
@@ -54,6 +66,7 @@ def test_the_demo_twice_and_what_it_says_next(newcomer: Newcomer) -> None:
     assert "is verified" in first
     assert "created" in first
     assert "# Root cause: payment-service" in first
+    newcomer.fork_commands()
     again = newcomer.run("scripts/demo")
     assert re.search(r"Resources: \d+ already there \(", again), again
     assert "# Root cause: payment-service" in again
