@@ -34,7 +34,6 @@ class Newcomer:
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout + ended.stderr
 
-
     def fork_commands(self) -> None:
         """From now on let the commands of `.venv` be forked: starting Python for each is most of what they take."""
         environment = self.checkout / ".venv"

@@ -38,7 +38,7 @@ def test_a_type_that_was_made_up(tmp_path: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     add_the_type(tmp_path)
     shutil.copy(MADE_UP / "walks.py", tmp_path / WALKS)
-    environ = {**os.environ, "PYTHONPATH": f"{tmp_path / 'src'}{os.pathsep}{tmp_path / 'tests'}"}
+    environ = {**os.environ, "PYTHONPATH": f"{tmp_path / 'src'}{os.pathsep}{tmp_path / 'tests'}", "SRE_TEST_FORK": "no"}
     arguments = [*EVERY_TYPE, WALKS, "-k", "queue or Queue or no_template", "-p", "no:xdist"]
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *arguments], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
