@@ -244,7 +244,7 @@ class Step:
     change: Callable[[str], str | Problem]
 
 
-# A step is added here; where its change is long, `migrate/from_1.py` holds it.
+# A step is added here; where its change is long, it gets a file of its own.
 STEPS: tuple[Step, ...] = ()
 
 

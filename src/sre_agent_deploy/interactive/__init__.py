@@ -1,1 +1,1 @@
-"""Write a new config.yaml from a template or from answers to questions. START HERE: wizard.py."""
+"""Write a new config.yaml from answers to questions. START HERE: wizard.py."""
