@@ -26,15 +26,18 @@ from sre_core.machine import MachineService
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/production.yaml"
-# With alarms and backups, so that everything that a deployment may have is looked at.
+# With alarms, a trail, traces and backups, so that everything that a deployment may have is looked at.
 ENVIRONMENT = {
     "AWS_ACCOUNT_ID": "123456789012",
     "SRE_AGENT__ALERTS__EMAIL": "team@example.com",
+    "SRE_AGENT__MONITORING__CLOUDTRAIL": "true",
+    "SRE_AGENT__MONITORING__TRACES": "xray",
     "SRE_AGENT__BACKUPS__AT": "02:30",
     "SRE_AGENT__BACKUPS__BUCKET": "sre-backups-123456789012",
 }
 PRODUCTION = ("--config", str(EXAMPLE), "--mode", "production")
-LOCAL = {"version": 1, "mode": "local", "name": "scan", "monitoring": {"enabled": "always"}, "alerts": {"email": "team@example.com"}}
+MONITORING = {"enabled": "always", "cloudtrail": True, "traces": "xray"}
+LOCAL = {"version": 1, "mode": "local", "name": "scan", "monitoring": MONITORING, "alerts": {"email": "team@example.com"}}
 
 
 def deployer(*words: str, cwd: Path = ROOT, **changed: str) -> str:

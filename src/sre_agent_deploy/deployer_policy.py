@@ -15,6 +15,7 @@ from typing import Any
 
 from sre_agent_deploy.checks.preflight.encryption_key import list_keys
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.operations import XRAY
 from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.deployer_scopes import ANY, ActionScopes, Place, Scope, is_read
 from sre_agent_deploy.graph import Blueprint
@@ -62,7 +63,16 @@ def list_statements(config: Config, plan: Blueprint, account_id: str) -> tuple[S
         *_private_name_statements(plan, scopes.place),
         *_named_statements(config, scopes.place),
         *_network_statements(config, scopes.place),
+        *_trace_statements(config),
     )
+
+
+def _trace_statements(config: Config) -> tuple[Statement, ...]:
+    """Let a verification look whether its own question has arrived in X-Ray."""
+    if config.monitoring.traces != XRAY:
+        return ()
+    because = "these actions of X-Ray have no resources"
+    return (Statement("ReadTraces", ("xray:BatchGetTraces", "xray:GetTraceSegmentDestination"), (ANY,), any_resource_because=because),)
 
 
 def _network_statements(config: Config, place: Place) -> tuple[Statement, ...]:

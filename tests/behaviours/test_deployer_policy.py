@@ -17,6 +17,7 @@ from behaviours import certificates, lister
 from behaviours.command_line import ROOT, Desk
 from fixtures import sample
 from fixtures.sample import THOROUGH
+from sre_core import release
 
 DOMAIN = "sre.example.com"
 USER = "deployer"
@@ -88,6 +89,7 @@ def deployer(desk: Desk, request: pytest.FixtureRequest) -> Iterator[Deployer]:
         "SRE_AGENT__ALERTS__EMAIL": "team@example.com",
         "SRE_AGENT__MONITORING__OUTSIDE_CHECK": "true",
         "SRE_AGENT__MONITORING__CLOUDTRAIL": "true",
+        "SRE_AGENT__MONITORING__TRACES": "xray",
         "SRE_AGENT__ASSISTANT__SESSION_STORE": "dynamodb",
     }
     iam = desk.client("iam")
@@ -137,10 +139,32 @@ def test_a_whole_deployment_under_the_printed_policy(deployer: Deployer) -> None
             assert is_answered(desk)
             # The machine writes into the table with its role.
             assert "it keeps sessions" in ended.text
+            assert "ok   traces.arrive" in ended.text
+            assert_traced(desk)
             live_in(desk)
         assert "AWS-PERMISSION-MISSING" not in ended.text
         assert "not authorized" not in ended.text
     assert lister.everything(desk.client) == before
+
+
+def assert_traced(desk: Desk) -> None:
+    """One question is one trace in X-Ray: each service's segment is below a call of a tool, and each call below the assistant's question.
+
+    The agent of the machine has sent it with the machine's role.
+    """
+    xray, now = desk.client("xray"), time.time()
+    ids = [each["Id"] for each in xray.get_trace_summaries(StartTime=now - 3600, EndTime=now + 60)["TraceSummaries"]]
+    traces = [trace for first in range(0, len(ids), 5) for trace in xray.batch_get_traces(TraceIds=ids[first : first + 5])["Traces"]]
+    stories = [[json.loads(segment["Document"]) for segment in trace["Segments"]] for trace in traces]
+    # Those that have no question are the checks' own calls of tools.
+    story = max(stories, key=len)
+    [question] = [each for each in story if each["name"] == "sre-agent-assistant"]
+    calls = [each for each in story if each["name"] == "call_tool"]
+    served = [each for each in story if each["name"] in {f"sre-agent-{service.name}" for service in release.backends()}]
+    assert {each["parent_id"] for each in calls} == {question["id"]}
+    assert {each["parent_id"] for each in served} <= {each["id"] for each in calls}
+    assert {each["name"] for each in served} == {f"sre-agent-{service.name}" for service in release.backends()}
+    assert all(each["end_time"] >= each["start_time"] for each in story)
 
 
 def live_in(desk: Desk) -> None:

@@ -65,6 +65,7 @@ CALLS: Mapping[str, tuple[str, Mapping[str, Any], str, str, int]] = {
     "cognito-idp": ("list_user_pools", {"MaxResults": 1}, "cognito-idp:ListUserPools", "AccessDeniedException", 400),
     "bedrock-agentcore-control": ("list_gateways", {}, "bedrock-agentcore:ListGateways", "AccessDeniedException", 403),
     "bedrock-runtime": ("converse", {"modelId": "m", "messages": []}, "bedrock:InvokeModel", "AccessDeniedException", 403),
+    "xray": ("put_trace_segments", {"TraceSegmentDocuments": []}, "xray:PutTraceSegments", "AccessDeniedException", 403),
     "resourcegroupstaggingapi": ("get_resources", {}, "tag:GetResources", "AccessDeniedException", 400),
 }
 

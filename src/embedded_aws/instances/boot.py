@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from embedded_aws.instances import short_folder
@@ -24,9 +24,10 @@ from embedded_aws.instances.front_door import LOOK_EVERY, OpenDoor, open_front_d
 from embedded_aws.instances.progress import Progress, StepFailed
 from embedded_aws.instances.release import install_release
 from embedded_aws.instances.services import RunningServices, SupervisedService, program
+from embedded_aws.instances.trace_agent import open_trace_agent
 from embedded_aws.world import NotAuthorized, World
-from sre_core import log
-from sre_core.machine import Machine
+from sre_core import log, tracing
+from sre_core.machine import Machine, MachineService
 
 # A Unix socket's path may have 104 bytes on macOS and 108 on Linux, its end included.
 _LONGEST_SOCKET_PATH = 100
@@ -68,7 +69,9 @@ async def boot(world: World, machine: Machine, disk: Disk, address: str, running
         running.callback(asyncio.create_task(_follow_credentials(world, machine, disk)).cancel)
     with progress.step("services"):
         sockets = _sockets(machine, disk, running)
-        supervised = _supervised_services(world, machine, disk, credentials, sockets)
+        receiver = await open_trace_agent(world, machine, disk.profile_arn, disk.root.name, running)
+        services = tuple(_send_traces_to(receiver, service) for service in machine.services)
+        supervised = _supervised_services(world, replace(machine, services=services), disk, credentials, sockets)
         await (await running.enter_async_context(RunningServices(supervised))).healthy()
     with progress.step("front_door"):
         ordering = Ordering.plan(world, machine, disk.root, disk.user_data, disk.profile_arn) if is_ordered(machine) else None
@@ -96,6 +99,13 @@ async def _follow_credentials(world: World, machine: Machine, disk: Disk) -> Non
             if str(unusable) != failed:
                 events.error("credentials.not_taken", because=str(unusable))
             failed = str(unusable)
+
+
+def _send_traces_to(receiver: str, service: MachineService) -> MachineService:
+    """Let a service send its spans to the agent of this machine, if it has one, instead of to the port of a real one."""
+    if not receiver or tracing.VARIABLE not in service.environment:
+        return service
+    return replace(service, environment={**service.environment, tracing.VARIABLE: receiver})
 
 
 def _sockets(machine: Machine, disk: Disk, running: AsyncExitStack) -> Mapping[str, Path]:

@@ -29,6 +29,7 @@ from embedded_aws.strict import (
     ssm,
     sts,
     vpc,
+    xray,
 )
 from embedded_aws.strict.patching import MotoMoved
 
@@ -150,6 +151,9 @@ def _apply_monitoring(addresses: LoopbackAddresses) -> None:
     cloudtrail.refuse_trails_that_cannot_write()
     cloudtrail.validate_event_selectors()
     cloudtrail.show_deliveries()
+    xray.refuse_bad_segments()
+    xray.limit_batches()
+    xray.show_destination()
     cloudwatch.compute_percentiles()
     cloudwatch.answer_metric_data()
     cloudwatch.list_each_metric_once()

@@ -35,8 +35,9 @@ from sre_agent_deploy.checks.verification.front_door import (
     PlainHttpRefused,
 )
 from sre_agent_deploy.checks.verification.hops import HopsFromAssistant
-from sre_agent_deploy.checks.verification.services import InvestigationAnswers, ModelAnswers, TracesAccepted, health_checks
+from sre_agent_deploy.checks.verification.services import InvestigationAnswers, ModelAnswers, health_checks
 from sre_agent_deploy.checks.verification.tools import ToolsCalled, ToolsListed
+from sre_agent_deploy.checks.verification.traces import TracesAccepted, TracesArrive
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.sources import list_entered_clusters
 from sre_agent_deploy.names import has_custom_domain
@@ -95,7 +96,7 @@ def stops_deployment(findings: Sequence[Finding]) -> bool:
 
 
 def verification_checks(
-    *, on_runtime: bool = False, custom_domain: bool = False, traced: bool = False, ipv6: bool = False
+    *, on_runtime: bool = False, custom_domain: bool = False, traced: bool = False, in_xray: bool = False, ipv6: bool = False
 ) -> tuple[Check[Endpoints, Any], ...]:
     """List every verification check. A deployment is complete only when every required one passes (Property 4).
 
@@ -118,4 +119,5 @@ def verification_checks(
         InvestigationAnswers(),
         ModelAnswers(),
         *((TracesAccepted(),) if traced else ()),
+        *((TracesArrive(),) if in_xray else ()),
     )

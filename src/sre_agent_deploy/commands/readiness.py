@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sre_agent_deploy.alarms import OUTSIDE
 from sre_agent_deploy.aws import Aws
@@ -27,6 +27,7 @@ from sre_agent_deploy.commands.workspace import use_account
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import require_known
 from sre_agent_deploy.report.readiness import Item
+from sre_agent_deploy.report.render import read_last
 from sre_agent_deploy.resource import BACKUP_TAG, tags_of
 from sre_agent_deploy.resources.certificate import read_stored
 from sre_agent_deploy.resources.ec2_boot import Status, own_uri, read_report
@@ -80,6 +81,8 @@ class Facts:
     """What the instance reported of the updates that it installs by itself; None where it has reported none."""
     software: Answer[Status | None] = None
     """What the instance reported of Docker and Compose; None where it has reported none."""
+    traces: tuple[str, str] | None = None
+    """Status and evidence of the last verification on this machine that looked for traces; None where none did."""
     ssh_from: Answer[tuple[str, ...] | None]
     private_bucket: Answer[bool | None]
     secrets: Mapping[str, Answer[datetime]]
@@ -116,11 +119,21 @@ def _look(aws: Aws, state: State) -> Facts:
         patches=ask(_count_missing_patches, _id(state, "instance")),
         updates=ask(_read_own_report, _id(state, "instance"), "updates"),
         software=ask(_read_own_report, _id(state, "instance"), "software"),
+        traces=find_traces(read_last(state.deployment)),
         ssh_from=ask(_list_ssh_ranges, _id(state, "security_group")),
         private_bucket=ask(_is_private, _id(state, "bucket")),
         secrets={record.name: ask(_read_age, record.id) for record in secrets if not record.named and record.name != "certificate"},
         certificate=ask(_read_certificate, _id(state, "certificate")),
     )
+
+
+def find_traces(report: Mapping[str, Any] | None) -> tuple[str, str] | None:
+    """Find what a verification saw of the traces: in X-Ray if it looked there, else at their receiver (pure)."""
+    if report is None:
+        return None
+    seen = {finding["check"]: finding for finding in report["findings"]}
+    found = seen.get("traces.arrive") or seen.get("traces.accepted")
+    return (found["status"], f"{report['timestamp']}: {found['what']}") if found else None
 
 
 def _read_certificate(aws: Aws, id: str) -> Lifetime | None:
@@ -231,6 +244,8 @@ def _items(facts: Facts) -> Iterator[Item]:
     yield _answered(facts.alarms, "alarms", "Alarms exist", lambda names: (bool(names), f"{len(names)} alarms"), _SET_EMAIL)
     yield _answered(facts.outside, "outside", "It is asked from outside, and answers", _judge_outside, ASK_OUTSIDE)
     yield _answered(facts.trail, "trail", "Refusals inside AWS are recorded", _judge_trail, SET_TRAIL)
+    if facts.traces is not None:
+        yield _traces(*facts.traces)
     yield _answered(facts.receivers, "subscriptions", "Alarm receivers confirmed", _judge_receivers, _CONFIRM)
     yield Item("alarms-tested", "An alarm's message has arrived", "open", "nothing proves that a person read one", _TEST_ALARM)
     yield _answered(facts.mfa, "mfa", "The account's root user has MFA", lambda on: (on, f"AccountMFAEnabled is {int(on)}"), _SET_MFA)
@@ -256,6 +271,7 @@ _SET_EMAIL = "sre-agent-deploy set alerts.email you@example.com, then sre-agent-
 _TEST_ALARM = "sre-agent-deploy alarms test"
 ASK_OUTSIDE = "sre-agent-deploy set monitoring.outside_check true, then sre-agent-deploy deploy; in other regions than us-east-1 your own"
 SET_TRAIL = "sre-agent-deploy set monitoring.cloudtrail true, then sre-agent-deploy deploy, which repairs a trail as well"
+_LOOK_FOR_TRACES = "sre-agent-deploy verify, which says why and what to do"
 _CONFIRM = "open the mail of AWS Notifications at that address, and confirm it"
 _SET_BUDGET = "sre-agent-deploy set limits.monthly_usd 100"
 _SET_MFA = "sign in as the root user: IAM > Security recommendations > Add MFA"
@@ -315,6 +331,11 @@ def _judge_trail(fault: str | None) -> tuple[bool, str]:
     if fault is None:
         return False, "no trail of this deployment records whom the gateway and Cognito refuse"
     return not fault, fault or "its trail delivers"
+
+
+def _traces(status: str, evidence: str) -> Item:
+    judged: Literal["done", "open", "unknown"] = "done" if status == "passed" else "open" if status == "failed" else "unknown"
+    return Item("traces", "The traces of questions arrive", judged, evidence, "" if judged == "done" else _LOOK_FOR_TRACES)
 
 
 def _judge_ssh(ranges: tuple[str, ...] | None) -> tuple[bool, str]:

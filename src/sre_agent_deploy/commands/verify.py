@@ -15,12 +15,14 @@ from sre_agent_deploy.checks.check import run_checks
 from sre_agent_deploy.checks.suite import verification_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.services import health_checks
+from sre_agent_deploy.checks.verification.traces import TraceReader
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.alarms import warn_of_unconfirmed
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
 from sre_agent_deploy.commands.workspace import Workspace, find_state, hold_state, open_workspace, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.operations import XRAY
 from sre_agent_deploy.journal.journal import Journal
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Action, Change, Plan
@@ -140,7 +142,13 @@ def make_report(config: Config, plan: Plan, endpoints: Endpoints, observe: Obser
     """Run every verification check and report the findings."""
     custom_domain = bool(endpoints.custom_domain and endpoints.public_names)
     traced, ipv6 = bool(config.monitoring.traces), bool(endpoints.ipv6_address)
-    checks = verification_checks(on_runtime=config.assistant.on_runtime, custom_domain=custom_domain, traced=traced, ipv6=ipv6)
+    checks = verification_checks(
+        on_runtime=config.assistant.on_runtime,
+        custom_domain=custom_domain,
+        traced=traced,
+        in_xray=endpoints.traces is not None,
+        ipv6=ipv6,
+    )
     findings = run_checks(checks, endpoints, observe)
     made = tuple(
         ResourceResult(change.name, change.kind, change.id, "used" if change.named else _DONE[change.action]) for change in plan.changes
@@ -152,7 +160,9 @@ def make_report(config: Config, plan: Plan, endpoints: Endpoints, observe: Obser
 def find_endpoints(config: Config, account: Account, outputs: Mapping[str, Outputs]) -> Endpoints:
     """Find out, from what AWS answered, how users reach the deployment."""
     found = connection.build_endpoints(outputs, account, domain=config.deployment.domain_name, private_ca=find_private_ca(config))
-    return replace(found, certificate_source=config.tls.source)
+    # On AgentCore Runtime the assistant sends nothing to X-Ray, so that no trace begins with it.
+    in_xray = config.monitoring.traces == XRAY and not config.assistant.on_runtime
+    return replace(found, certificate_source=config.tls.source, traces=TraceReader(account.aws) if in_xray else None)
 
 
 def find_private_ca(config: Config) -> tuple[str, ...]:

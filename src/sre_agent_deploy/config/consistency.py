@@ -174,9 +174,9 @@ def outside_check_faults(monitoring: MonitoringConfig, region: str, monitored: b
     )
 
 
-def trace_faults(monitoring: MonitoringConfig, mode: Mode, monitored: bool) -> Iterator[Fault]:
+def trace_faults(monitoring: MonitoringConfig, monitored: bool) -> Iterator[Fault]:
     """Yield a fault for traces that no agent would send to X-Ray."""
-    if monitoring.traces != XRAY or monitored or mode == "local":
+    if monitoring.traces != XRAY or monitored:
         return
     yield Fault(
         code="CONFIG-TRACES",

@@ -332,7 +332,7 @@ class Config(Section):
         yield from entry_faults(self.services.live(), self.aws.region)
         yield from budget_faults(self.limits, self.alerts, self.aws.region)
         yield from alert_faults(self.limits, self.alerts, self.is_monitored(mode))
-        yield from trace_faults(self.monitoring, mode, self.is_monitored(mode))
+        yield from trace_faults(self.monitoring, self.is_monitored(mode))
         yield from trail_faults(self.monitoring, self.is_monitored(mode))
         yield from outside_check_faults(self.monitoring, self.aws.region, self.is_monitored(mode))
         yield from certificate_faults(self.tls, self.deployment, mode)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Literal
 
 from sre_agent_deploy.config import duration
-from sre_agent_deploy.config.fault import Fault, Mode, unavailable
+from sre_agent_deploy.config.fault import Fault, Mode
 from sre_agent_deploy.config.field_syntax import ALERT_URL, DAY_TIME, DURATION, EMAIL, KMS_KEY, REBOOT_WINDOW, TRACES
 from sre_agent_deploy.config.gateway import bucket_faults
 from sre_agent_deploy.config.section import Section, setting
@@ -144,8 +144,6 @@ class MonitoringConfig(Section):
         """Yield a fault for a retention that AWS does not have, a key that is no ARN, and thresholds that are always or never passed."""
         yield from KMS_KEY.faults("kms_key_arn", self.kms_key_arn)
         yield from TRACES.faults("traces", self.traces)
-        if self.traces == XRAY and mode == "local":
-            yield unavailable("traces", "The local AWS has no X-Ray.", f"http://{tracing.RECEIVER}/v1/traces")
         if self.log_retention_days not in RETENTION_DAYS:
             yield _retention_fault(self.log_retention_days)
         for field, example in (("p95_seconds", "30"), ("refusals", "50"), ("model_usd_per_day", "20")):

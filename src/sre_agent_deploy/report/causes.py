@@ -42,17 +42,20 @@ _HOP_OF: Mapping[str, str] = {
     "ASSISTANT-NO-ANSWER": "backend",
     "MODEL-NO-ANSWER": "model",
     "TRACES-NOT-ACCEPTED": "backend",
+    "TRACES-NOT-ARRIVED": "backend",
+    "TRACES-NOT-SEEN": "backend",
 }
 _RANK = {code: rank for rank, code in enumerate(_HOP_OF)}
 # An open door is never explained by something else.
-_OWN = frozenset({"ACCESS-NOT-REFUSED", "ENDPOINT-PLAIN-HTTP", "TLS-EXPIRES-SOON", "ACCESS-EXPIRY-NOT-SEEN", "TRACES-NOT-ACCEPTED"})
+_TRACES = frozenset({"TRACES-NOT-ACCEPTED", "TRACES-NOT-ARRIVED", "TRACES-NOT-SEEN"})
+_OWN = frozenset({"ACCESS-NOT-REFUSED", "ENDPOINT-PLAIN-HTTP", "TLS-EXPIRES-SOON", "ACCESS-EXPIRY-NOT-SEEN"}) | _TRACES
 # What is broken where the assistant runs is at the hop that it names. From here, the same hop may work.
 _BROKEN_THERE = "ASSISTANT-HOP-BROKEN"
 _OWN_QUESTIONS = frozenset({"assistant.investigation", "assistant.model", FROM_ASSISTANT})
 _BEFORE = tuple(code for code in _HOP_OF if code not in _OWN and _RANK[code] <= _RANK[_BROKEN_THERE])
 _LAST_OF = {**{_HOP_OF[code]: _RANK[code] for code in _BEFORE}, "model": len(_RANK)}
 # What does not show that the way of a question is broken.
-_ASIDE = frozenset({"TLS-EXPIRES-SOON", "TRACES-NOT-ACCEPTED"})
+_ASIDE = frozenset({"TLS-EXPIRES-SOON"}) | _TRACES
 _ADDRESSED = frozenset({"ENDPOINT-NAME-UNKNOWN", "ENDPOINT-UNREACHABLE", "ENDPOINT-TLS", "ENDPOINT-SILENT"})
 # What shows that a hop works: one of these has passed, and nothing failed at the hop.
 _PROOFS: Mapping[str, tuple[str, ...]] = {

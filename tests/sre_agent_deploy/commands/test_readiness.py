@@ -10,7 +10,7 @@ import pytest
 
 from sre_agent_deploy.checks.verification.front_door import CertificateLasts, ServedCertificate
 from sre_agent_deploy.commands.maintenance import plan_maintenance
-from sre_agent_deploy.commands.readiness import Facts, Lifetime, judge
+from sre_agent_deploy.commands.readiness import Facts, Lifetime, find_traces, judge
 from sre_agent_deploy.journal.state import Record, Run, State
 from sre_agent_deploy.report.readiness import render_calendar, render_markdown, render_text
 from sre_agent_deploy.resources.ec2_boot import Status
@@ -47,6 +47,19 @@ def facts(**changes: Any) -> Facts:
     return replace(well, **changes)
 
 
+def test_where_traces_were_seen() -> None:
+    """X-Ray's answer counts before that of the agent, which accepts also what X-Ray then refuses; without traces nothing is asked for."""
+    accepted, arrive = (
+        {"check": "traces.accepted", "status": "passed", "what": "a"},
+        {"check": "traces.arrive", "status": "failed", "what": "b"},
+    )
+    for findings, expected in (([accepted], ("passed", "T: a")), ([accepted, arrive], ("failed", "T: b")), ([], None)):
+        assert find_traces({"timestamp": "T", "findings": findings}) == expected
+    assert find_traces(None) is None
+    assert [item.status for item in judge(facts(traces=("passed", "T: a"))) if item.id == "traces"] == ["done"]
+    assert not [item for item in judge(facts()) if item.id == "traces"]
+
+
 def test_all_is_well() -> None:
     """Only what leaves no trace in AWS stays open."""
     assert {item.id for item in judge(facts()) if item.status != "done"} == {"alarms-tested", "quotas", "recovery"}
@@ -65,6 +78,7 @@ def test_all_is_well() -> None:
         ("outside", {"outside": (2, 16)}),
         ("trail", {"trail": None}),
         ("trail", {"trail": "it was stopped"}),
+        ("traces", {"traces": ("failed", "2026-11-29T00:00:00Z: X-Ray has nothing of trace 1-2-3")}),
         ("subscriptions", {"receivers": {"ann@example.com": False}}),
         ("subscriptions", {"receivers": {}}),
         ("mfa", {"mfa": False}),

@@ -19,6 +19,8 @@ from sre_core.secret import Secret
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
+    from sre_agent_deploy.checks.verification.traces import TraceReader
+
 
 _LONGEST_BODY = 1_000_000
 _READING = threading.Lock()
@@ -76,6 +78,8 @@ class Endpoints:
     """`tls.source`: of a certificate that the machine orders, a warning waits until the machine had time for it."""
     ipv6_address: str = ""
     """The address to which the AAAA record leads; empty where there is none."""
+    traces: TraceReader | None = None
+    """Where the traces of questions can be read; None where that is not X-Ray."""
     _answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -87,6 +91,11 @@ class Endpoints:
     def assistant_url(self) -> str:
         """Return the assistant's address for people."""
         return self.runtime_url.partition("/invocations")[0] or self.base_url
+
+    @property
+    def trace_headers(self) -> dict[str, str]:
+        """Return the header that makes the question of the checks a part of a trace that they know; none where they can't read it."""
+        return {"traceparent": f"00-{self.traces.trace_id}-{self.traces.span_id}-01"} if self.traces else {}
 
     def ask_once[T](self, question: str, ask: Callable[[], T]) -> T:
         """Return the answer to a question that several checks have; the first one asks."""

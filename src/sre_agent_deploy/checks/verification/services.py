@@ -1,11 +1,8 @@
-"""Check that each service is healthy over verified TLS, and that the assistant completes an investigation,
-and that what receives the traces accepts them.
-"""
+"""Check that each service is healthy over verified TLS, and that the assistant completes an investigation."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -161,7 +158,7 @@ def ask_assistant(world: Endpoints, question: Mapping[str, str]) -> ServiceAnswe
     token = access.request_token(world, world.caller_client)
     if isinstance(token, Problem):
         return token
-    headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {token.reveal()}", "Content-Type": "application/json", **world.trace_headers}
     patient = replace(world, timeout=world.timeout * _LONGER_THAN_OTHERS)
     answer = patient.http("POST", world.invocations_url, headers=headers, body=json.dumps({"input": question}).encode())
     return answer if isinstance(answer, Problem) else ServiceAnswer(answer, world.log_command("assistant"), bool(world.runtime_url))
@@ -215,56 +212,4 @@ def _no_model(note: str, facts: ServiceAnswer) -> Problem:
             "Then run `sre-agent-deploy verify` again.",
         ),
         aws_docs="https://docs.aws.amazon.com/bedrock/latest/userguide/model-access.html",
-    )
-
-
-# Programs send spans a second after they end, and give an attempt up after two.
-_LOOKS, _PAUSE = 4, 3.0
-
-
-class TracesAccepted:
-    """The receiver of monitoring.traces accepts the spans of a service that an investigation asked. A warning: nothing needs it."""
-
-    id: ClassVar[str] = "traces.accepted"
-    proves: ClassVar[str] = "the traces of questions arrive at their receiver, if one is configured"
-    requirements: ClassVar[tuple[str, ...]] = ("4.3",)
-    required: ClassVar[bool] = False
-
-    def probe(self, world: Endpoints) -> ServiceAnswer | Problem:
-        asked, service = investigate(world), release.backends()[0]
-        if isinstance(asked, Problem):
-            return asked
-        for _ in range(_LOOKS):
-            time.sleep(_PAUSE)
-            answer = world.http("GET", world.base_url + service.route.rstrip("/") + service.health_path)
-            if isinstance(answer, Problem) or _read_state(answer):
-                break
-        return answer if isinstance(answer, Problem) else ServiceAnswer(answer, world.log_command(service.name))
-
-    def judge(self, facts: ServiceAnswer) -> Verdict:
-        state = _read_state(facts.answer)
-        if state == "ok":
-            return Verdict(True, "the receiver of monitoring.traces accepts the spans of the services")
-        refused = state == "failed"
-        return Verdict(False if refused else None, "the spans were not accepted" if refused else "no span was sent", _lost(facts, refused))
-
-
-def _read_state(answer: Answer) -> str:
-    document = answer.json()
-    return str(document.get("traces", "")) if isinstance(document, dict) else ""
-
-
-def _lost(facts: ServiceAnswer, refused: bool) -> Problem:
-    return Problem(
-        code="TRACES-NOT-ACCEPTED",
-        what="The traces of this deployment do not arrive.",
-        why="Their receiver does not answer, or refuses them."
-        if refused
-        else "The services have sent none: they may run without the library.",
-        do=(
-            f"{facts.log_command} It names the address and the error.",
-            "Correct monitoring.traces, or let the receiver accept OTLP over HTTP (protobuf) from the instance without a key.",
-            "With xray: `sre-agent-deploy exec systemctl status amazon-cloudwatch-agent`.",
-            "Then run `sre-agent-deploy deploy`.",
-        ),
     )
