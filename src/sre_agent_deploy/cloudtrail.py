@@ -1,5 +1,7 @@
 """Declare the trail that records what AWS itself refuses, and count those refusals with the others (pure).
 
+A team that has a trail names its log group: then only the metric is the deployment's.
+
 The gateway and Cognito refuse inside AWS, where no machine of the deployment sees it: CloudTrail alone reports who asked.
 """
 
@@ -15,6 +17,7 @@ from sre_agent_deploy.later import LaterText, Ref, text
 from sre_agent_deploy.names import log_resource
 from sre_agent_deploy.resources.cloudtrail_trail import Trail
 from sre_agent_deploy.resources.iam_role import IamRole
+from sre_agent_deploy.resources.logs_log_group import LogGroup
 from sre_agent_deploy.resources.logs_metric_filter import MetricFilter
 from sre_agent_deploy.resources.policy_document import Statement
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
@@ -38,7 +41,9 @@ _OF_COGNITO = (
 
 
 def declare_trail(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
-    """Declare the trail with its bucket, role and metric; its log group is declared with the others."""
+    """Declare the trail with its bucket, role and metric; its log group is declared with the others. A named one gets the metric alone."""
+    if config.monitoring.names_trail:
+        return Item(declare_named_log(config), named=config.monitoring.trail_log_group), Item(declare_metric(f"{id}-{FILTER}", id))
     if not config.monitoring.cloudtrail:
         return ()
     name = f"{id}-{metrics.TRAIL}"
@@ -53,19 +58,28 @@ def declare_trail(config: Config, facts: AccountFacts, id: str) -> tuple[Item, .
         gateway_arn=Ref("gateway", "arn"),
         kms_key=config.monitoring.kms_key_arn,
     )
-    counting = MetricFilter(
-        name="metric_unauthorizedinaws",
-        log_group_name=Ref(LOG, "log_group_name"),
-        filter_name=FILTER,
-        filter_pattern=match_refusals(Ref("gateway", "arn"), Ref("user_pool", "user_pool_id")),
-        metric_namespace=metrics.namespace(id),
-        metric_name=metrics.UNAUTHORIZED,
-    )
     return (
         Item(S3Bucket(name=BUCKET, bucket_name=name, trail_arn=arn, expire_days=days)),
         Item(declare_role(config, facts, id)),
         Item(trail),
-        Item(counting),
+        Item(declare_metric(FILTER, id)),
+    )
+
+
+def declare_named_log(config: Config) -> LogGroup:
+    """Declare the log group of a trail of the user's."""
+    return LogGroup(name=LOG, log_group_name=config.monitoring.trail_log_group, retention_days=config.monitoring.log_retention_days)
+
+
+def declare_metric(filter_name: str, id: str) -> MetricFilter:
+    """Declare the metric of refusals inside AWS. In a log group that others use as well, its name begins with the deployment's id."""
+    return MetricFilter(
+        name="metric_unauthorizedinaws",
+        log_group_name=Ref(LOG, "log_group_name"),
+        filter_name=filter_name,
+        filter_pattern=match_refusals(Ref("gateway", "arn"), Ref("user_pool", "user_pool_id")),
+        metric_namespace=metrics.namespace(id),
+        metric_name=metrics.UNAUTHORIZED,
     )
 
 

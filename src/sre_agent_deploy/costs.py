@@ -123,7 +123,7 @@ def _other_lines(config: Config, counts: Counter[str]) -> Iterator[Line]:
     yield Line("calls of Secrets Manager", 1, SECRET_CALLS_MONTH, "the machine looks for rotated values every half minute")
     yield Line("alarm", counts["AWS::CloudWatch::Alarm"], ALARM_MONTH, "monitoring")
     # The filter of a trail counts into a metric that there is.
-    filters = counts["AWS::Logs::MetricFilter"] - counts["AWS::CloudTrail::Trail"]
+    filters = max(0, counts["AWS::Logs::MetricFilter"] - config.monitoring.cloudtrail)
     machines = (_METRICS_BY_THE_MACHINE if filters else 1) + bool(config.backups.at)
     yield Line("custom metric", filters + machines, METRIC_MONTH, "what the alarms watch")
     yield Line("health check", counts["AWS::Route53::HealthCheck"], HEALTH_CHECK_MONTH, "asks the front door from outside")
@@ -146,6 +146,8 @@ def _usages(config: Config, counts: Counter[str]) -> Iterator[Usage]:
         )
     if counts["AWS::Logs::LogGroup"]:
         yield Usage("logs", f"{LOG_GB:.2f} USD for a GB; a thousand requests an hour are about 0.15 GB a month")
+    if config.monitoring.names_trail:
+        yield Usage("CloudTrail", f"{TRAIL_DATA_EVENTS:.2f} USD for 100,000 requests to the gateway, paid with your own trail")
     if counts["AWS::CloudTrail::Trail"]:
         yield Usage(
             "CloudTrail",

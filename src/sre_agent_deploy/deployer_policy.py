@@ -63,8 +63,18 @@ def list_statements(config: Config, plan: Blueprint, account_id: str) -> tuple[S
         *_private_name_statements(plan, scopes.place),
         *_named_statements(config, scopes.place),
         *_network_statements(config, scopes.place),
+        *_trail_statements(config),
         *_trace_statements(config),
     )
+
+
+def _trail_statements(config: Config) -> tuple[Statement, ...]:
+    """Let preflight and readiness find the trail of a log group, and look at one of the user's, of which only the log group is named."""
+    if not config.monitoring.cloudtrail:
+        return ()
+    reads = ("DescribeTrails", *(("GetEventSelectors", "GetTrailStatus") if config.monitoring.names_trail else ()))
+    because = "DescribeTrails has no resource, and of a trail of the user's only the log group is named"
+    return (Statement("ReadTrails", tuple(f"cloudtrail:{each}" for each in reads), (ANY,), any_resource_because=because),)
 
 
 def _trace_statements(config: Config) -> tuple[Statement, ...]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sre_agent_deploy.cloudtrail import LOG
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.instance.user_data import list_credentials
@@ -165,8 +166,13 @@ class ActionScopes:
             yield Scope("Deliveries", (deliveries,), ours)
         elif "Delivery" in name:
             yield Scope("DeliveryParts", parts)
+        elif name == "DescribeMetricFilters":
+            # The one in a log group that others use as well is found by its metric.
+            yield Scope("List", (ANY,))
         else:
             yield from self._by_name(name)
+            if (group := self._named(LOG)) and (name.endswith("MetricFilter") or name == "ListTagsForResource"):
+                yield Scope("InNamedLogGroup", tuple(self.place.arn("logs", f"log-group:{group}{end}") for end in ("", ":*")))
             if name in ("TagResource", "UntagResource", "ListTagsForResource"):
                 yield Scope("DeliveryParts", parts)
                 yield Scope("Deliveries", (deliveries,), ours)

@@ -101,7 +101,7 @@ def declare_topic(config: Config, facts: AccountFacts, id: str) -> SnsTopic:
 
 def declare_log_groups(config: Config, id: str) -> tuple[LogGroup, ...]:
     of_gateway = {metrics.GATEWAY: metrics.gateway_log_group(id)} if config.monitoring.gateway_logs else {}
-    of_trail = (metrics.TRAIL,) if config.monitoring.cloudtrail else ()
+    of_trail = (metrics.TRAIL,) if config.monitoring.makes_trail else ()
     names = {name: metrics.log_group(id, name) for name in (*metrics.LOG_GROUPS, *of_trail)} | of_gateway
     return tuple(
         LogGroup(

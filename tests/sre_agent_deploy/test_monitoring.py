@@ -20,6 +20,7 @@ from sre_agent.usage import Usage
 from sre_agent_deploy.account.account import describe_account
 from sre_agent_deploy.alarms import ALARMS, TOPIC
 from sre_agent_deploy.aws.errors import kind_of
+from sre_agent_deploy.cloudtrail import LOG
 from sre_agent_deploy.commands.alarms import prove_delivery, read_alarms, warn_of_unconfirmed
 from sre_agent_deploy.commands.audit import read_trail
 from sre_agent_deploy.commands.readiness import find_trail_fault
@@ -330,7 +331,7 @@ def _judge_trail(monitored: Engine) -> None:
     assert len({each["metadata"]["correlation_uid"] for each in found}) == 21
     assert not [line for line in lines if WRONG_SECRET in line["message"] or "garbage" in line["message"]]
     # What readiness says of it.
-    assert find_trail_fault(monitored.aws, monitored.id_of("trail")) == ""
+    assert find_trail_fault(monitored.aws, monitored.id_of(LOG)) == ""
     _judge_files(monitored, [json.loads(line["message"])["eventID"] for line in lines])
 
 

@@ -24,6 +24,7 @@ from sre_agent_deploy.checks.preflight.instance import (
 from sre_agent_deploy.checks.preflight.network import RuntimeNetworkUsable, SecurityGroupUsable
 from sre_agent_deploy.checks.preflight.roles import BoundaryFits, RoleFits
 from sre_agent_deploy.checks.preflight.sources import ClusterEnterable, source_checks
+from sre_agent_deploy.checks.preflight.trail import TrailUsable
 from sre_agent_deploy.checks.preflight.user_pool import LoginCertificateFits, PoolProtected, PoolUsable
 from sre_agent_deploy.checks.verification.access import ExpiredTokenRefused, TokenIssued, refusal_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
@@ -81,6 +82,7 @@ def account_checks(config: Config) -> tuple[Check[Context, Any], ...]:
         *((BucketProtected(),) if config.gateway.s3_bucket else ()),
         *((BackupsBucketUsable(),) if config.backups.bucket else ()),
         *((RoleFits(),) if config.aws.role_name else ()),
+        *((TrailUsable(),) if config.monitoring.names_trail else ()),
         *((BoundaryFits(),) if config.aws.permissions_boundary else ()),
         *((PoolUsable(), PoolProtected()) if config.credentials.user_pool_id else ()),
         *(KeyUsable(setting) for setting in list_keys(config)),

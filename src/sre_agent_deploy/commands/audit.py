@@ -92,7 +92,12 @@ def _read_events(located: Located, state: State, begin: datetime, user: User) ->
         return (tuple(_events(_read_files(state))), ()) if is_running(state) else ((), (_not_running(state),))
     with use_account(config_for_cleanup(located, state), user, start=False) as account:
         assert account is not None  # only local mode may have none
-        of_machine = _ask(account.aws, state, SECURITY, lambda aws: tuple(_events(_read_group(aws, state, SECURITY, begin, f'"{EVENT}"'))))
+        of_machine = _ask(
+            account.aws,
+            state,
+            SECURITY,
+            lambda aws: tuple(_events(_read_group(aws, log_group(state.deployment, SECURITY), begin, f'"{EVENT}"'))),
+        )
         of_aws = _ask(account.aws, state, TRAIL, lambda aws: read_trail(aws, state, begin))
     answers = (of_machine, of_aws)
     events = tuple(event for each in answers if not isinstance(each, Problem) for event in each)
@@ -108,11 +113,11 @@ def _ask(aws: Aws, state: State, group: str, read: Callable[[Aws], tuple[Entry, 
 
 def read_trail(aws: Aws, state: State, begin: datetime) -> tuple[Entry, ...]:
     """Read what the gateway and Cognito refused since then, as CloudTrail has reported it by now; nothing where there is no trail."""
-    gateway, pool = state.current("gateway"), state.current("user_pool")
-    if state.current(LOG) is None or gateway is None or pool is None:
+    group, gateway, pool = state.current(LOG), state.current("gateway"), state.current("user_pool")
+    if group is None or gateway is None or pool is None:
         return ()
     pattern = require_known(match_refusals(gateway.outputs["arn"], pool.id))
-    events = (json.loads(line) for line in _read_group(aws, state, TRAIL, begin, pattern))
+    events = (json.loads(line) for line in _read_group(aws, group.id, begin, pattern))
     # CloudTrail may deliver an event more than once.
     return tuple(describe_event(describe_refusal(event)) for event in {event["eventID"]: event for event in events}.values())
 
@@ -135,11 +140,11 @@ def _read_files(state: State) -> Iterator[str]:
             yield from lines
 
 
-def _read_group(aws: Aws, state: State, group: str, begin: datetime, pattern: str) -> list[str]:
+def _read_group(aws: Aws, group: str, begin: datetime, pattern: str) -> list[str]:
     pages = (
         aws.client("logs")
         .get_paginator("filter_log_events")
-        .paginate(logGroupName=log_group(state.deployment, group), startTime=int(begin.timestamp() * 1000), filterPattern=pattern)
+        .paginate(logGroupName=group, startTime=int(begin.timestamp() * 1000), filterPattern=pattern)
     )
     return [event["message"] for page in pages for event in page["events"]]
 

@@ -18,6 +18,7 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.backup.contents import REPORT as BACKUP_REPORT
 from sre_agent_deploy.backup.keep import list_backups
+from sre_agent_deploy.cloudtrail import LOG
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import explain_missing_aws
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
@@ -30,6 +31,7 @@ from sre_agent_deploy.report.readiness import Item
 from sre_agent_deploy.report.render import read_last
 from sre_agent_deploy.resource import BACKUP_TAG, tags_of
 from sre_agent_deploy.resources.certificate import read_stored
+from sre_agent_deploy.resources.cloudtrail_trail import describe_deliveries, find_trails
 from sre_agent_deploy.resources.ec2_boot import Status, own_uri, read_report
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 from sre_agent_deploy.resources.route53_health_check import read_status
@@ -113,7 +115,7 @@ def _look(aws: Aws, state: State) -> Facts:
         scheduled=ask(_read_own_report, _id(state, "instance"), BACKUP_REPORT),
         alarms=ask(_list_alarms, state.deployment),
         outside=ask(_ask_outside, _id(state, OUTSIDE)),
-        trail=ask(find_trail_fault, _id(state, "trail")),
+        trail=ask(find_trail_fault, _id(state, LOG)),
         receivers=ask(_list_receivers, _of_kind(state, "AWS::SNS::Topic")),
         mfa=ask(_has_mfa),
         patches=ask(_count_missing_patches, _id(state, "instance")),
@@ -164,14 +166,12 @@ def _ask_outside(aws: Aws, check: str) -> tuple[int, int] | None:
     return read_status(aws, check) if check else None
 
 
-def find_trail_fault(aws: Aws, trail: str) -> str | None:
-    """Say why a trail delivers nothing; empty where it delivers, None where there is none."""
-    if not trail:
+def find_trail_fault(aws: Aws, log_group: str) -> str | None:
+    """Say why the trail of a log group delivers nothing; empty where one delivers, None where no log group is for a trail."""
+    if not log_group:
         return None
-    status: Mapping[str, Any] = aws.client("cloudtrail").get_trail_status(Name=trail)
-    errors = {"the bucket": "LatestDeliveryError", "the log group": "LatestCloudWatchLogsDeliveryError"}
-    faults = [f"{place} gets nothing: {status[error]}" for place, error in errors.items() if status.get(error)]
-    return "; ".join(faults if status["IsLogging"] else ["it was stopped"])
+    faults = [describe_deliveries(aws, trail) for trail in find_trails(aws, log_group)]
+    return min(faults, default=f"no trail delivers into the log group {log_group}")
 
 
 def _has_mfa(aws: Aws) -> bool:
@@ -329,7 +329,7 @@ def _judge_outside(places: tuple[int, int] | None) -> tuple[bool, str]:
 
 def _judge_trail(fault: str | None) -> tuple[bool, str]:
     if fault is None:
-        return False, "no trail of this deployment records whom the gateway and Cognito refuse"
+        return False, "no trail records whom the gateway and Cognito refuse"
     return not fault, fault or "its trail delivers"
 
 

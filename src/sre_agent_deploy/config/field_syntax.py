@@ -293,6 +293,14 @@ TRACES = Syntax(
     says="xray, or the https:// address of a receiver with its path, http:// only on the machine itself",
     example="https://collector.example.com/v1/traces",
 )
+TRAIL_LOG_GROUP = Syntax(
+    code="CONFIG-LOG-GROUP",
+    pattern=r"/[._/#A-Za-z0-9-]{1,511}|[._#A-Za-z0-9-]{1,512}",
+    says="the name of a log group, which is no ARN; one with a / must begin with it",
+    example="aws-cloudtrail-logs-123456789012-0a1b2c3d",
+    found="CloudWatch > Logs > Log groups",
+    aws_docs="https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html",
+)
 SOURCE_PATH = Syntax(
     code="CONFIG-SOURCE-PATH",
     pattern=r"/[^\x00\n]*",

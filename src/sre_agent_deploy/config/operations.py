@@ -10,7 +10,7 @@ from typing import Literal
 
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.fault import Fault, Mode
-from sre_agent_deploy.config.field_syntax import ALERT_URL, DAY_TIME, DURATION, EMAIL, KMS_KEY, REBOOT_WINDOW, TRACES
+from sre_agent_deploy.config.field_syntax import ALERT_URL, DAY_TIME, DURATION, EMAIL, KMS_KEY, REBOOT_WINDOW, TRACES, TRAIL_LOG_GROUP
 from sre_agent_deploy.config.gateway import bucket_faults
 from sre_agent_deploy.config.section import Section, setting
 from sre_agent_deploy.progress import RetryLimits
@@ -127,6 +127,14 @@ class MonitoringConfig(Section):
         "too, cost 2.00 for 100,000 where another trail records them already. false: no trail, and what was kept of it is deleted.",
         example="true",
     )
+    trail_log_group: str = setting(
+        "",
+        "With cloudtrail: the log group of an existing trail of yours in this account and region, which is read instead of a second trail. "
+        "The trail must keep the data events of AgentCore gateways; it and its log group are never changed or deleted, but for one metric "
+        "filter. Empty: a trail is made.",
+        example="aws-cloudtrail-logs-123456789012-0a1b2c3d",
+        console="CloudTrail > Trails > (trail) > CloudWatch Logs",
+    )
     refusals: int = setting(50, "An alarm is raised if this many requests are refused (401, 403, 429) within 5 minutes.", example="50")
     traces: str = setting(
         "",
@@ -144,6 +152,16 @@ class MonitoringConfig(Section):
         """Yield a fault for a retention that AWS does not have, a key that is no ARN, and thresholds that are always or never passed."""
         yield from KMS_KEY.faults("kms_key_arn", self.kms_key_arn)
         yield from TRACES.faults("traces", self.traces)
+        yield from TRAIL_LOG_GROUP.faults("trail_log_group", self.trail_log_group)
+        if self.trail_log_group and not self.cloudtrail:
+            yield Fault(
+                code="CONFIG-NO-EFFECT",
+                path=("trail_log_group",),
+                what="trail_log_group has no effect.",
+                why="Without monitoring.cloudtrail no trail is read.",
+                do=("Set monitoring.cloudtrail: true", "Or remove trail_log_group here."),
+                warning=True,
+            )
         if self.log_retention_days not in RETENTION_DAYS:
             yield _retention_fault(self.log_retention_days)
         for field, example in (("p95_seconds", "30"), ("refusals", "50"), ("model_usd_per_day", "20")):
@@ -157,6 +175,16 @@ class MonitoringConfig(Section):
                     do=(f"Write it like this: {example}",),
                     correction=example,
                 )
+
+    @property
+    def makes_trail(self) -> bool:
+        """Return True if the deployment has a trail of its own."""
+        return self.cloudtrail and not self.trail_log_group
+
+    @property
+    def names_trail(self) -> bool:
+        """Return True if the deployment reads the log group of a trail of the user's."""
+        return self.cloudtrail and bool(self.trail_log_group)
 
     @property
     def traces_address(self) -> str:

@@ -263,6 +263,21 @@ def _sort(selectors: list[Any]) -> list[list[str]]:
     )
 
 
+def find_trails(aws: Aws, log_group: str) -> tuple[str, ...]:
+    """List the ARNs of the trails that deliver into a log group of this account and region."""
+    trails = aws.client("cloudtrail").describe_trails(includeShadowTrails=True)["trailList"]
+    group = f"arn:{aws.partition}:logs:{aws.region}:{aws.account_id}:log-group:{log_group}:*"
+    return tuple(trail["TrailARN"] for trail in trails if trail.get("CloudWatchLogsLogGroupArn") == group)
+
+
+def describe_deliveries(aws: Aws, trail: str) -> str:
+    """Say why a trail, by its name or ARN, delivers nothing; empty where it delivers."""
+    status: Mapping[str, Any] = aws.client("cloudtrail").get_trail_status(Name=trail)
+    errors = {"the bucket": "LatestDeliveryError", "the log group": "LatestCloudWatchLogsDeliveryError"}
+    faults = [f"{place} gets nothing: {status[error]}" for place, error in errors.items() if status.get(error)]
+    return "; ".join(faults if status["IsLogging"] else ["it was stopped"])
+
+
 def _read_tags(aws: Aws, arn: str) -> dict[str, str]:
     answer: Any = or_none(lambda: aws.client("cloudtrail").list_tags(ResourceIdList=[arn]), (*_GONE, "ResourceNotFoundException"))
     return tags_of(tag for each in (answer or {}).get("ResourceTagList", ()) for tag in each.get("TagsList", ()))

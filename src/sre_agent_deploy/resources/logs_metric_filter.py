@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -9,6 +10,7 @@ from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn
 from sre_agent_deploy.resources.logs_log_group import LogGroup
+from sre_core import metrics
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class MetricFilter(Defaults):
     FIXED: ClassVar[frozenset[str]] = frozenset({"log_group_name", "filter_name"})
     UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"log_group_name", "filter_name"})
     PARENT: ClassVar[str] = LogGroup.KIND
+    NAME_FIELD: ClassVar[str] = "filter_name"
 
     name: str
     log_group_name: Later[str]
@@ -45,7 +48,8 @@ class MetricFilter(Defaults):
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
         groups = [group.id for group in LogGroup.owned(aws, deployment)]
-        return tuple(found for group in groups for found in _list_filters(aws, group))
+        inside = [found for group in groups for found in _list_filters(aws, group)]
+        return (*inside, *(found for found in _list_by_metric(aws, deployment) if found not in inside))
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
@@ -131,6 +135,18 @@ def _describe(aws: Aws, group: str, prefix: str = "") -> list[Any]:
     narrowed: Any = {"logGroupName": group, **({"filterNamePrefix": prefix} if prefix else {})}
     pages = aws.client("logs").get_paginator("describe_metric_filters").paginate(**narrowed)
     return [each for page in or_none(lambda: [*pages], _GONE) or () for each in page["metricFilters"]]
+
+
+def _list_by_metric(aws: Aws, deployment: str) -> Iterator[Owned]:
+    """List the filters of a deployment in log groups of others, which its configuration names: by the one metric that it counts there.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeMetricFilters.html
+    """
+    counted: Any = {"metricNamespace": metrics.namespace(deployment), "metricName": metrics.UNAUTHORIZED}
+    for page in aws.client("logs").get_paginator("describe_metric_filters").paginate(**counted):
+        for each in page["metricFilters"]:
+            if each["filterName"].startswith(deployment):
+                yield Owned(f"{each['logGroupName']}/{each['filterName']}", each["filterName"])
 
 
 def _list_filters(aws: Aws, group: str) -> tuple[Owned, ...]:

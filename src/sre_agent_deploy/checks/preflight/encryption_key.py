@@ -110,7 +110,7 @@ def _list_needs(setting: str, world: Context) -> dict[str, tuple[str, ...]]:
         ),
         "cloudwatch.amazonaws.com": _USE,
         **({"delivery.logs.amazonaws.com": _USE} if world.config.monitoring.gateway_logs else {}),
-        **({"cloudtrail.amazonaws.com": ("kms:GenerateDataKey", "kms:DescribeKey")} if world.config.monitoring.cloudtrail else {}),
+        **({"cloudtrail.amazonaws.com": ("kms:GenerateDataKey", "kms:DescribeKey")} if world.config.monitoring.makes_trail else {}),
         **({"budgets.amazonaws.com": _USE} if world.config.limits.monthly_usd is not None else {}),
     }
 
