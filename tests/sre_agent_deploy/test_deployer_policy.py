@@ -41,6 +41,7 @@ FOR_ALL = {
     "dynamodb:ListTables",
     "cloudtrail:ListTrails",
     "logs:DescribeLogGroups",
+    "logs:DescribeMetricFilters",
     "logs:DescribeResourcePolicies",
     "route53:CreateHealthCheck",
     "route53:ListHealthChecks",

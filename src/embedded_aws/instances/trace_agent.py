@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
+import aiohttp
 from aiohttp import web
 
+from embedded_aws.http_messages import Request
 from embedded_aws.instances.certificate_order import end_task
-from embedded_aws.world import World
+from embedded_aws.sigv4 import ALGORITHM, Signature, expected_signature
+from embedded_aws.world import NotAuthorized, TemporaryCredentials, World
 from sre_core import clock, log
 from sre_core.machine import Machine
 
 _PATH = "/v1/traces"
 _LARGEST = 4 * 1024 * 1024
 _SEGMENTS_AT_ONCE = 50
+_PATIENCE = aiohttp.ClientTimeout(total=30)
 _SERVER, _FAILED = 2, 2  # SPAN_KIND_SERVER, STATUS_CODE_ERROR
 
 
@@ -60,57 +66,68 @@ def _make_app(waiting: asyncio.Queue[bytes]) -> web.Application:
     return app
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Sender:
     """Sends what waits. What X-Ray or IAM refuses is logged and lost, as on a real machine."""
 
     world: World
     profile_arn: str
     instance_id: str
-    _client: Any = None
 
     async def keep(self, waiting: asyncio.Queue[bytes]) -> None:
         """Send one request of a program after the other, until it is cancelled."""
         events = log.get(instance_id=self.instance_id)
-        while True:
-            if refused := await asyncio.to_thread(self._send, await waiting.get()):
-                events.error("traces.not_sent", because=refused)
+        trust = ssl.create_default_context(cafile=str(self.world.authority.ca_file))
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust), timeout=_PATIENCE) as http:
+            while True:
+                if refused := await self._send(http, await waiting.get()):
+                    events.error("traces.not_sent", because=refused)
 
-    def _send(self, body: bytes) -> str:
+    async def _send(self, http: aiohttp.ClientSession, body: bytes) -> str:
         """Return why something was refused; nothing where X-Ray has all of it."""
-        from botocore.exceptions import BotoCoreError, ClientError
         from google.protobuf.message import DecodeError
 
         try:
             documents = [json.dumps(segment) for segment in read_segments(body)]
-            self._client = self._client or self._open_client()
-            refused = [each for batch in _split(documents) for each in self._put(batch)]
+            refused = [each for batch in _split(documents) for each in await self._put(http, batch)]
             counts = {"SegmentsReceivedCount": len(documents), "SegmentsRejectedCount": len(refused)}
-            record = {"Timestamp": clock.now(), "SegmentsSentCount": len(documents) - len(refused), **counts}
-            self._client.put_telemetry_records(TelemetryRecords=[record], EC2InstanceId=self.instance_id)
-        except (BotoCoreError, ClientError, DecodeError, KeyError) as error:
+            record = {"Timestamp": clock.now().timestamp(), "SegmentsSentCount": len(documents) - len(refused), **counts}
+            await self._call(http, "/TelemetryRecords", {"TelemetryRecords": [record], "EC2InstanceId": self.instance_id})
+        except (aiohttp.ClientError, DecodeError, KeyError, NotAuthorized, OSError) as error:
             return str(error)
         return "; ".join(refused)
 
-    def _put(self, documents: Sequence[str]) -> list[str]:
-        answer = self._client.put_trace_segments(TraceSegmentDocuments=list(documents))
+    async def _put(self, http: aiohttp.ClientSession, documents: Sequence[str]) -> list[str]:
+        answer = await self._call(http, "/TraceSegments", {"TraceSegmentDocuments": [*documents]})
         return [str(each.get("Message")) for each in answer.get("UnprocessedTraceSegments", ())]
 
-    def _open_client(self) -> Any:
-        """Open a client with the credentials of the instance's role. Raises KeyError where the profile has none."""
-        import botocore.session
-
+    async def _call(self, http: aiohttp.ClientSession, path: str, content: dict[str, Any]) -> dict[str, Any]:
+        """Make one call with the role of the instance. Raises KeyError where its profile has none, NotAuthorized where AWS refuses."""
         role = self.world.role_of_profile(self.profile_arn)
         given = self.world.credentials_for_role(role or "", self.instance_id)
-        return botocore.session.Session().create_client(
-            "xray",
-            region_name=self.world.region,
-            endpoint_url=self.world.endpoint,
-            verify=str(self.world.authority.ca_file),
-            aws_access_key_id=given.access_key_id,
-            aws_secret_access_key=given.secret_access_key.reveal(),
-            aws_session_token=given.session_token.reveal(),
-        )
+        body = json.dumps(content).encode()
+        headers = sign_call(urlsplit(self.world.endpoint).netloc, self.world.region, path, body, given)
+        async with http.post(self.world.endpoint + path, data=body, headers=headers) as response:
+            text = await response.text()
+            if response.status != 200:
+                raise NotAuthorized(f"X-Ray answered {response.status}: {text}")
+            return dict(json.loads(text or "{}"))
+
+
+def sign_call(host: str, region: str, path: str, body: bytes, given: TemporaryCredentials) -> dict[str, str]:
+    """Sign a call of X-Ray, and return its headers."""
+    now = clock.now().strftime("%Y%m%dT%H%M%SZ")
+    headers = {
+        "content-type": "application/json",
+        "host": host,
+        "x-amz-date": now,
+        "x-amz-security-token": given.session_token.reveal(),
+    }
+    request = Request("POST", path, "", tuple(headers.items()), body, "")
+    claim = Signature(given.access_key_id, now[:8], region, "xray", tuple(headers), "", now, headers["x-amz-security-token"], None)
+    signature = expected_signature(request, claim, given.secret_access_key.reveal())
+    credential = f"Credential={given.access_key_id}/{claim.scope}"
+    return {**headers, "authorization": f"{ALGORITHM} {credential}, SignedHeaders={';'.join(headers)}, Signature={signature}"}
 
 
 def _split(documents: Sequence[str]) -> Iterator[Sequence[str]]:
