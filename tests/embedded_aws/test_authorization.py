@@ -326,6 +326,29 @@ def test_denies_and_limits_win(embedded: EmbeddedAws, role: Any) -> None:
     client("secretsmanager").list_secrets()
 
 
+def test_the_policy_of_a_bucket(embedded: EmbeddedAws, role: Any) -> None:
+    """It allows what the role's own policies do not, names the role whose session asks, and its deny wins."""
+    name, client = role
+    bucket, s3 = f"{name}-policy", embedded.client("s3")
+    of_role = embedded.client("iam").get_role(RoleName=name)["Role"]["Arn"]
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="key", Body=b"x")
+    resource = f"arn:aws:s3:::{bucket}/*"
+    s3.put_bucket_policy(Bucket=bucket, Policy=document(allow("s3:GetObject", resource) | {"Principal": {"AWS": of_role}}))
+    assert client("s3").get_object(Bucket=bucket, Key="key")["Body"].read() == b"x"
+    assert denied(client("s3").put_object, Bucket=bucket, Key="key", Body=b"y")[0] == "AccessDenied"
+
+    others = {"Effect": "Deny", "Action": "s3:*", "Resource": resource, "Principal": "*"}
+    for key, refused in ((of_role, False), (f"{of_role}-other", True)):
+        s3.put_bucket_policy(Bucket=bucket, Policy=document({**others, "Condition": {"ArnNotEquals": {"aws:PrincipalArn": key}}}))
+        writer = client("s3", allow("s3:PutObject", resource))
+        if refused:
+            assert "with an explicit deny in a resource-based policy" in denied(writer.put_object, Bucket=bucket, Key="key", Body=b"y")[1]
+        else:
+            writer.put_object(Bucket=bucket, Key="key", Body=b"y")
+    s3.delete_bucket_policy(Bucket=bucket)
+
+
 def test_an_attached_policy_of_aws(embedded: EmbeddedAws, role: Any) -> None:
     """A managed policy counts as an inline one does."""
     name, client = role

@@ -87,7 +87,6 @@ def _ec2_ids(call: Call, state: ResourceState) -> Iterator[str]:
         "VpcId",
         "InternetGatewayId",
         "RouteTableId",
-        "GatewayId",
         "VpcEndpointId",
     ):
         if value := call.text(name):
@@ -103,7 +102,8 @@ def _ec2_arn(call: Call, id: str) -> str:
 def list_iam(call: Call, state: ResourceState) -> Iterator[Demand]:
     role, profile = call.text("RoleName"), call.text("InstanceProfileName")
     path = call.text("Path") or "/"
-    keys = {"iam:PolicyARN": arn} if (arn := call.text("PolicyArn")) else {}
+    arn = call.text("PolicyArn")
+    keys = {"iam:PolicyARN": arn} if arn and call.operation.startswith(("Attach", "Detach")) else {}
     if call.operation in _BOUNDED and (boundary := call.text("PermissionsBoundary") or state.role_boundary(role)):
         keys["iam:PermissionsBoundary"] = boundary
     if profile:
