@@ -24,32 +24,6 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 
-def update_fields(client: Any, operation: str, seen: Mapping[str, Any]) -> dict[str, Any]:
-    """Select the settings of `seen` that `operation` takes, so that an update of a few resets none of the others.
-
-    AWS sets every member that is left out back to its default; the service model says which members there are.
-    """
-    takes = client.meta.service_model.operation_model(operation).input_shape.members
-    return {key: value for key, value in seen.items() if key in takes}
-
-
-def read_together(*reads: Callable[[], Any]) -> list[Any]:
-    """Make several reads at the same time and return their results in order: AWS shows the settings of some things one by one."""
-    with ThreadPoolExecutor(len(reads)) as pool:
-        return list(pool.map(lambda read: read(), reads))
-
-
-def raise_first_error(operation: str, answers: Iterable[Mapping[str, Any]]) -> None:
-    """Read all answers that say 200 and may list errors; then raise the first error as if AWS had refused the call with it."""
-    from botocore.exceptions import ClientError
-
-    errors = [(error, answer) for answer in answers for error in answer.get("Errors", ())]
-    if errors:
-        error, answer = errors[0]
-        said = {"Code": error.get("Code", ""), "Message": f"{error.get('Key', '')}: {error.get('Message', '')}"}
-        raise ClientError({"Error": said, "ResponseMetadata": answer["ResponseMetadata"]}, operation)  # type: ignore[typeddict-item]
-
-
 @dataclass(frozen=True)
 class Lost:
     """A call whose answer was lost: AWS may have done it or not. The engine looks before it sends a creation again."""
@@ -213,3 +187,29 @@ def asked_for(headers: Mapping[str, str]) -> float:
         if (text := headers.get(name, "")).isdecimal():
             return int(text) / unit
     return 0.0
+
+
+def update_fields(client: Any, operation: str, seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Select the settings of `seen` that `operation` takes, so that an update of a few resets none of the others.
+
+    AWS sets every member that is left out back to its default; the service model says which members there are.
+    """
+    takes = client.meta.service_model.operation_model(operation).input_shape.members
+    return {key: value for key, value in seen.items() if key in takes}
+
+
+def read_together(*reads: Callable[[], Any]) -> list[Any]:
+    """Make several reads at the same time and return their results in order: AWS shows the settings of some things one by one."""
+    with ThreadPoolExecutor(len(reads)) as pool:
+        return list(pool.map(lambda read: read(), reads))
+
+
+def raise_first_error(operation: str, answers: Iterable[Mapping[str, Any]]) -> None:
+    """Read all answers that say 200 and may list errors; then raise the first error as if AWS had refused the call with it."""
+    from botocore.exceptions import ClientError
+
+    errors = [(error, answer) for answer in answers for error in answer.get("Errors", ())]
+    if errors:
+        error, answer = errors[0]
+        said = {"Code": error.get("Code", ""), "Message": f"{error.get('Key', '')}: {error.get('Message', '')}"}
+        raise ClientError({"Error": said, "ResponseMetadata": answer["ResponseMetadata"]}, operation)  # type: ignore[typeddict-item]
