@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
+import pytest
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -68,6 +69,15 @@ def test_what_botocore_signs_is_accepted(service: str, path: str, query: dict[st
 def test_a_presigned_url_is_accepted(path: str, query: dict[str, str]) -> None:
     """A signature in the query is as good as one in a header."""
     assert isinstance(judged(signed("s3", "GET", path, query, b"", presigned=True)), Caller)
+
+
+@pytest.mark.parametrize("seconds", ["604801", "0", "-5", "soon", ""])
+def test_a_url_that_would_live_longer_than_a_week(seconds: str) -> None:
+    """AWS refuses it before it looks at the signature; so does it a time that is none."""
+    request = signed("s3", "GET", "/bucket/key", {}, b"", presigned=True)
+    query = request.query.replace("X-Amz-Expires=600", f"X-Amz-Expires={seconds}")
+    with pytest.raises(sigv4.Incomplete):
+        sigv4.read(replace(request, query=query))
 
 
 def changed(request: Request, part: str) -> Request:

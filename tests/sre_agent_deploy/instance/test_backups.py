@@ -19,8 +19,9 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.backup import contents
 from sre_agent_deploy.backup.contents import Content, Origin
 from sre_agent_deploy.backup.data import DataBackup, open_data
-from sre_agent_deploy.instance.backups import back_up, main
+from sre_agent_deploy.instance.backups import _store, back_up, main
 from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance.steps import StepFailed
 from sre_agent_deploy.instance.systemd import BACKUP, BACKUP_TIMER, render_backup_units
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, NAME_TAG
 from sre_agent_deploy.resources.ec2_boot import Status
@@ -111,6 +112,22 @@ def test_what_is_deleted(lived_in: Any, tmp_path: Path) -> None:
     facts = back_up(aws, CHOSEN, source, now + timedelta(days=31))
     assert str(facts["what"]).endswith("3 older deleted")
     assert keys(lived_in) == [str(facts["uri"]).removeprefix("s3://elsewhere/"), "team/backups/notes.txt"]
+
+
+def test_how_it_is_stored(lived_in: Any, client: Callable[[str], Any]) -> None:
+    """Under the key that the configuration names; one that can't be read whole is not stored."""
+    key = client("kms").create_key()["KeyMetadata"]["Arn"]
+    chosen, aws = dataclasses.replace(CHOSEN, kms_key_arn=key), Aws(region="us-east-1")
+    back_up(aws, chosen, f"{OWN}{BACKUP_SOURCE_FILE}", clock.now())
+    [stored] = keys(lived_in)
+    head = lived_in.head_object(Bucket="elsewhere", Key=stored)
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
+    damaged = io.BytesIO(lived_in.get_object(Bucket="elsewhere", Key=stored)["Body"].read())
+    with zipfile.ZipFile(damaged, "a") as archive:
+        archive.writestr("more", "of nobody")
+    with pytest.raises(StepFailed, match="was not stored"):
+        _store(aws, chosen, "data-2.zip", damaged)
+    assert keys(lived_in) == [stored]
 
 
 def keys(s3: Any) -> list[str]:
