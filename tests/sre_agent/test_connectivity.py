@@ -24,7 +24,7 @@ from sre_agent_deploy.checks.check import run_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
 from sre_agent_deploy.checks.verification.hops import HopsFromAssistant
 from sre_agent_deploy.checks.verification.services import InvestigationAnswers
-from sre_agent_deploy.report.causes import find_causes, prove_hops_from_assistant
+from sre_agent_deploy.report.report import find_causes, prove_hops_from_assistant
 from sre_core.hops import HOPS
 from sre_core.secret import Secret
 

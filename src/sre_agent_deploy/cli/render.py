@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.deployment_tags import Lifetime
     from sre_agent_deploy.engine.inventory import Inventory
     from sre_agent_deploy.plan import Plan
-    from sre_agent_deploy.report.causes import Cause
-    from sre_agent_deploy.report.report import Report
+    from sre_agent_deploy.report.report import Cause, Report
 
 _COLOURS = {"create": "green", "update": "yellow", "replace": "magenta", "delete": "red", "keep": None}
 _SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "keep": "="}

@@ -12,14 +12,22 @@ import pytest
 from architecture.sources import sources
 from sre_agent_deploy.checks.check import Finding
 from sre_agent_deploy.checks.suite import verification_checks
-from sre_agent_deploy.report import causes
-from sre_agent_deploy.report.causes import find_causes, find_hop, prove_hops, prove_hops_from_assistant
 from sre_agent_deploy.report.render import SUFFIXES, export_report, html, junit, markdown
-from sre_agent_deploy.report.report import Report, ResourceResult, Since, compare_reports
+from sre_agent_deploy.report.report import (
+    Report,
+    ResourceResult,
+    Since,
+    compare_reports,
+    find_causes,
+    find_hop,
+    prove_hops,
+    prove_hops_from_assistant,
+)
+from sre_core.hops import HOPS
 from sre_core.problem import Problem
 
 CHECKS = verification_checks()
-FROM_ASSISTANT = dict.fromkeys(causes.HOPS[:-1], "works")
+FROM_ASSISTANT = dict.fromkeys(HOPS[:-1], "works")
 WORKS = tuple(
     Finding(
         check.id,
@@ -57,7 +65,7 @@ def test_every_problem_of_verification_has_a_hop() -> None:
     files = [source for source in sources("src") if "checks/verification" in str(source) or str(source).endswith("tls/expiry.py")]
     used = {code for source in files for code, _ in _codes(source.tree, str(source))}
     assert {code for code in used if not find_hop(problem(code))} == set()
-    assert {find_hop(problem(code)) for code in used} <= set(causes.HOPS)
+    assert {find_hop(problem(code)) for code in used} <= set(HOPS)
 
 
 def test_a_dead_instance_is_told_once() -> None:
@@ -120,7 +128,7 @@ def test_hops_from_the_instance() -> None:
     assert alone.hops["gateway"] == (True, False)
     assert "| gateway | works | NOT proven |" in markdown(alone)
     assert "| hop | from here | from the instance |" in markdown(alone)
-    assert html(alone).partition("From the instance:")[2].count(" not proven") == len(causes.HOPS)
+    assert html(alone).partition("From the instance:")[2].count(" not proven") == len(HOPS)
     assert not any(json.loads(alone.json())["connectivity_from_assistant"].values())
     model = prove_hops_from_assistant(findings(assistant__model=problem("MODEL-NO-ANSWER")))
     assert [hop for hop, works in model.items() if not works] == ["model"]
