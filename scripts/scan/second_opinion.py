@@ -82,7 +82,9 @@ def ask_simulator(bin: Path, cases: Sequence[Case]) -> list[str]:
 def decide(case: Case) -> str:
     """Return the local AWS's own decision, in the simulator's words."""
     limits = {BOUNDARY: tuple(case.boundary)} if case.boundary is not None else {}
-    keys = {key: tuple(value) if isinstance(value, list) else value for key, value in case.keys.items()}
+    # The local AWS adds the keys that each request has.
+    added = list_standing(case.principal)
+    keys = {key: tuple(value) if isinstance(value, list) else value for key, value in case.keys.items() if key not in added}
     identity = Identity(case.principal, tuple(case.identity), limits, str(case.keys["aws:PrincipalArn"]))
     denial = find_denial(identity, Demand(case.action, case.resource, keys), case.resource_policy)
     return "Allowed" if denial is None else "ExplicitlyDenied" if "explicit deny" in denial.message else "ImplicitlyDenied"
