@@ -35,8 +35,7 @@ from sre_agent_deploy.checks.verification.front_door import (
     NameResolves,
     PlainHttpRefused,
 )
-from sre_agent_deploy.checks.verification.hops import HopsFromAssistant
-from sre_agent_deploy.checks.verification.services import InvestigationAnswers, ModelAnswers, health_checks
+from sre_agent_deploy.checks.verification.services import HopsFromAssistant, InvestigationAnswers, ModelAnswers, health_checks
 from sre_agent_deploy.checks.verification.tools import ToolsCalled, ToolsListed
 from sre_agent_deploy.checks.verification.traces import TracesAccepted, TracesArrive
 from sre_agent_deploy.config.models import Config

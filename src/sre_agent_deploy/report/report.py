@@ -13,8 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sre_agent_deploy.checks.check import Finding, is_complete
-from sre_agent_deploy.checks.verification.hops import CHECK as FROM_ASSISTANT
-from sre_agent_deploy.checks.verification.hops import WORKS
+from sre_agent_deploy.checks.verification.services import FROM_ASSISTANT, HOP_WORKS
 from sre_agent_deploy.config.section import SetupResult, VerificationReport
 from sre_core import clock, release
 from sre_core.hops import HOPS
@@ -275,7 +274,7 @@ def prove_hops(findings: Sequence[Finding]) -> Mapping[str, bool]:
 
 def prove_hops_from_assistant(findings: Sequence[Finding]) -> Mapping[str, bool]:
     """Say for each hop if it works from where the assistant runs: it has tried all but the model, which its investigation uses."""
-    works = {hop for finding in findings if finding.check == FROM_ASSISTANT for hop, seen in finding.values.items() if seen == WORKS}
+    works = {hop for finding in findings if finding.check == FROM_ASSISTANT for hop, seen in finding.values.items() if seen == HOP_WORKS}
     works |= {"model" for finding in findings if finding.check == "assistant.model" and finding.status == "passed"}
     return MappingProxyType({hop: hop in works for hop in HOPS})
 
