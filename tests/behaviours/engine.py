@@ -71,12 +71,9 @@ class Engine:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def deploy(self, folder: Path, **how: str) -> Ran:
-        """Plan and apply `folder/config.yaml`, with its state in that folder; a second run resumes the first.
-
-        With `parts`, names with spaces between, only these resources and what they need.
-        """
-        return self._run(do="deploy", folder=str(folder), **how)
+    def deploy(self, folder: Path, **where_to_die: str) -> Ran:
+        """Plan and apply `folder/config.yaml`, with its state in that folder; a second run resumes the first."""
+        return self._run(do="deploy", folder=str(folder), **where_to_die)
 
     def restore(self, folder: Path, **where_to_die: str) -> Ran:
         """Deploy `folder/config.yaml`, and put back what `folder/backup.zip` has; a second run goes on."""
@@ -254,7 +251,6 @@ def _carried_out(order: Mapping[str, str], place: Account, config: Config, wante
     from sre_core.problem import Problem, Refused
 
     place = replace(place, aws=place.aws.with_progress(Progress(config.retries.limits())))
-    wanted = wanted.limit(order.get("parts", "").split())
     store = _store(order, place)
     try:
         if order["do"] == "unlock":
@@ -298,23 +294,35 @@ def _deployed(place: Account, config: Config, wanted: Blueprint, store: Store, s
 
 
 def _restored(place: Account, config: Config, wanted: Blueprint, store: Store, state: State | None) -> tuple[Any, ...]:
-    """Do what `restore --data` does without a passphrase, but for its questions and the verification."""
+    """Do what `restore --data` does with a passphrase that opens `api-key` beside it, but for its questions and the verification."""
+    from sre_agent_deploy.backup.contents import Secrets
     from sre_agent_deploy.backup.data import DataBackup, open_data
-    from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
+    from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
     from sre_agent_deploy.commands.plan import plan_deployment
     from sre_agent_deploy.commands.restore import Restore, put_back
     from sre_agent_deploy.commands.rotate import Rotation
     from sre_agent_deploy.commands.user import UNATTENDED
     from sre_agent_deploy.journal.state import State as Loaded
+    from sre_agent_deploy.names import API_KEY
+    from sre_agent_deploy.resources.secretsmanager_calls import read_stages, read_values
     from sre_core.secret import Secret
+
+    class NoMachine(Endpoints):
+        """Backends that accept what a machine would write for them at this moment."""
+
+        def http(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
+            id = plan.change("backend_key").id
+            keys = {read_values(place.aws, id, stage)[API_KEY].reveal() for stage in read_stages(place.aws, id)}
+            return Answer(200 if (headers or {})["X-API-Key"] in keys else 401, b"", {})
 
     if problems := _deployed(place, config, wanted, store, state):
         return problems
     backup, deployed = open_data(Path(store.location).with_name("backup.zip")), store.load()
     assert isinstance(backup, DataBackup) and isinstance(deployed, Loaded)
     plan, client = plan_deployment(place, wanted, deployed), Client("", Secret(""), "")
-    endpoints = Endpoints("https://machine.invalid", "", "", "", client, client, ())
-    restore = Restore(backup, None, config, plan, place.aws)
+    endpoints = NoMachine("https://machine.invalid", "", "", "", client, client, ())
+    opened = Secrets(values={"backend_key": {API_KEY: Secret(Path(store.location).with_name("api-key").read_text())}})
+    restore = Restore(backup, opened, config, plan, place.aws)
     put_back(restore, Rotation(place.aws, plan, endpoints, timedelta(0), UNATTENDED), None)
     return ()
 

@@ -12,6 +12,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from itertools import product
 from typing import Any
 
 import httpx2
@@ -306,16 +307,27 @@ def test_every_attack_at_every_door(
     surface, reason, client and request id, and without token, key, signature or query.
     """
     for door in sorted(at):
-        capfd.readouterr()
-        refusal = attack_at(doors, door, attack, client, query)
-        lines = [line for line in capfd.readouterr().err.splitlines() if EVENT in line]
-        where = (door, attack, refusal.answer.status_code, lines)
-        assert refusal.answer.status_code in ((refusal.status, 429) if door in (*NAMES, "assistant") else (refusal.status,)), where
-        assert 400 <= refusal.answer.status_code < 500, where
-        assert refusal.answer.headers.get("www-authenticate", "").startswith(refusal.challenge), where
-        assert len(lines) == 1, where
-        check_event(read_denial(lines[0]), door, refusal, client)
-        assert not [text for text in (*refusal.hidden, query) if len(text) > 7 and text in lines[0]], where
+        check_refusal(doors, capfd, door, attack, client, query)
+
+
+def test_each_attack_at_each_door(doors: Doors, capfd: pytest.CaptureFixture[str]) -> None:
+    """None of the combinations is left to chance: the examples above meet about 94 of 99 in a run."""
+    for number, (attack, door) in enumerate(product(ATTACKS, DOORS)):
+        check_refusal(doors, capfd, door, attack, str(IPv4Address(2**31 + number)), f"query-{secrets.token_hex(8)}")
+
+
+def check_refusal(doors: Doors, capfd: pytest.CaptureFixture[str], door: str, attack: str, client: str, query: str) -> None:
+    """Attack a door, and check its answer and its one event."""
+    capfd.readouterr()
+    refusal = attack_at(doors, door, attack, client, query)
+    lines = [line for line in capfd.readouterr().err.splitlines() if EVENT in line]
+    where = (door, attack, refusal.answer.status_code, lines)
+    assert refusal.answer.status_code in ((refusal.status, 429) if door in (*NAMES, "assistant") else (refusal.status,)), where
+    assert 400 <= refusal.answer.status_code < 500, where
+    assert refusal.answer.headers.get("www-authenticate", "").startswith(refusal.challenge), where
+    assert len(lines) == 1, where
+    check_event(read_denial(lines[0]), door, refusal, client)
+    assert not [text for text in (*refusal.hidden, query) if len(text) > 7 and text in lines[0]], where
 
 
 def check_event(event: Any, door: str, refusal: Refusal, client: str) -> None:
