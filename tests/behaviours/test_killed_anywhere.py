@@ -185,7 +185,8 @@ def _read_keys(here: Lane) -> list[str]:
     client = here.client("secretsmanager")
     [secret] = [each["ARN"] for each in client.list_secrets()["SecretList"] if each["Name"].endswith("/backend-api-key")]
     stages = client.describe_secret(SecretId=secret)["VersionIdsToStages"]
-    return [json.loads(client.get_secret_value(SecretId=secret, VersionId=each)["SecretString"])["api_key"] for each in stages]
+    accepted = [version for version, labels in stages.items() if labels]
+    return [json.loads(client.get_secret_value(SecretId=secret, VersionId=each)["SecretString"])["api_key"] for each in accepted]
 
 
 def _fill(here: Lane) -> None:

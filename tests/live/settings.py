@@ -123,6 +123,7 @@ def configuration(settings: Settings, account_id: str, folder: str, volume_gb: i
         "assistant": {"reasoner": "rules"},
         "limits": {"instance_types": ["t3.xlarge"], "instances": 1},
         "alerts": {"email": settings.email},
+        "monitoring": {"traces": "xray"},
         "tags": {TAG[0]: TAG[1]},
     }
 
