@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embedded_aws import sigv4
+from embedded_aws import chunked, sigv4
 from embedded_aws.credentials import AccessKey
 from embedded_aws.http_messages import Request
 from embedded_aws.verifier import Caller, Refusal, verify
@@ -30,21 +30,30 @@ class Keys:
         return next((key for key in self.keys if key.access_key_id == access_key_id), None)
 
 
-def request_of(key: AccessKey, *, signed_at: datetime = NOON, token: str = "", presigned_for: int | None = None) -> Request:
-    """A request that this key signed at that time."""
+def request_of(
+    key: AccessKey,
+    *,
+    signed_at: datetime = NOON,
+    token: str = "",
+    presigned_for: int | None = None,
+    without: str = "",
+    payload: str = sigv4.UNSIGNED_PAYLOAD,
+    body: bytes = b"",
+) -> Request:
+    """A request that this key signed at that time; `without` this header."""
     date = signed_at.strftime("%Y%m%dT%H%M%SZ")
     credential = f"{key.access_key_id}/{date[:8]}/us-east-1/s3/aws4_request"
     headers: list[tuple[str, str]] = [("host", "127.0.0.1:1")]
     query = ""
     if presigned_for is None:
-        headers += [("x-amz-date", date), ("x-amz-content-sha256", sigv4.UNSIGNED_PAYLOAD)]
+        headers += [("x-amz-date", date), ("x-amz-content-sha256", payload)]
         headers += [("x-amz-security-token", token)] if token else []
-        signed = ";".join(sorted(name for name, _ in headers))
+        signed = ";".join(sorted(name for name, _ in headers if name != without))
         headers.append(("authorization", f"{sigv4.ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature={'0' * 64}"))
     else:
         query = f"X-Amz-Algorithm={sigv4.ALGORITHM}&X-Amz-Credential={credential.replace('/', '%2F')}&X-Amz-Date={date}"
         query += f"&X-Amz-Expires={presigned_for}&X-Amz-SignedHeaders=host&X-Amz-Signature={'0' * 64}"
-    return _with_signature(Request("GET", "/bucket/key", query, tuple(headers), b"", ""), key)
+    return _with_signature(Request("GET", "/bucket/key", query, tuple(headers), body, ""), key)
 
 
 def _with_signature(request: Request, key: AccessKey) -> Request:
@@ -79,6 +88,20 @@ def test_a_presigned_url_lives_as_long_as_it_says() -> None:
     assert isinstance(judged(request, NOON + timedelta(seconds=600)), Caller)
     assert judged(request, NOON + timedelta(seconds=601)) is Refusal.EXPIRED_URL
     assert judged(request, NOON - timedelta(minutes=16)) is Refusal.EXPIRED_URL
+
+
+@pytest.mark.parametrize("unsigned", ["host", "x-amz-date", "x-amz-content-sha256"])
+def test_what_every_signature_must_cover(unsigned: str) -> None:
+    """The host and every header of AWS's own: who passes a request on could otherwise change them."""
+    request = request_of(ROOT, without=unsigned)
+    assert judged(request) is Refusal.UNSIGNED_HEADER
+
+
+@pytest.mark.parametrize("signature", ["", "0" * 64])
+def test_a_chunk_that_is_not_signed(signature: str) -> None:
+    """The signature of the request is right, and its body is not that of the signer."""
+    body = f"5;chunk-signature={signature}\r\nhello\r\n0;chunk-signature={signature}\r\n\r\n".encode()
+    assert judged(request_of(ROOT, payload=chunked.SIGNED, body=body)) is Refusal.WRONG_SIGNATURE
 
 
 def test_temporary_credentials_need_their_token() -> None:

@@ -103,7 +103,7 @@ class Trail(Defaults):
 
     def create(self, aws: Aws, mark: Mark) -> str:
         key: Any = {"KmsKeyId": self.kms_key} if self.kms_key else {}
-        aws.client("cloudtrail").create_trail(**self._settings(), **key, TagsList=mark.tag_list())
+        aws.client("cloudtrail").create_trail(**self._settings(), **key, TagsList=_list_tags(mark.tags()))
         return self.trail_name
 
     def configure(self, aws: Aws, id: str) -> None:
@@ -125,7 +125,7 @@ class Trail(Defaults):
         found = cls.read(aws, id, "")
         arn = str(found.outputs["trail_arn"]) if found else ""
         if arn and changes.set:
-            aws.client("cloudtrail").add_tags(ResourceId=arn, TagsList=changes.tag_list())
+            aws.client("cloudtrail").add_tags(ResourceId=arn, TagsList=_list_tags(changes.set))
         if arn and changes.remove:
             aws.client("cloudtrail").remove_tags(ResourceId=arn, TagsList=[{"Key": key} for key in changes.remove])
 
@@ -276,6 +276,11 @@ def describe_deliveries(aws: Aws, trail: str) -> str:
     errors = {"the bucket": "LatestDeliveryError", "the log group": "LatestCloudWatchLogsDeliveryError"}
     faults = [f"{place} gets nothing: {status[error]}" for place, error in errors.items() if status.get(error)]
     return "; ".join(faults if status["IsLogging"] else ["it was stopped"])
+
+
+def _list_tags(tags: Mapping[str, str]) -> list[Any]:
+    """List tags as CloudTrail takes them: an empty value is left out."""
+    return [{"Key": key, **({"Value": value} if value else {})} for key, value in tags.items()]
 
 
 def _read_tags(aws: Aws, arn: str) -> dict[str, str]:

@@ -90,8 +90,8 @@ def test_the_report_of_a_failure(client: Callable[[str], Any], machine: Machine,
 
 
 def test_the_systems() -> None:
-    """Amazon Linux finds updates only in the newest release; Ubuntu has one program that installs them, and one timer."""
-    assert "--releasever=latest" in SYSTEMS["amzn"].install[0]
+    """Amazon Linux finds updates in the newest release, and installs those for security; Ubuntu has a program for that, and a timer."""
+    assert {"--releasever=latest", "upgrade", "--security"} <= set(SYSTEMS["amzn"].install[0])
     assert find_system('NAME="Ubuntu"\nID=ubuntu\n').others == ("apt-daily-upgrade.timer",)
     assert find_system('ID="amzn"\n') == SYSTEMS["amzn"]
     with pytest.raises(StepFailed):
