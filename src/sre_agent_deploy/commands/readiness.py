@@ -29,7 +29,8 @@ from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import require_known
 from sre_agent_deploy.report.readiness import Item
 from sre_agent_deploy.report.render import read_last
-from sre_agent_deploy.resource import BACKUP_TAG, tags_of
+from sre_agent_deploy.resource import BACKUP_TAG, DEPLOYMENT_TAG, tags_of
+from sre_agent_deploy.resources.budgets_budget import Budget
 from sre_agent_deploy.resources.certificate import read_stored
 from sre_agent_deploy.resources.cloudtrail_trail import describe_deliveries, find_trails
 from sre_agent_deploy.resources.ec2_boot import Status, own_uri, read_report
@@ -70,13 +71,16 @@ class Facts:
     """When the last data backup was made; None where the deployment has no record of one."""
     scheduled: Answer[Status | None] = None
     """What the instance reported of the last backup that it made by itself; None where it has reported none."""
-    alarms: Answer[tuple[str, ...]]
+    alarms: Answer[Mapping[str, bool]]
+    """Whether each alarm is raised."""
     outside: Answer[tuple[int, int] | None] = None
     """How many places of the world got an answer of the front door, and how many asked; None where none asks."""
     trail: Answer[str | None] = None
     """Why the trail delivers nothing, empty where it does; None where the deployment has none."""
     receivers: Answer[Mapping[str, bool]]
     """Whether each receiver of the alarms has confirmed."""
+    counted: Answer[bool] = True
+    """Whether AWS counts costs by the deployment's tag: without that its budget counts nothing."""
     mfa: Answer[bool]
     patches: Answer[int | None]
     updates: Answer[Status | None] = None
@@ -117,6 +121,7 @@ def _look(aws: Aws, state: State) -> Facts:
         outside=ask(_ask_outside, _id(state, OUTSIDE)),
         trail=ask(find_trail_fault, _id(state, LOG)),
         receivers=ask(_list_receivers, _of_kind(state, "AWS::SNS::Topic")),
+        counted=ask(_counts_costs) if state.current("budget") else True,
         mfa=ask(_has_mfa),
         patches=ask(_count_missing_patches, _id(state, "instance")),
         updates=ask(_read_own_report, _id(state, "instance"), "updates"),
@@ -153,9 +158,15 @@ def _id(state: State, name: str) -> str:
     return record.id if record else ""
 
 
-def _list_alarms(aws: Aws, deployment: str) -> tuple[str, ...]:
+def _list_alarms(aws: Aws, deployment: str) -> Mapping[str, bool]:
     pages = aws.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=deployment, AlarmTypes=["MetricAlarm"])
-    return tuple(alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"])
+    return {alarm["AlarmName"]: alarm["StateValue"] == "ALARM" for page in pages for alarm in page["MetricAlarms"]}
+
+
+def _counts_costs(aws: Aws) -> bool:
+    """Return whether the tag of deployments is active. Only the account that pays may ask."""
+    found: Any = aws.client("ce").list_cost_allocation_tags(TagKeys=[DEPLOYMENT_TAG])["CostAllocationTags"]
+    return any(tag["Status"] == "Active" for tag in found)
 
 
 def _list_receivers(aws: Aws, topics: tuple[Record, ...]) -> Mapping[str, bool]:
@@ -241,7 +252,7 @@ def _items(facts: Facts) -> Iterator[Item]:
     yield _item("backups", "Configuration backed up", ", ".join(facts.backups[-1:]), "sre-agent-deploy backup", "no backup on this machine")
     yield _data_backup(facts)
     yield _certificate(facts)
-    yield _answered(facts.alarms, "alarms", "Alarms exist", lambda names: (bool(names), f"{len(names)} alarms"), _SET_EMAIL)
+    yield _alarms(facts.alarms)
     yield _answered(facts.outside, "outside", "It is asked from outside, and answers", _judge_outside, ASK_OUTSIDE)
     yield _answered(facts.trail, "trail", "Refusals inside AWS are recorded", _judge_trail, SET_TRAIL)
     if facts.traces is not None:
@@ -256,8 +267,7 @@ def _items(facts: Facts) -> Iterator[Item]:
     yield Item(
         "quotas", "Quotas leave room", "open", "asked by preflight; its answer is not recorded", "sre-agent-deploy validate --account"
     )
-    budget = state.current("budget")
-    yield _item("budget", "A budget limits the cost", budget.id if budget else "", _SET_BUDGET, "no budget")
+    yield _budget(facts)
     yield _answered(facts.ssh_from, "ssh", "SSH is closed", _judge_ssh, _CLOSE_SSH)
     yield _answered(facts.private_bucket, "bucket", "The bucket refuses public access", _judge_bucket, "sre-agent-deploy deploy")
     yield _secrets(facts)
@@ -268,6 +278,7 @@ PRACTISE = "sre-agent-deploy restore BACKUP --data, in an account for tests"
 BACK_UP = "sre-agent-deploy backup --data"
 _REPAIR_BACKUP = "sre-agent-deploy exec journalctl -u sre-agent-backup, which says why; sre-agent-deploy explain ALARM-BACKUP"
 _SET_EMAIL = "sre-agent-deploy set alerts.email you@example.com, then sre-agent-deploy deploy"
+_SEE_ALARMS = "sre-agent-deploy alarms, which says of each what it means and what to do first"
 _TEST_ALARM = "sre-agent-deploy alarms test"
 ASK_OUTSIDE = "sre-agent-deploy set monitoring.outside_check true, then sre-agent-deploy deploy; in other regions than us-east-1 your own"
 SET_TRAIL = "sre-agent-deploy set monitoring.cloudtrail true, then sre-agent-deploy deploy, which repairs a trail as well"
@@ -310,6 +321,26 @@ def _judge_backup(now: datetime, made_at: datetime | None) -> tuple[bool, str]:
     if made_at is None:
         return False, "the deployment has no record of a data backup"
     return now - made_at <= EVERY_WEEK, f"the last one was made {clock.stamp(made_at)}"
+
+
+def _alarms(found: Answer[Mapping[str, bool]]) -> Item:
+    title = "Alarms exist, and none is raised"
+    raised = [] if isinstance(found, Problem) else [name for name, is_raised in found.items() if is_raised]
+    if raised:
+        return Item("alarms", title, "open", f"raised now: {', '.join(raised)}", _SEE_ALARMS)
+    return _answered(found, "alarms", title, lambda names: (bool(names), f"{len(names)} alarms"), _SET_EMAIL)
+
+
+def _budget(facts: Facts) -> Item:
+    title, budget = "A budget reports the cost", facts.state.current("budget")
+    if budget is None or not budget.id:
+        return Item("budget", title, "open", "no budget", _SET_BUDGET)
+    if isinstance(facts.counted, Problem):
+        evidence = f"{budget.id}; whether it counts anything is not known: {facts.counted.what}"
+        return Item("budget", title, "unknown", evidence, Budget.COUNTS_ONCE)
+    if not facts.counted:
+        return Item("budget", title, "open", f"{budget.id} counts nothing: the tag {DEPLOYMENT_TAG} is not active", Budget.COUNTS_ONCE)
+    return Item("budget", title, "done", budget.id)
 
 
 def _judge_receivers(receivers: Mapping[str, bool]) -> tuple[bool, str]:

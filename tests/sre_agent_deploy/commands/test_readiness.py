@@ -39,7 +39,7 @@ def facts(**changes: Any) -> Facts:
     )  # fmt: skip
     well = Facts(
         state=state, now=NOW, backups=("config-1.zip",), data_backup=NOW - timedelta(days=1),
-        alarms=("sre-1-disk",), outside=(16, 16), trail="", receivers={"ann@example.com": True},
+        alarms={"sre-1-disk": False}, outside=(16, 16), trail="", receivers={"ann@example.com": True},
         mfa=True, patches=0, updates=UPDATED, software=Status("software", "ok", "Docker 25.0.8"), ssh_from=(),
         private_bucket=True, secrets={"backend_key": NOW - timedelta(days=10)},
         certificate=Lifetime(NOW - timedelta(days=30), NOW + timedelta(days=60)),
@@ -73,7 +73,9 @@ def test_all_is_well() -> None:
         ("data-backup", {"data_backup": NOW - timedelta(days=8)}),
         ("data-backup", {"scheduled": replace(BACKED_UP, state="failed", what="The bucket does not exist.")}),
         ("data-backup", {"scheduled": replace(BACKED_UP, time=clock.stamp(NOW - timedelta(days=2)))}),
-        ("alarms", {"alarms": ()}),
+        ("alarms", {"alarms": {}}),
+        ("alarms", {"alarms": {"sre-1-disk": True, "sre-1-slow": False}}),
+        ("budget", {"counted": False}),
         ("outside", {"outside": None}),
         ("outside", {"outside": (2, 16)}),
         ("trail", {"trail": None}),
@@ -108,7 +110,13 @@ def test_what_is_open(id: str, changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("id", "changes"), [("mfa", {"mfa": REFUSED}), ("alarms", {"alarms": REFUSED}), ("secrets", {"secrets": {"backend_key": REFUSED}})]
+    ("id", "changes"),
+    [
+        ("mfa", {"mfa": REFUSED}),
+        ("budget", {"counted": REFUSED}),
+        ("alarms", {"alarms": REFUSED}),
+        ("secrets", {"secrets": {"backend_key": REFUSED}}),
+    ],
 )
 def test_what_could_not_be_asked(id: str, changes: dict[str, Any]) -> None:
     """It is neither done nor open."""
