@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 
 from fixtures.embedded import EmbeddedAws
 from sre_core import clock
@@ -70,6 +71,23 @@ def test_a_request_of_another_site_without_origin_is_refused(embedded: EmbeddedA
     """An image or a form of another site says where it comes from in Sec-Fetch-Site."""
     assert answer(embedded, "GET", Sec_Fetch_Site="cross-site")[0] == 403
     assert answer(embedded, "GET", Origin="null")[0] == 403
+
+
+@pytest.mark.parametrize("named", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_a_signed_request_of_a_page_is_refused(embedded: EmbeddedAws, named: dict[str, str]) -> None:
+    """A page that a user gave the keys to, or that got a presigned URL, is a page all the same."""
+    client = embedded.client("secretsmanager", region_name="eu-west-3")
+
+    def send_as_a_page(request: AWSPreparedRequest, **_: object) -> None:
+        request.headers.update(named)
+
+    assert client.list_secrets()["SecretList"] == []
+    client.meta.events.register("before-send", send_as_a_page)
+    try:
+        with pytest.raises(ClientError, match="from_a_web_page"):
+            client.list_secrets()
+    finally:
+        client.meta.events.unregister("before-send", send_as_a_page)
 
 
 @pytest.mark.parametrize(
