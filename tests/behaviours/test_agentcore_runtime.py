@@ -45,8 +45,8 @@ class Callers:
 
         def ask() -> None:
             with httpx2.Client(verify=trust, timeout=120, headers={"Authorization": f"Bearer {token}"}) as http:
-                # Without a pause the callers would take the processors from what they watch.
-                while not ending.wait(0.05):
+                # More would take the processors from what they watch.
+                while not ending.wait(0.2):
                     # A body that is no question: the assistant's own answer to it is 400, and costs no investigation.
                     self.statuses[http.post(connection["invocations_url"], json={}).status_code] += 1
 

@@ -23,8 +23,9 @@ from behaviours.assertions import assert_exchanged, assert_unchanged, records, s
 from behaviours.command_line import Desk
 
 CLIENTS = 20
-# Twenty requests a second keep every moment of a rotation busy; more would only take the processors from the rotation itself.
-_PAUSE = 1.0
+# Each request is three more, for secret, discovery and token: forty a second keep every moment of a rotation busy, and more would only
+# take the processors from the rotation itself.
+_PAUSE = 2.0
 
 
 @dataclass
