@@ -35,6 +35,8 @@ class Clients:
     connect: Callable[[tuple[str, int]], socket.socket]
     port: int
     address: str = ""
+    pause: float = PAUSE
+    """Seconds from an answer to the next request of the same client."""
     answered: int = 0
     slow: int = 0
     """The number of good answers to requests of SLOW seconds."""
@@ -43,7 +45,7 @@ class Clients:
 
     def ask(self, takes: float = 0.0) -> None:
         """Ask until the end, with requests that take so many seconds from the first byte to the answer."""
-        while not self.ending.wait(PAUSE):
+        while not self.ending.wait(self.pause):
             address = self.address
             try:
                 with (
@@ -74,6 +76,7 @@ def asking(
     kind: str = "A",
     connect: Callable[[tuple[str, int]], socket.socket] = CONNECT,
     slowly: bool = False,
+    pause: float = PAUSE,
 ) -> Iterator[Clients]:
     """Ask until the block ends. A name is looked up as a resolver does that keeps it for a second.
 
@@ -83,7 +86,7 @@ def asking(
     # In the local AWS another port stands for 443, and the address says which.
     port = int(next((tag["Value"] for tag in address["Tags"] if tag["Key"] == "embedded-aws:port-443"), 443))
     trust = ssl.create_default_context(cafile=str(ca_file))
-    clients = Clients(host or address["PublicIp"], trust, connect, port, address["PublicIp"])
+    clients = Clients(host or address["PublicIp"], trust, connect, port, address["PublicIp"], pause)
 
     def resolve() -> None:
         records = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]

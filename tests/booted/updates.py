@@ -64,7 +64,7 @@ def ipv6(deployment: Deployed, _: BootedMachine) -> None:
         require(found == ["[::]:443", "[::]:80"], "expected 443 and 80 alone")
     with deployment.outcomes.promise("clients over IPv6 lose no request while the AAAA record changes", within=PATIENCE) as timed:
         with asking(
-            deployment.desk, ca_file, deployment.domain, zone, kind="AAAA", connect=reach_over_ipv6(deployment.desk), slowly=True
+            deployment.desk, ca_file, deployment.domain, zone, kind="AAAA", connect=reach_over_ipv6(deployment.desk), slowly=True, pause=0.2
         ) as clients:
             first = clients.address
             checks = count_checks(deployment.deploy_command("deploy", "--yes", **settings, SRE_AGENT__DEPLOYMENT__VOLUME_GB="70"))
