@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,17 +79,9 @@ def test_a_state_that_leads_to_somebody_elses(deployed: Desk, good: dict[str, An
     assert "somebody-elses" in deployed.deploy("status").out
 
 
-LIMITED = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
-from sre_agent_deploy.cli import main
-main(sys.argv[2:])
-"""
-
-
 def limited(desk: Desk, size: int, *words: str) -> Ended:
     """A command that can write no file longer than this, as on a disk that is nearly full."""
-    return ran(desk, sys.executable, "-c", LIMITED, str(size), *words)
+    return desk.run("behaviours.limited", str(size), *words, PYTHONPATH=str(Path(__file__).parents[1]))
 
 
 def test_a_disk_that_fills_up(desk: Desk) -> None:

