@@ -141,16 +141,18 @@ class _Apply:
         record = self._create_or_adopt(aws, wanted, change)
         if isinstance(record, Problem):
             return record
-        problem = configure_resource(aws, wanted, record.id) if change.action is not Action.KEEP else None
+        # What `configure` has read and left as it is, and what showed that it is ready, need not be read a second time.
+        look = aws.observing()
+        problem = configure_resource(look, wanted, record.id) if change.action is not Action.KEEP else None
         if not problem and (change.action is Action.UPDATE or wanted.TAGS_LATER):
-            problem = restore_tags(aws, wanted, record.id, self._mark(change.name, change.generation))
+            problem = restore_tags(look, wanted, record.id, self._mark(change.name, change.generation))
         if problem:
             return problem
         record = self.journal.record_phase(record, "configured")
-        problem = wait_until_ready(aws, wanted, record.id)
-        if problem:
-            return problem
-        found = read_back(aws, wanted, record.id)
+        ready = wait_until_ready(look, wanted, record.id)
+        if isinstance(ready, Problem):
+            return ready
+        found = read_back(ready, wanted, record.id)
         if isinstance(found, Problem):
             return found
         self.journal.record_phase(record, "ready", outputs=found.outputs)

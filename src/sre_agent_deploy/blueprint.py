@@ -59,7 +59,7 @@ from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_bucket_settings import OLD_VERSION_DAYS
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
 from sre_core import release
-from sre_core.machine import BACKUPS_FOLDER
+from sre_core.machine import BACKUPS_FOLDER, STATUS_FOLDER
 
 
 def blueprint(config: Config, facts: AccountFacts) -> Blueprint:
@@ -273,7 +273,7 @@ def security_group(config: Config, facts: AccountFacts, id: str) -> Item:
 def instance(config: Config, facts: AccountFacts, id: str, *, after: tuple[str, ...] = ()) -> Item:
     """Declare the machine. It boots once its endpoints work: their names lead nowhere before."""
     place, *fallbacks = list_places(config, facts)
-    status_uri = text(f"s3://{{bucket}}/{prefix(config, id)}/status/", bucket=Ref("bucket", "bucket_name"))
+    status_uri = text(f"s3://{{bucket}}/{prefix(config, id)}/{STATUS_FOLDER}/", bucket=Ref("bucket", "bucket_name"))
     return Item(
         Ec2Instance(
             name="instance",

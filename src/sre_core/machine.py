@@ -16,6 +16,8 @@ SCHEMA = 1
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
 """Where an ACME authority looks on the redirect port (RFC 8555 section 8.3)."""
 
+STATUS_FOLDER = "status"
+"""The folder below the prefix of a deployment in which its machines report."""
 BACKUPS_FOLDER = "backups"
 """The folder of scheduled backups below the prefix of a deployment."""
 BACKUP_SOURCE_FILE = "backup-source.zip"

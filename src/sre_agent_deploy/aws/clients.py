@@ -5,13 +5,14 @@ Each call passes hooks into botocore: a limit on calls at the same time, the che
 from __future__ import annotations
 
 import copy
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from sre_agent_deploy.config.regions import partition_of
@@ -103,6 +104,18 @@ class Aws:
         same.progress = progress
         return same
 
+    def observing(self) -> Aws:
+        """Copy this account for one look at AWS: what is read twice is asked once. A change that the copy makes forgets all answers."""
+        same = copy.copy(self)
+        same.client = cast("boto3.Session", Observation(self._session)).client
+        return same
+
+    def anew(self) -> Aws:
+        """Copy this account so that it remembers nothing: each read asks AWS."""
+        same = copy.copy(self)
+        same.client = cast("boto3.Session", self._session).client
+        return same
+
     def separate(self) -> Aws:
         """Open the same account once more, with clients of its own that no check of this one concerns."""
         return Aws(region=self.region, account_id=self._session.account_id, endpoint=self.endpoint, progress=self.progress)
@@ -183,6 +196,50 @@ def limit_calls(class_attributes: dict[str, Any], base_classes: list[Any], **_: 
 # What begins otherwise is taken for a change: an unknown read then costs a check, and no change escapes it.
 _READS = ("Get", "List", "Describe", "Head")
 
+
+class Observation:
+    """The clients of one look at AWS, by all threads that take part: an answer to the same question is remembered, an error is not."""
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._clients = session, dict[str, Any]()
+        self._asking, self._answers = dict[Question, threading.Lock](), dict[Question, Any]()
+        self._opening = threading.Lock()
+
+    def client(self, service: str) -> Any:
+        """Return a client that has the same connections and hooks, and remembers."""
+        with self._opening:
+            if service not in self._clients:
+                client = self._session.client(service)
+                same = self._clients[service] = object.__new__(type(client))
+                same.__dict__.update(client.__dict__)
+                # botocore's one way for every operation, as in `limit_calls`.
+                same._make_api_call = partial(self._call, client)
+            return self._clients[service]
+
+    def _call(self, client: Any, operation: str, params: Mapping[str, Any]) -> Any:
+        model = client.meta.service_model.operation_model(operation)
+        if not operation.startswith(_READS):
+            return self._change(client, operation, params)
+        if model.has_streaming_output:
+            return client._make_api_call(operation, params)
+        question = client.meta.service_model.service_name, operation, json.dumps(params, sort_keys=True, default=str)
+        with self._opening:
+            answers, asking = self._answers, self._asking.setdefault(question, threading.Lock())
+        with asking:
+            if question not in answers:
+                answers[question] = client._make_api_call(operation, params)
+            return answers[question]
+
+    def _change(self, client: Any, operation: str, params: Mapping[str, Any]) -> Any:
+        try:
+            return client._make_api_call(operation, params)
+        finally:
+            # A new one: a read that is under way answers with what was before.
+            self._answers = {}
+
+
+type Question = tuple[str, str, str]
+"""A read: service, operation and parameters."""
 type Check = Callable[[], None]
 
 

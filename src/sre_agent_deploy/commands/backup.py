@@ -54,7 +54,7 @@ from sre_agent_deploy.resources.ec2_security_group import SecurityGroup
 from sre_agent_deploy.resources.s3_content import download, list_keys
 from sre_agent_deploy.resources.secretsmanager_calls import read_values
 from sre_core import clock
-from sre_core.machine import BACKUP_SOURCE_FILE, BACKUPS_FOLDER
+from sre_core.machine import BACKUP_SOURCE_FILE, BACKUPS_FOLDER, STATUS_FOLDER
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
@@ -152,7 +152,7 @@ def leave_source(here: Workspace, state: State, user: User) -> None:
     instance, bucket = state.current("instance"), state.current("bucket")
     if not here.config.backups.at or not (instance and instance.id and bucket and bucket.id):
         return
-    where = ec2_boot.own_uri(f"{prefix(here.config, state.deployment)}/status/", instance.id)
+    where = ec2_boot.own_uri(f"{prefix(here.config, state.deployment)}/{STATUS_FOLDER}/", instance.id)
     try:
         body = _pack_source(here, state)
         put = partial(here.account.aws.client("s3").put_object, Bucket=bucket.id, Key=f"{where}{BACKUP_SOURCE_FILE}", Body=body)

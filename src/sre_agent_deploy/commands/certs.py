@@ -37,6 +37,7 @@ from sre_agent_deploy.resources.secretsmanager_calls import put_values, read_val
 from sre_agent_deploy.tls import acme, expiry, local_ca
 from sre_agent_deploy.tls.chain import Chain, find_faults
 from sre_core import clock
+from sre_core.machine import STATUS_FOLDER
 from sre_core.problem import Problem, Refused
 
 
@@ -241,7 +242,7 @@ def find_order(config: Config, aws: Aws, deployment: str, outputs: Mapping[str, 
         secret_arn=arn,
         instance_id=str(outputs["instance"]["instance_id"]),
         public_ip=str(address),
-        status_uri=f"s3://{bucket}/{prefix(config, deployment)}/status/",
+        status_uri=f"s3://{bucket}/{prefix(config, deployment)}/{STATUS_FOLDER}/",
         because=because,
     )
 

@@ -67,7 +67,7 @@ def cleanup(request: Request, user: User = UNATTENDED, *, deployment_id: str = "
         _confirm(account, deployment, found, user, named_by_user=bool(deployment_id))
         store = located.store if state else find_tagged_store(found.entries, account)
         with hold_deployment(deployment, account, "cleanup"), user.progress() as observe, user.stoppable() as stop:
-            cleaned = clean_up_with_journal(account, deployment, store, state, observe, named=named, stop=stop)
+            cleaned = clean_up_with_journal(account, deployment, store, state, observe, named=named, stop=stop, found=found)
         return _finish(deployment, cleaned, account, user)
 
 
@@ -165,20 +165,30 @@ def _confirm(account: Account, deployment: str, found: Inventory, user: User, *,
 
 
 def clean_up_with_journal(
-    account: Account, deployment: str, store: Store | None, state: State | None, observe: Observer, *, named: Named, stop: Stop
+    account: Account,
+    deployment: str,
+    store: Store | None,
+    state: State | None,
+    observe: Observer,
+    *,
+    named: Named,
+    stop: Stop,
+    found: Inventory | None = None,
 ) -> CleanedUp:
     """Delete everything of a deployment. If it has a store, hold its lock meanwhile, and record every step in its state.
 
-    Without a known state, what the store has of this deployment is used if it can be read.
+    Without a known state, what the store has of this deployment is used if it can be read. What was `found` with this state is not
+    looked for again, unless the state has changed since.
     """
     with hold_state(store, account, "cleanup") if store else nullcontext():
         # Another process may have finished while this one asked.
         now = load_state(store) if store and state else store.load() if store else None
+        found = found if now == state else None
         if not store or not isinstance(now, State) or now.deployment != deployment:
-            return clean_up(account.aws, deployment, None, observe, named=named, stop=stop)
+            return clean_up(account.aws, deployment, None, observe, named=named, stop=stop, found=found)
         journal = Journal(store, now)
         journal.begin_run("cleanup")
-        cleaned = clean_up(account.aws, deployment, journal, observe, named=named, stop=stop)
+        cleaned = clean_up(account.aws, deployment, journal, observe, named=named, stop=stop, found=found)
         journal.end_run("interrupted" if cleaned.stopped else "failed" if cleaned.problems else "cleaned up")
         return cleaned
 

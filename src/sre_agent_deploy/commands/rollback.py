@@ -81,8 +81,8 @@ def return_updated(aws: Aws, plan: Plan) -> Iterator[Problem]:
         found = kind.read(aws, change.id, change.name) if before and change.action is Action.UPDATE else None
         if found:
             wanted = replace(found.seen, **before)  # type: ignore[type-var]  # each type is a dataclass
-            problem = configure_resource(aws, wanted, change.id) or wait_until_ready(aws, wanted, change.id)
-            yield from (problem,) if problem else ()
+            end = configure_resource(aws, wanted, change.id) or wait_until_ready(aws, wanted, change.id)
+            yield from (end,) if isinstance(end, Problem) else ()
 
 
 _SERVES = frozenset({"dns_record", "address_association"})

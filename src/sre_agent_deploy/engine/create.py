@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
@@ -219,27 +220,31 @@ def _restore_tags(aws: Aws, wanted: Resource, id: str, mark: Mark) -> None:
         wanted.set_tags(aws, id, changes)
 
 
-def wait_until_ready(aws: Aws, wanted: Resource, id: str) -> Problem | None:
-    """Poll until a resource is ready. Returns a Problem when it failed or its time is up."""
-    status = "its status was not read"
+def wait_until_ready(aws: Aws, wanted: Resource, id: str) -> Aws | Problem:
+    """Poll until a resource is ready. Returns the look at AWS that showed it, or a Problem when it failed or its time is up."""
+    status, look = "its status was not read", aws
     for poll in aws.progress.poll("ready", status, aws.progress.limits.ready):
-        state = attempt(lambda: wanted.ready(aws, id), progress=aws.progress, subject=wanted, failures=wanted.FAILURES)
+        state = attempt(partial(wanted.ready, look, id), progress=aws.progress, subject=wanted, failures=wanted.FAILURES)
         if isinstance(state, Ready):
-            return None
+            return look
         if isinstance(state, Problem | Lost):
             return state.problem if isinstance(state, Lost) else state
         poll.status = status = state.for_
+        look = aws.observing()
     return aws.progress.interrupted_or(_not_ready(aws, wanted, id, status))
 
 
 def read_back(aws: Aws, wanted: Resource, id: str) -> Found[Any] | Problem:
     """Read a resource that was just created. Reads may lag, so this polls for as long as AWS may hide it (`SETTLES`)."""
+    asked = aws
     for _ in aws.progress.poll("shown", f"{id} to be shown by AWS", aws.progress.time_hidden(wanted.SETTLES, clock.now())):
-        found = attempt(lambda: type(wanted).read(aws, id, wanted.name), progress=aws.progress, subject=wanted, failures=wanted.FAILURES)
+        read = partial(type(wanted).read, asked, id, wanted.name)
+        found = attempt(read, progress=aws.progress, subject=wanted, failures=wanted.FAILURES)
         if isinstance(found, Lost):
             return found.problem
         if found is not None:
             return found
+        asked = aws.anew()
     return aws.progress.interrupted_or(_vanished(wanted, id))
 
 

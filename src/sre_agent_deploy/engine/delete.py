@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
@@ -34,14 +35,17 @@ def delete_resource(aws: Aws, kind: type[Resource], id: str, name: str, deployme
 
     A resource that is gone already is no problem. One that belongs to another owner is left as it is, with a Problem.
     """
-    ours = _read_ours(aws, kind, id, name, deployment)
+    return _send_deletion(aws, kind, id, name, deployment, look=aws) or _wait_until_gone(aws, kind, id, name, look=aws)
+
+
+def _send_deletion(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str, *, look: Aws) -> Problem | None:
+    """Check by a look at AWS that a resource is ours, and delete it. Nothing is sent for one that is gone."""
+    ours = _read_ours(look, kind, id, name, deployment)
     if ours is None or isinstance(ours, Problem):
         return ours
     refused = _delete(aws, kind, id, name, ours.seen)
-    if refused:
-        # A delete that crossed another one, or whose first answer was lost, gets "not found" as its answer.
-        return None if _read(aws, kind, id, name) is None else refused
-    return _wait_until_gone(aws, kind, id, name)
+    # A delete that crossed another one, or whose first answer was lost, gets "not found" as its answer.
+    return refused if refused and _read(aws, kind, id, name) is not None else None
 
 
 def find_refusal(aws: Aws, kind: type[Resource], id: str, name: str, deployment: str) -> Problem | None:
@@ -104,11 +108,13 @@ def _read(aws: Aws, kind: type[Resource], id: str, name: str) -> Found[Any] | Pr
     return found.problem if isinstance(found, Lost) else found
 
 
-def _wait_until_gone(aws: Aws, kind: type[Resource], id: str, name: str) -> Problem | None:
+def _wait_until_gone(aws: Aws, kind: type[Resource], id: str, name: str, *, look: Aws) -> Problem | None:
+    """Wait until AWS shows a resource no longer: first in a look that was begun after its deletion, then anew each time."""
     for _ in aws.progress.poll("gone", f"{id} to be gone", aws.progress.limits.ready):
-        found = _read(aws, kind, id, name)
+        found = _read(look, kind, id, name)
         if found is None or isinstance(found, Problem):
             return found
+        look = aws
     return aws.progress.interrupted_or(_still_listed(aws, kind, id))
 
 
@@ -122,12 +128,23 @@ class CleanedUp:
 
 
 def clean_up(
-    aws: Aws, deployment: str, journal: Journal | None, observe: Observer = ignore_event, *, named: Named = NONE, stop: Stop = NEVER
+    aws: Aws,
+    deployment: str,
+    journal: Journal | None,
+    observe: Observer = ignore_event,
+    *,
+    named: Named = NONE,
+    stop: Stop = NEVER,
+    found: Inventory | None = None,
 ) -> CleanedUp:
-    """Delete everything of a deployment, continuing after failures, until a listing shows nothing more of it."""
+    """Delete everything of a deployment, continuing after failures, until a listing shows nothing more of it.
+
+    It begins with what was `found` shortly before, if anything was; what came since, the next listing shows.
+    """
     aws = aws.with_progress(replace(aws.progress, observe=observe, stop=stop))
     cleaning = _Cleaning(aws, deployment, journal, observe, stop=stop)
-    found = take_inventory(aws, deployment, journal.state if journal else None, named)
+    if not found or not found.entries:
+        found = take_inventory(aws, deployment, journal.state if journal else None, named)
     for _ in range(ROUNDS):
         remaining = cleaning.find_remaining(found.entries)
         if not remaining or stop.requested:
@@ -139,6 +156,16 @@ def clean_up(
         for record in journal.state.alive():
             journal.record_phase(record, "gone")
     return CleanedUp(tuple(cleaning.deleted), tuple(problems), stop.requested)
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A deletion that was sent, or the problem that it has."""
+
+    entry: Entry
+    record: Record | None
+    began: float
+    problem: Problem | None
 
 
 class _Cleaning:
@@ -172,30 +199,44 @@ class _Cleaning:
         return [problem for problem in self._problems.values() if problem.code != "RUN-INTERRUPTED"]
 
     def _delete_kind(self, to_delete: list[Entry]) -> bool:
-        """Delete the resources of one kind at the same time. A failure stops nothing: as much as possible is deleted."""
+        """Delete the resources of one kind at the same time. A failure stops nothing: as much as possible is deleted.
+
+        Those of one kind are looked at together, before they are deleted and after: what many of them ask is asked once.
+        """
         if to_delete:
             with ThreadPoolExecutor(8) as pool:
-                list(pool.map(self._delete_one, to_delete))
+                sent = list(pool.map(partial(self._send, look=self.aws.observing()), to_delete))
+                list(pool.map(partial(self._finish, look=self.aws.observing()), filter(None, sent)))
         return True
 
-    def _delete_one(self, entry: Entry) -> None:
+    def _send(self, entry: Entry, look: Aws) -> _Sent | None:
         if self.stop.requested:
-            return
-        what, began = f"delete {entry.kind.KIND}", time.monotonic()
-        self.observe(Event("started", entry.name, what))
+            return None
+        began = time.monotonic()
+        self.observe(Event("started", entry.name, f"delete {entry.kind.KIND}"))
         record = self._record_of(entry)
         if self.journal and record:
             self.journal.record_phase(record, "dying")
-        aws = self.aws.with_progress(replace(self.aws.progress, name=entry.name))
-        problem = delete_resource(aws, entry.kind, entry.id, entry.name, self.deployment)
-        if self.journal and record and not problem:
-            self.journal.record_phase(record, "gone")
+        aws = self._aws_for(entry)
+        look = look.with_progress(aws.progress)
+        return _Sent(entry, record, began, _send_deletion(aws, entry.kind, entry.id, entry.name, self.deployment, look=look))
+
+    def _finish(self, sent: _Sent, look: Aws) -> None:
+        entry, aws = sent.entry, self._aws_for(sent.entry)
+        look = look.with_progress(aws.progress)
+        problem = sent.problem or _wait_until_gone(aws, entry.kind, entry.id, entry.name, look=look)
+        if self.journal and sent.record and not problem:
+            self.journal.record_phase(sent.record, "gone")
         with self._counting:
             if problem:
                 self._problems[entry.key] = problem.with_context(resource=entry.name, id=entry.id)
             else:
                 self.deleted.append(entry)
-        self.observe(Event(name_end(problem), entry.name, what, time.monotonic() - began, problem))
+        self.observe(Event(name_end(problem), entry.name, f"delete {entry.kind.KIND}", time.monotonic() - sent.began, problem))
+
+    def _aws_for(self, entry: Entry) -> Aws:
+        """Return the account, with progress that names one resource."""
+        return self.aws.with_progress(replace(self.aws.progress, name=entry.name))
 
     def _record_of(self, entry: Entry) -> Record | None:
         alive = self.journal.state.alive() if self.journal else ()

@@ -68,8 +68,9 @@ def take_inventory(aws: Aws, deployment: str, state: State | None, named: Named 
     `named` says, by kind, what the configuration names: without a state file, our resources are looked for inside it.
     Makes no mutating call.
     """
+    seen = aws.observing()
     with ThreadPoolExecutor(8) as pool:
-        listings = list(pool.map(lambda kind: _list_kind(aws, kind, deployment, state, named), kinds.ORDER))
+        listings = list(pool.map(lambda kind: _list_kind(seen, kind, deployment, state, named), kinds.ORDER))
     refused = [listing for listing in listings if isinstance(listing, Problem)]
     if len(refused) == len(listings):
         return Inventory((), (refused[0],))
@@ -109,20 +110,21 @@ def _list_kind(aws: Aws, kind: type[Resource], deployment: str, state: State | N
     open_intents = _open_intents(state, kind)
     hidden = max((aws.progress.time_hidden(kind.SETTLES, clock.parse(record.intended_at)) for record in open_intents), default=timedelta(0))
     parents = [*named.get(kind.PARENT, ()), *(_named_parents(state, kind) if open_intents else ())]
-    listed: tuple[Owned, ...] = ()
+    listed, asked = tuple[Owned, ...](), aws
     for _ in aws.progress.poll("shown", f"{kind.KIND} to be listed after an unfinished creation", hidden):
-        answer = attempt(lambda: (*kind.owned(aws, deployment), *_list_within(aws, kind, parents, deployment)), progress=aws.progress)
+        answer = attempt(partial(_list_owned, asked, kind, parents, deployment), progress=aws.progress)
         if isinstance(answer, Problem | Lost):
             return answer.problem if isinstance(answer, Lost) else answer
         listed = answer
         seen = {(owned.name, owned.generation) for owned in listed}
         if seen.issuperset((record.name, record.generation) for record in open_intents):
             break
+        asked = aws.anew()
     return listed
 
 
-def _list_within(aws: Aws, kind: type[Resource], parents: list[str], deployment: str) -> tuple[Owned, ...]:
-    return tuple(owned for parent in parents for owned in kind.within(aws, parent, deployment))
+def _list_owned(aws: Aws, kind: type[Resource], parents: list[str], deployment: str) -> tuple[Owned, ...]:
+    return (*kind.owned(aws, deployment), *(owned for parent in parents for owned in kind.within(aws, parent, deployment)))
 
 
 def _open_intents(state: State | None, kind: type[Resource]) -> list[Record]:

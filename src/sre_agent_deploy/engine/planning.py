@@ -36,10 +36,11 @@ def plan_changes(aws: Aws, blueprint: Blueprint, state: State | None, *, leave: 
     What exists of `leave` is kept as it is, and what depends on it is planned with that.
     Raises Refused if a stop was requested: half a plan would be a wrong one.
     """
-    planner = _Planner(aws, blueprint, state, leave)
+    seen = aws.observing()
+    planner = _Planner(seen, blueprint, state, leave)
     used = {item.resource.KIND for item in blueprint} | {record.kind for record in (state.alive() if state else ())}
     with ThreadPoolExecutor(1) as pool:
-        listing = pool.submit(list_repeatable, aws, blueprint.deployment, used)
+        listing = pool.submit(list_repeatable, seen, blueprint.deployment, used)
         walk_graph(blueprint.sorter(), planner.plan_resource, aws.progress.stop)
     if aws.progress.stop.requested:
         raise Refused(lookup_interrupted())
@@ -114,24 +115,28 @@ class _Planner:
         # Another state file's run may have created a generation beside the one of this state file.
         if type(wanted).BESIDE or [record.phase for record in own] != ["ready"] or not found:
             known = {seen.id for seen in found}
-            found += [seen for owned in self._list_owned(wanted) if owned.id not in known and (seen := self._read(wanted, owned.id))]
+            found += [
+                seen for owned in self._list_owned(wanted) if owned.id not in known and (seen := self._read(self.aws, wanted, owned.id))
+            ]
         natural = "" if found else wanted.natural_id(self.aws)
-        return generations.sort_newest_first(found, own) if not natural else tuple(filter(None, [self._read(wanted, natural)]))
+        return generations.sort_newest_first(found, own) if not natural else tuple(filter(None, [self._read(self.aws, wanted, natural)]))
 
     def _read_recorded(self, aws: Aws, wanted: Resource, record: Record) -> Found[Any] | None:
         """Read what a record is about; if it was created just now, for as long as AWS may hide it."""
         fresh = record.phase in ("born", "configured")
         within = aws.progress.time_hidden(wanted.SETTLES, clock.parse(record.intended_at)) if fresh else timedelta(0)
+        asked = self.aws
         for _ in aws.progress.poll("shown", f"{record.id} to be shown by AWS", within):
-            if found := self._read(wanted, record.id):
+            if found := self._read(asked, wanted, record.id):
                 return found
+            asked = self.aws.anew()
         return None
 
-    def _read(self, wanted: Resource, id: str) -> Found[Any] | None:
+    def _read(self, asked: Aws, wanted: Resource, id: str) -> Found[Any] | None:
         kind, parent = type(wanted), self._parents.get(inventory.parent_id(id))
         if parent is None:
-            return inventory.read_resource(self.aws, kind, id, wanted.name, self.blueprint.deployment)
-        found = kind.read(self.aws, id, wanted.name)
+            return inventory.read_resource(asked, kind, id, wanted.name, self.blueprint.deployment)
+        found = kind.read(asked, id, wanted.name)
         return found and inventory.attribute_owner(kind, found, self.blueprint.deployment, parent)
 
     def _list_owned(self, wanted: Resource) -> Iterator[Owned]:

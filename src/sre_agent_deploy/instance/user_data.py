@@ -35,6 +35,7 @@ from sre_core import metrics, release, tracing
 from sre_core.machine import (
     BACKUPS_FOLDER,
     MACHINE_FILE,
+    STATUS_FOLDER,
     Backups,
     FrontDoor,
     Listener,
@@ -202,7 +203,7 @@ def describe_machine(config: Config, account: AccountFacts, id: str) -> Machine:
         region=account.region,
         release_uri=encode_ref(Ref("release", "uri")),
         release_sha256=account.release_sha256,
-        status_uri=f"s3://{encode_ref(Ref('bucket', 'bucket_name'))}/{prefix(config, id)}/status/",
+        status_uri=f"s3://{encode_ref(Ref('bucket', 'bucket_name'))}/{prefix(config, id)}/{STATUS_FOLDER}/",
         services=add_traces(
             add_sources(
                 select_services(_environment(config), _credentials(config), services=list_services(config)), describe_sources(config)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 _GONE = ("ResourceNotFound", "ResourceNotFoundException")
+# The names of a deployment's alarms begin with its id: `sre-` and ten hexadecimal digits.
+_LENGTH_OF_ID = 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +73,15 @@ class Alarm(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        pages = aws.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=deployment, AlarmTypes=["MetricAlarm"])
-        tagged = [(alarm["AlarmName"], _read_tags(aws, alarm["AlarmArn"])) for page in pages for alarm in page["MetricAlarms"]]
+        tagged = [(alarm["AlarmName"], _read_tags(aws, alarm["AlarmArn"])) for alarm in _describe(aws, deployment)]
         return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
 
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
-        alarms: Any = aws.client("cloudwatch").describe_alarms(AlarmNames=[id], AlarmTypes=["MetricAlarm"])["MetricAlarms"]
-        if not alarms:
+        # All of the deployment: the same question for each of its alarms, which one look at AWS asks once.
+        alarm = next((each for each in _describe(aws, id[:_LENGTH_OF_ID]) if each["AlarmName"] == id), None)
+        if alarm is None:
             return None
-        (alarm,) = alarms
         seen = cls(
             name=name,
             alarm_name=id,
@@ -179,6 +180,11 @@ class Alarm(Defaults):
             do=("Run the same command again.", "If it happens again, compare `sre-agent-deploy plan` with the Console."),
         ),
     }
+
+
+def _describe(aws: Aws, prefix: str) -> list[Any]:
+    pages = aws.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm"])
+    return [alarm for page in pages for alarm in page["MetricAlarms"]]
 
 
 def _read_tags(aws: Aws, arn: str) -> dict[str, str]:

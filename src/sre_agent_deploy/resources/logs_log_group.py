@@ -31,6 +31,8 @@ _VENDED = "/aws/vendedlogs/"
 # AgentCore Runtime makes the group of an endpoint at its first line, unless it is there: without tags, and with no end of its lines.
 _OF_RUNTIMES = "/aws/bedrock-agentcore/runtimes/"
 _EXISTS = ("ResourceAlreadyExistsException",)
+# `sre-` and ten hexadecimal digits; `sre_` in the names of runtimes.
+_LENGTH_OF_ID = 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,7 @@ class LogGroup(Defaults):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        prefixes = (deployment, _VENDED + deployment, _OF_RUNTIMES + name_runtime(deployment) + "-")
+        prefixes = (deployment, _VENDED + deployment, _OF_RUNTIMES + name_runtime(deployment))
         groups = [group for prefix in prefixes for group in _list(aws, prefix)]
         tagged = [(group["logGroupName"], _read_owner(aws, group)) for group in groups]
         return tuple(Owned.tagged(id, tags) for id, tags in tagged if tags.get(DEPLOYMENT_TAG) == deployment)
@@ -172,8 +174,17 @@ def _read_owner(aws: Aws, group: Any) -> dict[str, str]:
 
 
 def _find(aws: Aws, name: str) -> Any:
-    """Return what CloudWatch Logs shows of the group of exactly this name, or None."""
-    return next((group for group in _list(aws, name) if group["logGroupName"] == name), None)
+    """Return what CloudWatch Logs shows of the group of exactly this name, or None.
+
+    All of its deployment are listed: the same question for each of them, which one look at AWS asks once.
+    """
+    return next((group for group in _list(aws, _family(name)) if group["logGroupName"] == name), None)
+
+
+def _family(name: str) -> str:
+    """Return how the names of a group and of its like begin, up to the id of the deployment."""
+    begins = next((prefix for prefix in (_VENDED, _OF_RUNTIMES) if name.startswith(prefix)), "")
+    return name[: len(begins) + _LENGTH_OF_ID]
 
 
 def _list(aws: Aws, prefix: str) -> Iterator[Any]:

@@ -54,7 +54,8 @@ class MetricFilter(Defaults):
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         group, _, filter_name = id.rpartition("/")
-        found = next((each for each in _describe(aws, group, filter_name) if each["filterName"] == filter_name), None)
+        # All of the group: the same question for each of its filters, which one look at AWS asks once.
+        found = next((each for each in _describe(aws, group) if each["filterName"] == filter_name), None)
         if found is None:
             return None
         metric = found["metricTransformations"][0]
@@ -131,9 +132,8 @@ class MetricFilter(Defaults):
     }
 
 
-def _describe(aws: Aws, group: str, prefix: str = "") -> list[Any]:
-    narrowed: Any = {"logGroupName": group, **({"filterNamePrefix": prefix} if prefix else {})}
-    pages = aws.client("logs").get_paginator("describe_metric_filters").paginate(**narrowed)
+def _describe(aws: Aws, group: str) -> list[Any]:
+    pages = aws.client("logs").get_paginator("describe_metric_filters").paginate(logGroupName=group)
     return [each for page in or_none(lambda: [*pages], _GONE) or () for each in page["metricFilters"]]
 
 

@@ -84,10 +84,11 @@ class DnsRecord(Defaults):
     @classmethod
     def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
         zone, domain = _split_id(id)
-        record = _find_record(aws, zone, domain, "A") or _find_record(aws, zone, domain, "CNAME")
+        of_domain = _find_records(aws, zone, domain)
+        record = of_domain.get("A") or of_domain.get("CNAME")
         # Without a heritage it is others', and must be seen before `configure` deletes it.
-        aaaa = _find_record(aws, zone, domain, "AAAA") if "AAAA" in cls._kinds() else None
-        heritage = _find_record(aws, zone, _heritage_name(domain), "TXT")
+        aaaa = of_domain.get("AAAA") if "AAAA" in cls._kinds() else None
+        heritage = _find_heritage(aws, zone, domain)
         if record is None and aaaa is None and heritage is None:
             return None
         address, ipv6 = (",".join(value["Value"] for value in (each or {}).get("ResourceRecords", [])) for each in (record, aaaa))
@@ -102,7 +103,8 @@ class DnsRecord(Defaults):
 
     def configure(self, aws: Aws, id: str) -> None:
         zone, domain = _split_id(id)
-        seen = {kind: _find_record(aws, zone, domain, kind) for kind in self._kinds()}
+        of_domain = _find_records(aws, zone, domain)
+        seen = {kind: of_domain.get(kind) for kind in self._kinds()}
         wanted = {each["Type"]: each for each in self._addresses()}
         changes = [("UPSERT", each) for kind, each in wanted.items() if seen[kind] is None or not self._is_same(seen[kind], each)]
         changes += [("DELETE", record) for kind, record in seen.items() if record and kind not in wanted]
@@ -126,16 +128,14 @@ class DnsRecord(Defaults):
     @classmethod
     def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
         zone, domain = _split_id(id)
-        seen = _parse_heritage(_find_record(aws, zone, _heritage_name(domain), "TXT"))
+        seen = _parse_heritage(_find_heritage(aws, zone, domain))
         _change(aws, zone, ("UPSERT", _record_set(_heritage_name(domain), "TXT", _heritage(changes.merge(seen)))))
 
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         zone, domain = _split_id(id)
-        records = (
-            *(_find_record(aws, zone, domain, kind) for kind in cls._kinds()),
-            _find_record(aws, zone, _heritage_name(domain), "TXT"),
-        )
+        of_domain = _find_records(aws, zone, domain)
+        records = (*map(of_domain.get, cls._kinds()), _find_heritage(aws, zone, domain))
         if to_delete := [("DELETE", record) for record in records if record]:
             _change(aws, zone, *to_delete)
 
@@ -213,7 +213,7 @@ class AliasRecord(DnsRecord):
         found = super().read(aws, id, name)
         if found is None:
             return None
-        record = _find_record(aws, *_split_id(id), "A") or {}
+        record = _find_records(aws, *_split_id(id)).get("A", {})
         target = record.get("AliasTarget", {}).get("DNSName", "").rstrip(".")
         return replace(
             found, seen=replace(found.seen, address=target or found.seen.address, ipv6_address=""), outputs={"domain": found.seen.domain}
@@ -273,15 +273,20 @@ def _change(aws: Aws, zone: str, *changes: tuple[str, Any]) -> None:
     aws.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
 
 
-def _find_record(aws: Aws, zone: str, domain: str, record_type: Any) -> Any:
+def _find_heritage(aws: Aws, zone: str, domain: str) -> Any:
+    return _find_records(aws, zone, _heritage_name(domain)).get("TXT")
+
+
+def _find_records(aws: Aws, zone: str, domain: str) -> dict[str, Any]:
+    """Find the records of a name by their types, the first of each. Route 53 lists all records of a name one after the other."""
     answer = or_none(
         lambda: aws.client("route53").list_resource_record_sets(
-            HostedZoneId=zone, StartRecordName=domain, StartRecordType=record_type, MaxItems="1"
+            HostedZoneId=zone, StartRecordName=domain, StartRecordType="A", MaxItems="100"
         ),
         ("NoSuchHostedZone",),
     )
     records = answer["ResourceRecordSets"] if answer else []
-    return next((record for record in records if record["Name"].rstrip(".") == domain and record["Type"] == record_type), None)
+    return {record["Type"]: record for record in reversed(records) if record["Name"].rstrip(".") == domain}
 
 
 def _list_heritages(aws: Aws, zone: str) -> list[tuple[str, dict[str, str]]]:

@@ -25,12 +25,15 @@ from sre_agent_deploy.resource import (
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_content import read_sha256
 from sre_agent_deploy.resources.s3_versions import VERSIONS_REFUSED, delete_versions, find_lock
+from sre_core.machine import BACKUPS_FOLDER, STATUS_FOLDER
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 _GONE = ("404", "NoSuchKey", "NoSuchBucket")
+# Machines give their files no tags: to ask for those of each would find nothing.
+_WRITTEN_BY_MACHINES = frozenset({STATUS_FOLDER, BACKUPS_FOLDER})
 
 
 @dataclass(frozen=True)
@@ -218,7 +221,8 @@ def _split_id(id: str) -> tuple[str, str]:
 
 def _list_keys(aws: Aws, bucket_name: str) -> list[str]:
     pages: Any = aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket_name)
-    return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    return [key for key in keys if _WRITTEN_BY_MACHINES.isdisjoint(key.split("/"))]
 
 
 def _select_owned(aws: Aws, ids: list[str], deployment: str) -> tuple[Owned, ...]:

@@ -1,4 +1,4 @@
-"""No service is asked more at the same time than it is good for."""
+"""No service is asked more at the same time than it is good for, and within one look at AWS nothing is asked twice."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
 
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.aws import Aws, Endpoint
@@ -39,9 +42,7 @@ def test_many_calls_at_once(unbooted: EmbeddedAws, faults: Callable[..., None]) 
     The very first goes alone: with its connection the TLS context gets its certificate authorities, which OpenSSL does not lock.
     """
     faults({"kind": "delay", "service": "sts", "seconds": 0.1})
-    registry = unbooted.registry
-    endpoint = Endpoint(unbooted.endpoint, unbooted.ca_file, registry["access_key_id"], Secret(registry["secret_access_key"]))
-    aws = Aws(region="us-east-1", endpoint=endpoint)
+    aws = _opened(unbooted)
     under_way = UnderWay(aws.client("sts"))
     with ThreadPoolExecutor(4 * AT_ONCE) as crowd:
         answers = list(crowd.map(lambda _: aws.client("sts").get_caller_identity()["Account"], range(4 * AT_ONCE)))
@@ -61,3 +62,42 @@ def test_what_a_run_that_lost_its_lock_can_still_send() -> None:
             if not checks:
                 assert re.match(r"(Describe|Get|Head|List)[A-Z]", operation), operation
             checks.clear()
+
+
+def _opened(embedded: EmbeddedAws) -> Aws:
+    registry = embedded.registry
+    endpoint = Endpoint(embedded.endpoint, embedded.ca_file, registry["access_key_id"], Secret(registry["secret_access_key"]))
+    return Aws(region="us-east-1", endpoint=endpoint)
+
+
+def test_one_look_at_aws(unbooted: EmbeddedAws) -> None:
+    """What many ask in one look is asked once, page by page; an error is not remembered, and neither is anything after a change.
+
+    Outside of the look each read asks.
+    """
+    aws = _opened(unbooted)
+    look, logs, sent = aws.observing(), aws.client("logs"), list[str]()
+    logs.meta.events.register("before-send", lambda event_name, **_: sent.append(event_name.rpartition(".")[2]))
+
+    def listed(_: object = None) -> list[str]:
+        pages = (
+            look.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix="a-look", PaginationConfig={"PageSize": 1})
+        )
+        return [group["logGroupName"] for page in pages for group in page["logGroups"]]
+
+    for name in ("a-look-1", "a-look-2"):
+        logs.create_log_group(logGroupName=name)
+    with ThreadPoolExecutor(8) as crowd:
+        assert list(crowd.map(listed, range(16))) == [["a-look-1", "a-look-2"]] * 16
+    assert sent == ["CreateLogGroup"] * 2 + ["DescribeLogGroups"] * 2
+
+    for _ in range(2):
+        with pytest.raises(ClientError):
+            look.client("logs").describe_log_streams(logGroupName="a-look-3")
+    assert sent[4:] == ["DescribeLogStreams"] * 2
+
+    logs.create_log_group(logGroupName="a-look-3")
+    assert len(listed()) == 2
+    assert len(look.anew().client("logs").describe_log_groups(logGroupNamePrefix="a-look")["logGroups"]) == 3
+    look.client("logs").delete_log_group(logGroupName="a-look-1")
+    assert listed() == ["a-look-2", "a-look-3"]

@@ -39,6 +39,7 @@ from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 from sre_agent_deploy.resources.sns_topic import SnsTopic
 from sre_agent_deploy.tls import local_ca
+from sre_core.problem import Problem
 
 from .agentcore_neighbours import JSON_KEY, stored_schema
 from .life import read
@@ -73,8 +74,8 @@ def make_parents(embedded: EmbeddedAws, folder: Path) -> Parents:
 
 def finish(aws: Aws, wanted: Resource, id: str) -> None:
     """Configure what was just created and wait until it works, as a deployment does."""
-    for problem in (configure_resource(aws, wanted, id), wait_until_ready(aws, wanted, id)):
-        assert problem is None, problem
+    for end in (configure_resource(aws, wanted, id), wait_until_ready(aws, wanted, id)):
+        assert not isinstance(end, Problem), end
 
 
 class _Maker:
