@@ -45,8 +45,8 @@ class PluginAuth(httpx2.Auth):
             return self._token
 
 
-async def run_plugin(plugin: UserExec) -> str:
-    """Run a plugin and return its token. Raises Refused when it can't be run, fails, or gives no token."""
+async def run_plugin(plugin: UserExec, seconds: float = PLUGIN_SECONDS) -> str:
+    """Run a plugin and return its token. Raises Refused when it can't be run, fails, does not end in time, or gives no token."""
     command = [plugin.command, *(plugin.args or [])]
     environment = {**os.environ, **{each.name: each.value for each in plugin.env or []}, "KUBERNETES_EXEC_INFO": _request(plugin)}
     try:
@@ -56,10 +56,10 @@ async def run_plugin(plugin: UserExec) -> str:
     except OSError as fault:
         raise Refused(_failed(plugin, f"It can't be started: {fault.strerror}.")) from None
     try:
-        out, err = await asyncio.wait_for(process.communicate(), PLUGIN_SECONDS)
+        out, err = await asyncio.wait_for(process.communicate(), seconds)
     except TimeoutError:
         _kill_group(process.pid)
-        raise Refused(_failed(plugin, f"It did not end within {PLUGIN_SECONDS:.0f} seconds.")) from None
+        raise Refused(_failed(plugin, f"It did not end within {seconds:.0f} seconds.")) from None
     except asyncio.CancelledError:
         _kill_group(process.pid)
         raise
