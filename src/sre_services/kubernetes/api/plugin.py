@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import signal
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
@@ -58,20 +58,22 @@ async def run_plugin(plugin: UserExec, seconds: float = PLUGIN_SECONDS) -> str:
     try:
         out, err = await asyncio.wait_for(process.communicate(), seconds)
     except TimeoutError:
-        _kill_group(process.pid)
+        await _kill(process)
         raise Refused(_failed(plugin, f"It did not end within {seconds:.0f} seconds.")) from None
     except asyncio.CancelledError:
-        _kill_group(process.pid)
+        await _kill(process)
         raise
     if process.returncode:
         raise Refused(_failed(plugin, f"It ended with {process.returncode}: {err.decode(errors='replace').strip()[-300:]}"))
     return _read_token(plugin, out)
 
 
-def _kill_group(leader: int) -> None:
+async def _kill(process: Process) -> None:
     """Kill a plugin with what it started: a script that waits for `aws` would leave it behind."""
     with suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(TimeoutError):  # what left the group may hold the pipes
+        await asyncio.wait_for(process.wait(), 1)
 
 
 def _request(plugin: UserExec) -> str:
