@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fixtures.engine import Engine
+from sre_agent_deploy.engine.generations import plan_unwanted
 from sre_agent_deploy.engine.planning import leave_out, plan_changes
+from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.plan import Action
+from sre_agent_deploy.resources.cognito_user_pool import UserPool
+from sre_agent_deploy.resources.s3_bucket import S3Bucket
 
 
 def test_what_depends_on_a_resource_that_is_left(engine: Engine) -> None:
@@ -36,3 +42,10 @@ def test_a_resource_without_outputs_that_is_left(engine: Engine) -> None:
     kept, wanted = leave_out(left, engine.wanted, frozenset({name}))
     assert kept.change(name).action is Action.KEEP
     assert name in {item.name for item in wanted}
+
+
+def test_what_the_configuration_no_longer_asks_for() -> None:
+    """What the deployment made goes; a bucket that the configuration named is the user's, and stays."""
+    made = Record("user_pool", UserPool.KIND, 1, "", "ready", "2026-11-30T00:00:00Z", id="us-east-1_a")
+    named = replace(made, name="bucket", kind=S3Bucket.KIND, id="team-bucket", named=True)
+    assert [(change.action, change.id) for change in plan_unwanted((made, named))] == [(Action.DELETE, "us-east-1_a")]
