@@ -6,11 +6,14 @@ from dataclasses import replace
 
 from fixtures.engine import Engine
 from sre_agent_deploy.engine.generations import plan_unwanted
+from sre_agent_deploy.engine.inventory import attribute_owner
 from sre_agent_deploy.engine.planning import leave_out, plan_changes
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.plan import Action
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
+from sre_agent_deploy.resources.s3_object import Content, S3Object
 
 
 def test_what_depends_on_a_resource_that_is_left(engine: Engine) -> None:
@@ -49,3 +52,18 @@ def test_what_the_configuration_no_longer_asks_for() -> None:
     made = Record("user_pool", UserPool.KIND, 1, "", "ready", "2026-11-30T00:00:00Z", id="us-east-1_a")
     named = replace(made, name="bucket", kind=S3Bucket.KIND, id="team-bucket", named=True)
     assert [(change.action, change.id) for change in plan_unwanted((made, named))] == [(Action.DELETE, "us-east-1_a")]
+
+
+def test_whose_an_object_without_tags_is() -> None:
+    """Ours in our bucket below our prefix; beside the prefix, and in a bucket of others, it is theirs, and neither changed nor deleted."""
+    ours, theirs = {DEPLOYMENT_TAG: "sre-1"}, dict[str, str]()
+
+    def owner(key: str, of_bucket: dict[str, str]) -> str:
+        content = S3Object(name="openapi", bucket_name="b", key=key, content=Content(b""), content_type="text/plain")
+        bucket = Found("b", S3Bucket(name="bucket", bucket_name="b"), tags=of_bucket)
+        return attribute_owner(S3Object, Found(f"b/{key}", content, tags={}), "sre-1", bucket).owner("sre-1")
+
+    assert owner("sre-agent/sre-1/openapi.json", ours) == "us"
+    assert owner("reports/openapi.json", ours) == "stranger"
+    assert owner("sre-agent/sre-11/openapi.json", ours) == "stranger"
+    assert owner("sre-agent/sre-1/openapi.json", theirs) == "stranger"
