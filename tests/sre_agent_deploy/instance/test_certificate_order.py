@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from botocore.exceptions import ClientError
 from fixtures.embedded import EmbeddedAws
 from fixtures.pebble import BLOCKED, Pebble, Records, pebble, renewal_info
 from fixtures.ports import free_port
+from sre_agent_deploy.instance import certificate_order
 from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.certificate_order import keep_ordered
 from sre_agent_deploy.instance.layout import Layout
@@ -277,3 +279,10 @@ def test_the_role_may_change_one_record(embedded: EmbeddedAws) -> None:
         assert "AccessDenied" in denied.value.response["Error"]["Code"]
     iam.delete_role_policy(RoleName=name, PolicyName="p")
     iam.delete_role(RoleName=name)
+
+
+def test_who_may_read_a_proof(tmp_path: Path) -> None:
+    """The front door, which is in the group of its folder, and nobody else; nobody but the order writes it."""
+    file = tmp_path / "challenges" / "token"
+    certificate_order._write_readable(file, "proof")
+    assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(file.parent.stat().st_mode) & 0o027) == (0o640, 0)
