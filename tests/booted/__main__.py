@@ -15,7 +15,7 @@ from pathlib import Path
 
 from behaviours import certificates
 from behaviours.command_line import ROOT, Desk
-from booted import image, trials, updates, vm
+from booted import alarms, image, trials, updates, vm
 from booted.archive import archive_of_debian
 from booted.authority import Authority, PublicDns
 from booted.deployed import Deployed, count_checks, run_deployer
@@ -31,10 +31,10 @@ DOMAIN = "sre.example.com"
 # What boots a machine, and the Debian package that has it.
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "ip": "iproute2", "mount": "mount", "pebble": "pebble"}
 PROGRAMS_OF = {
-    "nspawn": {"systemd-nspawn": "systemd-container"},
+    "nspawn": {"systemd-nspawn": "systemd-container", "mke2fs": "e2fsprogs"},
     "qemu": {vm.PROGRAM: "qemu-system-x86", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs"},
 }
-TRIALS = {trial.__name__: trial for trial in (*trials.TRIALS, *updates.TRIALS)}
+TRIALS = {trial.__name__: trial for trial in (*trials.TRIALS, *updates.TRIALS, *alarms.TRIALS)}
 _STARTED = time.monotonic()
 
 

@@ -1,6 +1,7 @@
 """Boot one instance in systemd-nspawn or QEMU, for `python -m embedded_aws serve --boot-with`: how it asks is in its `program.py`.
 
-The disk is an overlay over the image, or for QEMU a file, so that a machine that is stopped and started finds what it had.
+The disk is an overlay over the image, whose changes are in a file system of their own, or for QEMU a file: a machine that is stopped and
+started finds what it had, and one that fills its disk does not fill this computer's.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-from booted import imds, network, vm
+from booted import agent, imds, network, vm
 from booted.network import METADATA, Network
 
 PORTS = (443, 80, 8011, 8012, 8013, 8014)
@@ -30,6 +31,8 @@ NAMES_FILE = "names"
 # What systemd-nspawn answers for a machine that wants to be started again.
 REBOOT = 133
 _STOP_WITHIN = 20
+# As large as deployment.volume_gb says, and empty: the file has only the blocks that were written.
+_VOLUME_BYTES = 50 << 30
 # In place of the package, which Debian's image has not: its version, and no Compose.
 DOCKER = '#!/bin/sh\n[ "$1" = version ] && echo 25.0.8\n'
 
@@ -80,17 +83,31 @@ def _endpoints(instance: dict[str, Any]) -> set[int]:
 @contextlib.contextmanager
 def _disk(image: Path, folder: Path) -> Iterator[Path]:
     """Mount an overlay over the image."""
-    root = folder / "root"
-    for each in (root, folder / "upper", folder / "work"):
+    root, volume, file = folder / "root", folder / "volume", folder / "volume.ext4"
+    for each in (root, volume):
         each.mkdir(parents=True, exist_ok=True)
-        # It becomes the machine's `/`, which all of its users read.
-        each.chmod(0o755)
-    options = f"lowerdir={image},upperdir={folder / 'upper'},workdir={folder / 'work'}"
-    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=True)
+    if not file.exists():
+        with file.open("wb") as empty:
+            empty.truncate(_VOLUME_BYTES)
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=1", str(file)], check=True)
+    upper, work = volume / "upper", volume / "work"
+    with _mounted("ext4", file, volume, "loop,noinit_itable"):
+        for each in (upper, work):
+            each.mkdir(exist_ok=True)
+        for each in (root, upper, work):
+            # It becomes the machine's `/`, which all of its users read.
+            each.chmod(0o755)
+        with _mounted("overlay", "overlay", root, f"lowerdir={image},upperdir={upper},workdir={work}"):
+            yield root
+
+
+@contextlib.contextmanager
+def _mounted(kind: str, source: Path | str, at: Path, options: str) -> Iterator[None]:
+    subprocess.run(["mount", "-t", kind, "-o", options, str(source), str(at)], check=True)
     try:
-        yield root
+        yield
     finally:
-        subprocess.run(["umount", "--lazy", str(root)], check=False)
+        subprocess.run(["umount", "--lazy", str(at)], check=False)
 
 
 def _personalise(root: Path, instance: dict[str, Any]) -> None:
@@ -101,6 +118,7 @@ def _personalise(root: Path, instance: dict[str, Any]) -> None:
     (root / "etc/systemd/system/docker.service").write_text(
         "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
     )
+    agent.install(root)
     ca_file = root / "usr/local/share/ca-certificates/aws.crt"
     if ca_file.exists():
         return
