@@ -93,7 +93,7 @@ def check_deployment(desk: Desk, booted: tuple[str, str], wheels: Path, names: S
         authority = Authority(root_of, info)
         environment = f"PYTHONPATH={ROOT / 'tests'}"
         driver = shlex.join(("env", environment, sys.executable, "-m", "booted.driver", *booted, *authority.ports, str(archive)))
-        desk.start_aws("--boot-with", driver)
+        desk.start_aws("--boot-with", driver, "--bedrock-script", str(desk.folder / alarms.MODEL_SCRIPT))
         say("AWS is up")
         emulated = booted[0] == "qemu" and vm.is_emulated()
         settings = prepared(desk) | {"SRE_AGENT__DEPLOYMENT__LIBRARIES": str(wheels)}
