@@ -69,6 +69,8 @@ def find_obstacle(programs: Mapping[str, str]) -> Problem | None:
         why = "It needs Linux and root: a machine has a network namespace and a disk of its own."
     elif absent:
         why = f"These Debian packages are not installed: {', '.join(sorted(absent))}."
+    elif not Path("/dev/loop-control").exists():
+        why = "It has no loop devices: a machine has a file system of its own on one."
     else:
         return None
     return Problem(
