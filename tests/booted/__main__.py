@@ -29,10 +29,10 @@ from sre_core.problem import Problem
 
 DOMAIN = "sre.example.com"
 # What boots a machine, and the Debian package that has it.
-PROGRAMS = {"mmdebstrap": "mmdebstrap", "ip": "iproute2", "mount": "mount", "pebble": "pebble"}
+PROGRAMS = {"mmdebstrap": "mmdebstrap", "ip": "iproute2", "mount": "mount", "mke2fs": "e2fsprogs", "pebble": "pebble"}
 PROGRAMS_OF = {
-    "nspawn": {"systemd-nspawn": "systemd-container", "mke2fs": "e2fsprogs"},
-    "qemu": {vm.PROGRAM: "qemu-system-x86", "mke2fs": "e2fsprogs", "debugfs": "e2fsprogs"},
+    "nspawn": {"systemd-nspawn": "systemd-container"},
+    "qemu": {vm.PROGRAM: "qemu-system-x86", "debugfs": "e2fsprogs"},
 }
 TRIALS = {trial.__name__: trial for trial in (*trials.TRIALS, *updates.TRIALS, *alarms.TRIALS)}
 _STARTED = time.monotonic()
