@@ -49,6 +49,11 @@ class Outcomes:
             because = f"later than {within:.0f} s"
         self._add(says, timed, because)
 
+    def skip(self, says: str, because: str) -> None:
+        """Print that a promise was not tried, and why."""
+        self.lines.append(f"?           {says} (not tried: {because})")
+        print(self.lines[-1], flush=True)
+
     def _add(self, says: str, timed: Timed, because: str) -> None:
         facts = "; ".join(filter(None, (timed.facts, because)))
         self.lines.append(f"{'FAIL' if because else 'ok  '} {timed.seconds:6.1f} s  {says}{f' ({facts})' if facts else ''}")
