@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import functools
 import json
 import os
 import re
@@ -28,6 +29,9 @@ PORTS = (443, 80, 8011, 8012, 8013, 8014)
 PID_FILE = "nspawn.pid"
 # And the names that it has asked for.
 NAMES_FILE = "names"
+# Where processes are grouped: one hierarchy, or those of a computer that has the older ones, too.
+_HIERARCHIES = map(Path, ("/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd"))
+_CGROUPS = tuple(each for each in _HIERARCHIES if (each / "cgroup.procs").exists())
 # What systemd-nspawn answers for a machine that wants to be started again.
 REBOOT = 133
 _STOP_WITHIN = 20
@@ -154,12 +158,28 @@ async def _keep_booted(root: Path, made: Network, console: Path) -> None:
                 # systemd enforces IPAddressDeny= by BPF.
                 "--system-call-filter=bpf", "--capability=CAP_BPF",
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+                preexec_fn=functools.partial(_enter_cgroups, made.machine),
             )  # fmt: skip
         console.with_name(PID_FILE).write_text(str(nspawn.pid))
         try:
             code = await nspawn.wait()
         finally:
             await _stop(nspawn)
+            _remove_cgroups(made.machine)
+
+
+def _enter_cgroups(machine: str) -> None:
+    """Enter control groups of this machine alone: in those of another one, its systemd can't kill what it doesn't see."""
+    for own in (hierarchy / machine for hierarchy in _CGROUPS):
+        own.mkdir(exist_ok=True)
+        (own / "cgroup.procs").write_text("0")
+
+
+def _remove_cgroups(machine: str) -> None:
+    for own in (hierarchy / machine for hierarchy in _CGROUPS):
+        for folder, _, _ in os.walk(own, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)  # noqa: PTH106  # no file of a control group is removed before it
 
 
 async def _stop(nspawn: asyncio.subprocess.Process) -> None:
