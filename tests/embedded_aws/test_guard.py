@@ -209,6 +209,12 @@ def test_malformed_requests_that_are_signed(embedded: EmbeddedAws) -> None:
         assert _signed(embedded, service, path, headers) == 400, service
 
 
+@pytest.mark.parametrize("path", ["/moto-api/", "/moto-api/data.json", "/moto-api/seed?a=1", "/latest/meta-data/iam/"])
+def test_motos_own_api_is_closed_to_the_account_itself(embedded: EmbeddedAws, path: str) -> None:
+    """No signature opens it: it is no API of AWS."""
+    assert _signed(embedded, "sts", path, {}) == 404
+
+
 def _signed(aws: EmbeddedAws, service: str, path: str, headers: dict[str, str]) -> int:
     """Send a body that is malformed in every protocol, signed by botocore."""
     credentials = Credentials(aws.registry["access_key_id"], aws.registry["secret_access_key"])

@@ -17,6 +17,7 @@ from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config, ServicesConfig
 from sre_agent_deploy.config.sources import ClusterSource
 from sre_agent_deploy.deployer_policy import LONGEST_POLICY, list_statements, name_policies, split_policies
+from sre_agent_deploy.graph import Blueprint
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "production.yaml"
 ACCOUNT, ID = "123456789012", "sre-fd3ac13b93"
@@ -63,13 +64,17 @@ CREATED_WITH_TAG = {"bedrock-agentcore:CreateAgentRuntime", "bedrock-agentcore:C
 ENTERED = ServicesConfig(kubernetes=(ClusterSource(source="eks", cluster="prod", access_entry=True),))
 
 
-def policies(services: ServicesConfig | None = None, **changed: str) -> tuple[dict[str, Any], ...]:
+def declared(services: ServicesConfig | None = None, **changed: str) -> tuple[Config, Blueprint]:
     environ = {"AWS_ACCOUNT_ID": ACCOUNT, "SRE_DOMAIN_NAME": "sre.example.com", **changed}
     config = load(EXAMPLE, environ=environ, mode="production")
     assert isinstance(config, Config), config
     config = config.model_copy(update={"services": services}) if services else config
     facts = replace(describe_account(config), account_id=ACCOUNT, partition="aws")
-    return split_policies(list_statements(config, blueprint(config, facts), ACCOUNT))
+    return config, blueprint(config, facts)
+
+
+def policies(services: ServicesConfig | None = None, **changed: str) -> tuple[dict[str, Any], ...]:
+    return split_policies(list_statements(*declared(services, **changed), ACCOUNT))
 
 
 def statements(found: tuple[dict[str, Any], ...]) -> Iterator[dict[str, Any]]:
@@ -153,6 +158,28 @@ def test_what_it_may_pass_attach_and_tag() -> None:
     tagging = [each["Condition"]["StringEquals"] for each in found if "ec2:CreateTags" in each["Action"]]
     assert {**ours, "ec2:CreateAction": creates} in tagging
     assert ours not in tagging
+
+
+def test_which_secrets_it_may_read() -> None:
+    """Those below its id alone; a deployment without secrets none, although every other read is there to look for leftovers."""
+
+    def readable(found: tuple[dict[str, Any], ...]) -> list[list[str]]:
+        return [each["Resource"] for each in statements(found) if "secretsmanager:GetSecretValue" in each["Action"]]
+
+    assert readable(policies()) == [[f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:{ID}/*"]]
+    config, plan = declared()
+    without = replace(plan, items=tuple(item for item in plan if item.resource.KIND != "AWS::SecretsManager::Secret"))
+    assert readable(split_policies(list_statements(config, without, ACCOUNT))) == []
+
+
+def test_what_the_boundary_limits() -> None:
+    """Each action that gives a role permissions is allowed for roles with the named boundary only, and none takes it off."""
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/team"
+    found = list(statements(policies(SRE_AGENT__AWS__PERMISSIONS_BOUNDARY=boundary)))
+    for action in ("iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"):
+        conditions = [each["Condition"]["StringEquals"] for each in found if action in each["Action"]]
+        assert conditions == [{"iam:PermissionsBoundary": boundary}], action
+    assert not [each for each in found if "iam:DeleteRolePermissionsBoundary" in each["Action"]]
 
 
 def test_the_table_of_sessions() -> None:

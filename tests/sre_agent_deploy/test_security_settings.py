@@ -248,6 +248,16 @@ def test_what_the_assistant_on_agentcore_may_do() -> None:
     ]
 
 
+def test_who_may_call_the_assistant_on_agentcore() -> None:
+    """Only tokens of the callers' own client; of all headers the package gets the one with the token, which it checks itself."""
+    runtime = sent(assistant={"runtime": "agentcore"})["runtime"]["CreateAgentRuntime"]
+    assert runtime["authorizerConfiguration"] == {
+        "customJWTAuthorizer": {"discoveryUrl": "user_pool.discovery_url", "allowedClients": ["caller_client.client_id"]}
+    }
+    assert runtime["requestHeaderConfiguration"] == {"requestHeaderAllowlist": ["Authorization"]}
+    assert runtime["roleArn"] == "runtime_role.role_arn"
+
+
 def test_what_the_instance_may_do_to_order_a_certificate() -> None:
     """Store it, and change one TXT record of its zone; a request that names no record is none of it."""
     ordered = sent(tls={"source": "letsencrypt", "challenge": "dns-01"}, deployment={"hosted_zone_id": "Z1"})["instance_role"]

@@ -14,7 +14,7 @@ import pytest
 
 from embedded_aws.agentcore.workload_tokens import WorkloadTokens
 
-from .conftest import ACCOUNT_ID, PERMISSIONS, REGION, Aws, Json, unique
+from .conftest import ACCOUNT_ID, PERMISSIONS, REGION, Api, Aws, Json, unique
 from .test_credential_providers import code_of
 
 SECRET = f"client-secret-{uuid.uuid4()}"
@@ -294,6 +294,22 @@ def test_what_an_agent_gets(aws: Aws, control: Any, server: Server, provider: Js
     unsigned = data.get_resource_oauth2_token
     with pytest.raises(data.exceptions.ValidationException, match="invalid_client"):
         unsigned(workloadIdentityToken=own, **{**asks, "resourceCredentialProviderName": server.with_wrong_secret["name"]})
+
+
+def test_how_long_a_token_is_kept(aws: Aws, control: Any, agent: str) -> None:
+    """Until shortly before its end: a call in its last seconds gets a new one, a call before that the one that is there."""
+    data, name, issuing = aws.client("bedrock-agentcore"), unique("keeps"), Api()
+    own = data.get_workload_access_token(workloadName=agent)["workloadAccessToken"]
+    asks = {"resourceCredentialProviderName": name, "scopes": ["api/read"], "oauth2Flow": "M2M", "workloadIdentityToken": own}
+    found = []
+    with aws.https(issuing) as url:
+        metadata = {**SERVER, "tokenEndpoint": f"{url}/token"}
+        control.create_oauth2_credential_provider(name=name, **custom(oauthDiscovery={"authorizationServerMetadata": metadata}))
+        for token, seconds in (("first", 9), ("second", 3600), ("third", 3600)):
+            issuing.body = json.dumps({"access_token": token, "token_type": "Bearer", "expires_in": seconds}).encode()
+            found.append(data.get_resource_oauth2_token(**asks)["accessToken"])
+        control.delete_oauth2_credential_provider(name=name)
+    assert found == ["first", "second", "second"]
 
 
 def test_a_token_that_has_expired() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sre_agent_deploy.backup.hiding import hide_secrets, restore_hidden_lines
+from sre_agent_deploy.backup.hiding import hide_in_dotenv, hide_secrets, restore_hidden_lines
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,24 @@ def test_secrets_are_hidden(line: str) -> None:
 def test_what_is_no_secret_stays(line: str) -> None:
     """References, paths, sentences and checksums are not touched."""
     assert hide_secrets(line + "\n").text == line + "\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SRE_AGENT__API_KEY=planted",
+        "export SRE_AGENT__NAME=AKIAPLANTEDPLANTED12",
+        "SRE_AGENT__DOMAIN='https://me:planted@example.com'",
+        "SRE_AGENT__NAME=wJalrXUtnFEMIK7MDENGbPxRfiCYplantedEXAMPLEKEY1",
+        "OTHER=planted",
+    ],
+)
+def test_what_a_dotenv_file_holds(line: str) -> None:
+    """A setting stays, unless it has a secret's name or shape; whatever is no setting is hidden."""
+    settings = {"SRE_AGENT__API_KEY", "SRE_AGENT__DOMAIN", "SRE_AGENT__MODE", "SRE_AGENT__NAME"}
+    safe = hide_in_dotenv(f"{line}\nSRE_AGENT__MODE=local\n", settings)
+    name = line.removeprefix("export ").partition("=")[0]
+    assert (safe.text, safe.where) == (f"{name}=***\nSRE_AGENT__MODE=local\n", (name,))
 
 
 def test_what_was_hidden_comes_back_from_the_file_that_is_there() -> None:

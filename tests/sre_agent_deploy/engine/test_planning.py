@@ -10,7 +10,8 @@ from sre_agent_deploy.engine.inventory import attribute_owner
 from sre_agent_deploy.engine.planning import leave_out, plan_changes
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.plan import Action
-from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, Found
+from sre_agent_deploy.resources.cognito_app_client import AppClient
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import Content, S3Object
@@ -67,3 +68,33 @@ def test_whose_an_object_without_tags_is() -> None:
     assert owner("reports/openapi.json", ours) == "stranger"
     assert owner("sre-agent/sre-11/openapi.json", ours) == "stranger"
     assert owner("sre-agent/sre-1/openapi.json", theirs) == "stranger"
+
+
+def test_whose_an_app_client_is() -> None:
+    """All in our pool are ours; in a pool that the configuration names, only one that bears the deployment's id: the others stay."""
+
+    def owner(client_name: str, tags: dict[str, str]) -> str:
+        client = AppClient(name="caller_client", user_pool_id="p", client_name=client_name, scopes=())
+        pool = Found("p", UserPool(name="user_pool", pool_name="p"), tags=tags)
+        return attribute_owner(AppClient, Found("p/c", client), "sre-1", pool).owner("sre-1")
+
+    assert owner("app", {DEPLOYMENT_TAG: "sre-1"}) == "us"
+    assert owner("sre-1-caller", {}) == "us"
+    assert owner("app", {}) == "stranger"
+    assert owner("app", {DEPLOYMENT_TAG: "sre-2"}) == "stranger"
+
+
+def test_the_newest_generation_goes_on(engine: Engine) -> None:
+    """Where neither the recorded one nor one that another state file's run has created beside it is right, the later one goes on."""
+    engine.parts, name = ("security_group",), "security_group"
+    engine.deploy()
+    ec2, older = engine.client("ec2"), engine.id_of(name)
+    [group] = ec2.describe_security_groups(GroupIds=[older])["SecurityGroups"]
+    tags = [{**tag, "Value": "2"} if tag["Key"] == GENERATION_TAG else tag for tag in group["Tags"]]
+    tagged = [{"ResourceType": "security-group", "Tags": tags}]
+    made = ec2.create_security_group(GroupName=f"{engine.id}-2", Description="-", VpcId=group["VpcId"], TagSpecifications=tagged)
+    items = tuple(
+        replace(item, resource=replace(item.resource, description="another")) if item.name == name else item for item in engine.wanted
+    )
+    change = plan_changes(engine.aws, replace(engine.wanted, items=items), engine.state).change(name)
+    assert (change.action, change.id, change.generation) == (Action.REPLACE, made["GroupId"], 2)

@@ -13,7 +13,7 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.later import Ref
 from sre_agent_deploy.resources.certificate import Certificate
 from sre_agent_deploy.tls import local_ca
-from sre_agent_deploy.tls.acme import AcmeSettings, AcmeSource, explain_due
+from sre_agent_deploy.tls.acme import AcmeSettings, AcmeSource, ask_for_order, asks, explain_due
 from sre_agent_deploy.tls.chain import CertificateSource, Chain, Issued, find_faults
 from sre_core import clock
 from sre_core.secret import Secret
@@ -233,3 +233,22 @@ def test_a_certificate_that_the_machine_orders(aws: Aws, marked: Marked, deploym
 
 def local_ca_key(authority: local_ca.LocalCa) -> str:
     return authority.issue(("sre.example.com",)).private_key.reveal()
+
+
+def test_which_machine_orders_and_when(authority: local_ca.LocalCa) -> None:
+    """Only the one that is asked; and when the certificate is of another authority, names another host, or has expired."""
+    now, source = clock.now(), acme_source()
+    right = {
+        **source.parts({}),
+        "certificate": Secret(authority.issue(("sre.example.com",), now).chain),
+        "hosts": Secret("sre.example.com"),
+        "acme_ordered_from": Secret(source.settings.directory),
+    }
+    assert explain_due(right, now) == ""
+    assert explain_due(right, now + local_ca.LEAF_LIFE + timedelta(days=1)) == "the one that is there has expired"
+    assert explain_due({**right, "hosts": Secret("sre.example.com www.example.com")}, now) == (
+        "the one that is there does not name www.example.com"
+    )
+    assert not asks(right, "i-1")
+    asked = ask_for_order(right, "i-1", clock.stamp(now))
+    assert (asks(asked, "i-1"), asks(asked, "i-2"), asks(asked, "i")) == (True, False, False)
