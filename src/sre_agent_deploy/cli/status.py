@@ -206,13 +206,14 @@ def readiness(request: Request, *, markdown: bool, as_page: bool, as_json: bool)
     from dataclasses import asdict
 
     from sre_agent_deploy.cli.terminal import Terminal
-    from sre_agent_deploy.commands import readiness as commands
+    from sre_agent_deploy.commands.readiness import read_facts
+    from sre_agent_deploy.readiness import judge
     from sre_agent_deploy.report import readiness as render
 
     if markdown + as_page + as_json > 1:
         raise click.UsageError("--json, --markdown and --html are different outputs; give one.")
-    facts = commands.read_facts(request, Terminal(as_json=as_json, json_events=False))
-    items, deployment = commands.judge(facts), facts.state.deployment
+    facts = read_facts(request, Terminal(as_json=as_json, json_events=False))
+    items, deployment = judge(facts), facts.state.deployment
     if as_json:
         click.echo(json.dumps({"deployment": deployment, "items": [asdict(item) for item in items]}))
     elif markdown:

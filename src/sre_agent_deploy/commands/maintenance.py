@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sre_agent_deploy.commands.readiness import (
+from sre_agent_deploy.readiness import (
     ASK_OUTSIDE,
     BACK_UP,
     EVERY_WEEK,
