@@ -40,6 +40,8 @@ ONE_OF_EACH = {
 LIVES = ("", "gateway_client caller_client", "address_association", "runtime_endpoint", "release budget")
 # What passes by itself is waited for, and never ends a run; tests of its own show that.
 _PASSING = ("throttled", "busy", "transient")
+# A log group of a runtime that AgentCore has made first is taken over.
+_TAKEN_OVER = ("CreateLogGroup", "ResourceAlreadyExistsException")
 _ENDS = ("Delete", "Disassociate", "Release", "Terminate", "Detach", "Remove")
 _READS = ("Get", "List", "Describe", "Head", "Batch", "Simulate")
 
@@ -128,7 +130,7 @@ def possible_errors() -> Mapping[str, Sequence[Row]]:
         rows = {
             row
             for row in (*own(client, operation), *general(client, operation))
-            if row.code not in propagates and (operation, row.code) not in blocks
+            if row.code not in propagates and (operation, row.code) not in (*blocks, _TAKEN_OVER)
         }
         found[operation] += sorted(row for row in rows if kind_of(row.code, row.status) not in excluded)
     return {operation: rows for operation, rows in found.items() if rows and not operation.startswith(_READS)}
