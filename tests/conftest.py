@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Any
 
 import botocore.loaders
 import botocore.session
@@ -61,6 +62,18 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let the commit choose Hypothesis' examples too, unless `--hypothesis-seed` does."""
     if config.getoption("hypothesis_seed") is None:
         config.option.hypothesis_seed = sample.seed()
+    if worker := getattr(config, "workerinput", None):
+        preloaded.share(worker["preloaded"])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Load our programs once for all workers, while these collect."""
+    node.workerinput["preloaded"] = preloaded.start()
+
+
+def pytest_unconfigure() -> None:
+    preloaded.end()
 
 
 @pytest.hookimpl(wrapper=True)
