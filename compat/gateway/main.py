@@ -4,7 +4,7 @@
 import sys
 
 try:
-    from sre_agent_deploy.sample.scripts import run_script
+    from agentcore_sample.scripts import run_script
 except ModuleNotFoundError:
     sys.exit(f"sre-agent is not installed for {sys.executable}. Activate its virtual environment, or: pip install sre-agent")
 

@@ -4,4 +4,4 @@ python3 -c 'import sre_agent_deploy' 2>/dev/null || {
     echo "sre-agent is not installed for $(command -v python3). Activate its virtual environment, or: pip install sre-agent" >&2
     exit 1
 }
-exec python3 -m sre_agent_deploy.sample "$0" "$@"
+exec python3 -m agentcore_sample "$0" "$@"

@@ -17,10 +17,10 @@ from sre_agent_deploy.cli.root import main
 from sre_core import exit_codes
 
 if TYPE_CHECKING:
+    from agentcore_sample.checkout import Checkout
     from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands.user import CommandResult
     from sre_agent_deploy.config.conflict import Field
-    from sre_agent_deploy.sample.checkout import Checkout
 
 _PROVIDER = "sre-agent-api-key-credential-provider"
 _AMAZONS = "https://bedrock-agentcore-control.us-east-1.amazonaws.com"
@@ -42,8 +42,8 @@ def run_script(path: str, arguments: list[str] | None = None) -> None:
 
 def _open() -> tuple[Checkout, Terminal]:
     """Go to the folder of the sample, and take its variables."""
+    from agentcore_sample.checkout import Checkout
     from sre_agent_deploy.cli.terminal import Terminal
-    from sre_agent_deploy.sample.checkout import Checkout
 
     checkout = Checkout(click.get_current_context().obj)
     os.chdir(checkout.root)
@@ -53,9 +53,9 @@ def _open() -> tuple[Checkout, Terminal]:
 
 def _deploy(user: Terminal, *targets: str) -> CommandResult:
     """Deploy everything, or the targets and what they need. Exits with code 1 where that fails."""
+    from agentcore_sample import REQUEST
     from sre_agent_deploy.cli.terminal import end
     from sre_agent_deploy.commands.deploy import deploy
-    from sre_agent_deploy.sample import REQUEST
 
     result = deploy(REQUEST, user, targets=targets)
     if not result.success:
@@ -117,7 +117,7 @@ def create_credentials_provider(credential_provider_name: str, api_key: str | No
 @click.option("--delete-gateway-if-exists", is_flag=True, help="Accepted; an existing gateway is changed in place and keeps its id.")
 @click.option("--output-json", is_flag=True, help="Print the gateway's values as JSON.")
 def create_managed_gateway(gateway_name: str, **given: str | bool | tuple[str, ...] | None) -> None:
-    from sre_agent_deploy.sample.checkout import describe_gateway, list_targets, name_resources
+    from agentcore_sample.checkout import describe_gateway, list_targets, name_resources
 
     checkout, user = _open()
     checkout.configure({**_locate(_text(given["region"]), _text(given["endpoint_url"])), **name_resources(gateway_name, given)})
@@ -186,7 +186,7 @@ def start_demo_backend(host: str | None, ssl_keyfile: Path | None, ssl_certfile:
 @click.command(help="Build the image of the assistant for AgentCore Runtime. LOCAL_BUILD=true ends there.")
 @click.argument("ecr_repo_name", default="sre_agent")
 def build_and_deploy(ecr_repo_name: str) -> None:
-    from sre_agent_deploy.sample.runtime import build_image
+    from agentcore_sample.runtime import build_image
 
     _, user = _open()
     amd64 = os.environ.get("PLATFORM") == "x86_64" or os.environ.get("LOCAL_BUILD") == "true"
@@ -201,8 +201,8 @@ def build_and_deploy(ecr_repo_name: str) -> None:
 @click.option("--region", help="Accepted; a runtime is in the region of the deployment.")
 @click.option("--force-recreate", is_flag=True, help="Accepted; a runtime is updated in place and keeps its ARN.")
 def deploy_agent_runtime(container_uri: str, **given: str | bool | None) -> None:
+    from agentcore_sample.runtime import describe_runtime
     from sre_agent_deploy.config.field_syntax import ECR_IMAGE
-    from sre_agent_deploy.sample.runtime import describe_runtime
 
     # Before config.yaml has it: a wrong value there would stop every other script.
     if any(ECR_IMAGE.faults("image", container_uri)):
@@ -223,7 +223,7 @@ def deploy_agent_runtime(container_uri: str, **given: str | bool | None) -> None
 @click.option("--region", help="Accepted; it is in the ARN.")
 @click.option("--session-id", help="Questions of one session have the same id, of at least 33 characters.")
 def invoke_agent_runtime(prompt: str, runtime_arn: str | None, region: str | None, session_id: str | None) -> None:
-    from sre_agent_deploy.sample.runtime import ask
+    from agentcore_sample.runtime import ask
 
     checkout, user = _open()
     saved = checkout.root / "deployment/.agent_arn"
@@ -244,9 +244,9 @@ def setup_cognito() -> None:
 @click.option("--runtime-name", help="Accepted, like --gateway-name.")
 @click.option("--force", is_flag=True, help="Delete without asking.")
 def clean_up(*, gateway_name: str | None, runtime_name: str | None, force: bool) -> None:
+    from agentcore_sample import REQUEST
     from sre_agent_deploy.cli.terminal import Terminal, end
     from sre_agent_deploy.commands.cleanup import cleanup
-    from sre_agent_deploy.sample import REQUEST
 
     checkout, user = _open()
     if gateway_name or runtime_name:
@@ -260,7 +260,7 @@ def clean_up(*, gateway_name: str | None, runtime_name: str | None, force: bool)
 @click.command(help="Says that this assistant has no memory of its users.", context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def manage_memories(**_: object) -> None:
-    from sre_agent_deploy.sample.checkout import no_memory
+    from agentcore_sample.checkout import no_memory
     from sre_core.problem import Refused
 
     raise Refused(no_memory())
@@ -268,9 +268,9 @@ def manage_memories(**_: object) -> None:
 
 @click.command(help="Test the gateway: run every verification check.")
 def mcp_commands() -> None:
+    from agentcore_sample import REQUEST
     from sre_agent_deploy.cli.terminal import end
     from sre_agent_deploy.commands.verify import verify
-    from sre_agent_deploy.sample import REQUEST
 
     _, user = _open()
     end(verify(REQUEST, user), user)

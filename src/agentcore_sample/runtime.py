@@ -15,6 +15,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 from uuid import uuid4
 
+from agentcore_sample import REQUEST
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.aws.attempt import Lost, ask_or_refuse, attempt
 from sre_agent_deploy.checks.verification.access import request_token
@@ -31,14 +32,13 @@ from sre_agent_deploy.connection import add_custom_domain, connection_path
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
 from sre_agent_deploy.resources.secretsmanager_calls import read_values
-from sre_agent_deploy.sample import REQUEST
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 
 _SESSION = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 _SHORTEST_SESSION = 33
 _LONGEST_ANSWER = 300.0
-_ROOT = Path(__file__).parents[3]
+_ROOT = Path(__file__).parents[2]
 
 
 def build_image(name: str, platform: str, *, local: bool) -> None:

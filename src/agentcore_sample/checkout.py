@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agentcore_sample import REQUEST
+from agentcore_sample.runtime import read_gateway_token
 from sre_agent_deploy.backup.keep import rewrite
 from sre_agent_deploy.commands import CONFIG, STATE
 from sre_agent_deploy.commands.status import read_outputs, require_state
@@ -24,8 +26,6 @@ from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.migrate import migrate
 from sre_agent_deploy.old_files import OldFile, find_old_files, is_ours, read_old
-from sre_agent_deploy.sample import REQUEST
-from sre_agent_deploy.sample.runtime import read_gateway_token
 from sre_core import atomic_file, release
 from sre_core.problem import Problem, Refused
 

@@ -1,4 +1,4 @@
-"""The scripts of the AgentCore sample, with this tool behind them. START HERE: scripts.py."""
+"""The scripts of the AgentCore sample, a client of `sre-agent-deploy`: each calls its commands. START HERE: scripts.py."""
 
 from sre_agent_deploy.commands import CONFIG, Request
 
