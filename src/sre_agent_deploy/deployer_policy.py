@@ -27,7 +27,7 @@ from sre_agent_deploy.resources.policy_document import Conditions, Statement, pe
 LONGEST_POLICY = 6144
 """Characters of one managed policy, without white space: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 _ANY_BECAUSE = "AWS authorizes it for all resources only, or the listing finds what belongs to the deployment"
-# Calls of preflight: who calls, where the machine can run, what the account has, and which models answer.
+# Calls of preflight: who calls, where the machine can run and from which image, what the account has, and which models answer.
 _ALWAYS = (
     "sts:GetCallerIdentity",
     "ec2:DescribeVpcs",
@@ -37,6 +37,7 @@ _ALWAYS = (
     "ec2:DescribeKeyPairs",
     "ec2:DescribeAccountAttributes",
     "ec2:DescribeInstanceTypeOfferings",
+    "ssm:GetParameter",
     "tag:GetResources",
     "bedrock:GetFoundationModelAvailability",
     "bedrock:GetUseCaseForModelAccess",

@@ -118,6 +118,18 @@ def test_the_actions_are_those_of_the_calls() -> None:
     assert (files("sre_agent_deploy") / "actions.json").read_text(encoding="utf-8") == generator.render_actions()
 
 
+def test_a_type_has_the_actions_of_the_functions_that_it_uses() -> None:
+    """A type that shares a file with others has the actions of what it calls there, directly or not, and none of the rest."""
+    needed = json.loads((files("sre_agent_deploy") / "actions.json").read_text(encoding="utf-8"))
+    tags = {"ec2:CreateTags", "ec2:DeleteTags"}
+    # An address has tags, and its association with an instance has none; neither describes an image.
+    assert tags <= set(needed["AWS::EC2::EIP"])
+    assert not tags & set(needed["AWS::EC2::EIPAssociation"])
+    assert [kind for kind, actions in needed.items() if "ec2:DescribeImages" in actions] == ["AWS::EC2::Instance"]
+    # A security group asks what uses it, and the function that it asks asks whether an instance is about to go.
+    assert {"ec2:DescribeNetworkInterfaces", "ec2:DescribeInstances"} <= set(needed["AWS::EC2::SecurityGroup"])
+
+
 def test_what_it_narrows() -> None:
     """What changes anything is narrowed by the deployment's names or tag; `*` is left to listings and what AWS can't narrow."""
     asked_from_outside = policies(SRE_AGENT__ALERTS__EMAIL="a@b.example", SRE_AGENT__MONITORING__OUTSIDE_CHECK="true")
