@@ -74,6 +74,11 @@ def test_a_table_knows_all_calls_and_no_others(
     assert not {operation for operation in ours - known if not modelled(client, operation)}
 
 
+def test_every_service_is_tried(calls: Mapping[tuple[str, str], frozenset[str]]) -> None:
+    """The services above are those of all calls."""
+    assert {service for service, _ in calls} == set(SERVICES)
+
+
 def test_a_foreseen_failure_is_documented(nothing_but_refusals: Refusing, calls: Mapping[tuple[str, str], frozenset[str]]) -> None:
     """No resource has advice for an error that AWS does not give to its calls, nor waits for one to pass."""
     clients = {(nothing_but_refusals.aws.client(service), operation) for service, operation in calls}
