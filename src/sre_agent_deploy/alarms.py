@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.later import LaterText, Ref
 from sre_agent_deploy.resources.cloudwatch_alarm import Alarm

@@ -15,7 +15,7 @@ from sre_agent_deploy.engine import generations
 from sre_agent_deploy.engine.create import configure_resource, create_resource, find_unfinished, read_back, restore_tags, wait_until_ready
 from sre_agent_deploy.engine.delete import delete_resource
 from sre_agent_deploy.graph import Blueprint, walk_graph
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.instance.user_data import describe_assistant

@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import chain
 
 from sre_agent_deploy import deployment_tags
-from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.alarms import TOPIC
 from sre_agent_deploy.assistant_runtime import declare_runtime
 from sre_agent_deploy.config import duration

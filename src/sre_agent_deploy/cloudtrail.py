@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.later import LaterText, Ref, text

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.alarms import DAY, OUTSIDE, PERIOD, TOPIC, asks_model, declare_alarms, declare_outside_alarms
 from sre_agent_deploy.cloudtrail import declare_trail
 from sre_agent_deploy.config.models import Config

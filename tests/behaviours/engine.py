@@ -329,7 +329,7 @@ def _restored(place: Account, config: Config, wanted: Blueprint, store: Store, s
 
 def _cleaned(place: Account, config: Config, wanted: Blueprint, store: Store, state: State | None) -> tuple[Any, ...]:
     from sre_agent_deploy.engine.delete import clean_up
-    from sre_agent_deploy.journal.journal import Journal
+    from sre_agent_deploy.journal import Journal
 
     return tuple(clean_up(place.aws, wanted.deployment, Journal(store, state) if state else None).problems)
 

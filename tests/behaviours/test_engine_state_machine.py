@@ -24,7 +24,7 @@ from fixtures.cut import MOMENTS, Cut, cut_at
 from fixtures.embedded import EmbeddedAws, served
 from fixtures.engine import Engine, deployers_aws, site_of
 from fixtures.sample import THOROUGH
-from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.apply import Outcome, apply
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.blueprint import blueprint

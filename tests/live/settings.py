@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sre_agent_deploy.account.facts import deployment_id
+from sre_agent_deploy.account import deployment_id
 from sre_agent_deploy.config import duration
 from sre_core.problem import Problem
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from fixtures.any_configuration import Account, account, pairwise_sections, sections
 from fixtures.sample import THOROUGH
-from sre_agent_deploy.checks.check import Check, Finding
-from sre_agent_deploy.checks.check import run_checks as checked
+from sre_agent_deploy.checks import Check, Finding
+from sre_agent_deploy.checks import run_checks as checked
 from sre_agent_deploy.checks.suite import run_preflight, verification_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sre_agent_deploy.checks.check import Finding, Verdict, is_complete, run_checks
+from sre_agent_deploy.checks import Finding, Verdict, is_complete, run_checks
 from sre_agent_deploy.report.render import markdown
 from sre_agent_deploy.report.report import Report
 from sre_core.problem import Problem

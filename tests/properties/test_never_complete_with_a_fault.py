@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixtures.faulty import FAULTS, Whole, whole_deployment
-from sre_agent_deploy.checks.check import Check, Finding, Verdict, is_complete, run_checks
+from sre_agent_deploy.checks import Check, Finding, Verdict, is_complete, run_checks
 from sre_agent_deploy.checks.suite import verification_checks
 from sre_agent_deploy.report.render import html, junit, markdown
 from sre_agent_deploy.report.report import HOPS, Report

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from embedded_aws import policy
 from fixtures.any_configuration import Account, account, sections
+from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.account.account import look_up_account
-from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config

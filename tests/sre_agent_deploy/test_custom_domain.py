@@ -15,9 +15,9 @@ import pytest
 from fixtures.acm import import_certificate
 from fixtures.embedded import EmbeddedAws
 from fixtures.engine import Engine
-from sre_agent_deploy.account.facts import AccountFacts
-from sre_agent_deploy.checks.check import run_checks
-from sre_agent_deploy.checks.preflight.context import Context
+from sre_agent_deploy.account import AccountFacts
+from sre_agent_deploy.checks import run_checks
+from sre_agent_deploy.checks.preflight import Context
 from sre_agent_deploy.checks.preflight.user_pool import CertificateFacts, LoginCertificateFits
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.plan import Action

@@ -9,8 +9,8 @@ import pytest
 
 from fixtures.embedded import EmbeddedAws
 from fixtures.engine import Engine
+from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.account.account import Account
-from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.commands.plan import look_up_facts
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.plan import Action, Difference

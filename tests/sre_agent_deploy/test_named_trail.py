@@ -11,9 +11,9 @@ import httpx2
 import pytest
 
 from fixtures.engine import Engine
-from sre_agent_deploy.account.facts import AccountFacts
-from sre_agent_deploy.checks.check import run_checks
-from sre_agent_deploy.checks.preflight.context import Context
+from sre_agent_deploy.account import AccountFacts
+from sre_agent_deploy.checks import run_checks
+from sre_agent_deploy.checks.preflight import Context
 from sre_agent_deploy.checks.preflight.trail import TrailUsable, list_gaps
 from sre_agent_deploy.cloudtrail import LOG
 from sre_agent_deploy.commands.audit import read_trail

@@ -15,7 +15,7 @@ from fixtures.embedded import EmbeddedAws
 from fixtures.engine import Engine
 from fixtures.hands import Hands
 from fixtures.page import Page
-from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.apply import apply
 from sre_agent_deploy.commands.guide import known_values
 from sre_agent_deploy.engine.planning import by_hand, describe_gap, is_right, leave_out, limit_to_step, look_at_step, take_over

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sre_agent_deploy.account import local, network
-from sre_agent_deploy.account.facts import AccountFacts, deployment_id, other_account
+from sre_agent_deploy.account import AccountFacts, deployment_id, local, network, other_account
 from sre_agent_deploy.account.network import Network
 from sre_agent_deploy.account.source_secrets import name_source_secrets, read_source_secrets
 from sre_agent_deploy.aws import Aws, Endpoint

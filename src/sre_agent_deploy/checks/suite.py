@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.checks.check import Check, Finding, run_checks
+from sre_agent_deploy.checks import Check, Finding, run_checks
+from sre_agent_deploy.checks.preflight import Context
 from sre_agent_deploy.checks.preflight.account import BUDGETS, CredentialsHold, ModelUsable, RegionFits, service_checks
 from sre_agent_deploy.checks.preflight.bucket import BackupsBucketUsable, BucketProtected, BucketUsable
-from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.checks.preflight.domain import DomainKnown, HostedZoneFits, ParentResolves, certificate_checks
 from sre_agent_deploy.checks.preflight.encryption_key import KeyUsable, list_keys
 from sre_agent_deploy.checks.preflight.instance import (

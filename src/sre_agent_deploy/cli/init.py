@@ -20,7 +20,7 @@ from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
     from sre_agent_deploy.config.template import Draft
-    from sre_agent_deploy.doctor.model import Finding
+    from sre_agent_deploy.doctor import Finding
     from sre_agent_deploy.interactive.wizard import Wizard
 
 # `--config` is what the other commands call the same file.

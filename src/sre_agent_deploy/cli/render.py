@@ -14,7 +14,7 @@ from sre_core import clock
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:
-    from sre_agent_deploy.checks.check import Finding
+    from sre_agent_deploy.checks import Finding
     from sre_agent_deploy.commands.sweep import Verdict, Verdicts
     from sre_agent_deploy.costs import Estimate
     from sre_agent_deploy.deployment_tags import Lifetime
@@ -107,7 +107,7 @@ def show_lifetime(found: Lifetime | None) -> None:
 
 def show_report(report: Report, *, as_json: bool = False, quiet: bool = False) -> None:
     """Show the verdict and what a complete deployment lacks; with `quiet` only that. The whole report is in its files."""
-    from sre_agent_deploy.checks.check import count_findings
+    from sre_agent_deploy.checks import count_findings
 
     if as_json:
         click.echo(json.dumps({"report": report.to_json()}))

@@ -13,7 +13,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from sre_agent_deploy.account.facts import deployment_id
+from sre_agent_deploy.account import deployment_id
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import ask, ask_or_refuse
 from sre_agent_deploy.backup import data

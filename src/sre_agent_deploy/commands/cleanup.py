@@ -11,10 +11,9 @@ from dataclasses import replace
 from operator import attrgetter
 
 from sre_agent_deploy import connection
-from sre_agent_deploy.account import local
+from sre_agent_deploy.account import DEPLOYMENT_ID_PATTERN, local, other_account
+from sre_agent_deploy.account import deployment_id as compute_id
 from sre_agent_deploy.account.account import Account
-from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN, other_account
-from sre_agent_deploy.account.facts import deployment_id as compute_id
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import choose_claim, delete_claim, describe_known, explain_missing_aws, list_claims, read_claim
@@ -35,8 +34,7 @@ from sre_agent_deploy.config.models import AWSConfig, Config
 from sre_agent_deploy.config.operations import RetriesConfig
 from sre_agent_deploy.engine.delete import CleanedUp, clean_up, preview
 from sre_agent_deploy.engine.inventory import Inventory, Named, take_inventory
-from sre_agent_deploy.journal import lock
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal, lock
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store
 from sre_agent_deploy.progress import Observer, Stop, lookup_interrupted

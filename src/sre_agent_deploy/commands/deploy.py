@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from sre_agent_deploy import connection, deployment_tags
-from sre_agent_deploy.account import local
+from sre_agent_deploy.account import AccountFacts, local
 from sre_agent_deploy.account.account import Account
-from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.alarms import TOPIC
 from sre_agent_deploy.apply import Outcome
 from sre_agent_deploy.blueprint import blueprint
@@ -46,7 +45,7 @@ from sre_agent_deploy.commands.workspace import (
 )
 from sre_agent_deploy.engine.planning import by_hand, leave_out
 from sre_agent_deploy.graph import Blueprint
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.state import Result, State
 from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.progress import was_interrupted

@@ -32,7 +32,7 @@ from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.guide import steps
 from sre_agent_deploy.guide.places import account_values
 from sre_agent_deploy.guide.steps import UPLOAD, Guide, Step, fill_in, name_step, write_guide
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Plan
 from sre_core import atomic_file

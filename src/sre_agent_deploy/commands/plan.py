@@ -15,11 +15,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.account.account import Account, describe_account, look_up_account, open_production_account
-from sre_agent_deploy.account.facts import AccountFacts
 from sre_agent_deploy.aws.attempt import ask_or_refuse
 from sre_agent_deploy.blueprint import blueprint
-from sre_agent_deploy.checks.check import Finding
+from sre_agent_deploy.checks import Finding
 from sre_agent_deploy.checks.suite import run_preflight
 from sre_agent_deploy.commands import Mode, Request
 from sre_agent_deploy.commands.claims import explain_missing_aws

@@ -22,7 +22,7 @@ from sre_agent_deploy.engine.create import configure_resource, wait_until_ready
 from sre_agent_deploy.engine.delete import clean_up, delete_resource
 from sre_agent_deploy.engine.planning import plan_changes
 from sre_agent_deploy.graph import Blueprint, Item
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.plan import Action, Plan
 from sre_agent_deploy.progress import Observer, ignore_event, run_interrupted, was_interrupted

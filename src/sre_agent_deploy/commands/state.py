@@ -21,7 +21,7 @@ from sre_agent_deploy.engine.delete import delete_resource
 from sre_agent_deploy.engine.inventory import Entry, take_inventory
 from sre_agent_deploy.engine.planning import describe_age
 from sre_agent_deploy.graph import Blueprint
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Resource
 from sre_agent_deploy.resources import kinds

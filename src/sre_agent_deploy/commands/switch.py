@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.apply import OPEN, Gate, Outcome, apply, delete_unwanted, list_unwanted
 from sre_agent_deploy.assistant_runtime import ENDPOINT
-from sre_agent_deploy.checks.check import Check, Finding, run_checks
+from sre_agent_deploy.checks import Check, Finding, run_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_agent_deploy.checks.verification.front_door import AnswersOverIpv6
 from sre_agent_deploy.checks.verification.services import InvestigationAnswers, health_checks
@@ -28,7 +28,7 @@ from sre_agent_deploy.commands.workspace import Workspace, watch
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.connection import build_endpoints
 from sre_agent_deploy.graph import Blueprint
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.state import Result
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.names import moves_by_name

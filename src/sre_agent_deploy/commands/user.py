@@ -12,7 +12,7 @@ from sre_agent_deploy.progress import NEVER, Event, Observer, Stop, ignore_event
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
-    from sre_agent_deploy.checks.check import Finding
+    from sre_agent_deploy.checks import Finding
     from sre_agent_deploy.commands.sweep import Verdicts
     from sre_agent_deploy.deployment_tags import Lifetime
     from sre_agent_deploy.engine.inventory import Inventory

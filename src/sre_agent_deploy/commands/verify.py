@@ -11,7 +11,7 @@ from pathlib import Path
 from sre_agent_deploy import connection
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.alarms import TOPIC
-from sre_agent_deploy.checks.check import run_checks
+from sre_agent_deploy.checks import run_checks
 from sre_agent_deploy.checks.suite import verification_checks
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.services import health_checks
@@ -23,7 +23,7 @@ from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
 from sre_agent_deploy.commands.workspace import Workspace, find_state, hold_state, open_workspace, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.operations import XRAY
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Action, Change, Plan
 from sre_agent_deploy.progress import Observer, was_interrupted

@@ -27,8 +27,7 @@ from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.deployment_tags import TTL_RESOURCE, read_location
 from sre_agent_deploy.engine.inventory import Entry
-from sre_agent_deploy.journal import lock
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal, lock
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store, is_s3, open_store
 from sre_agent_deploy.plan import Plan

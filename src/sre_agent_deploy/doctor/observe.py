@@ -21,8 +21,8 @@ from sre_agent_deploy.config.fault import Mode, format_path
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.config.regions import is_plausible_region
+from sre_agent_deploy.doctor import ConfigObservation, Identity, Observations
 from sre_agent_deploy.doctor.examine import PROGRAMS
-from sre_agent_deploy.doctor.model import ConfigObservation, Identity, Observations
 from sre_agent_deploy.doctor.variables import VARIABLES
 from sre_agent_deploy.interactive.proposals import ONCE, build_aws
 from sre_core.problem import Problem

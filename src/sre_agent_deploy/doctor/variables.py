@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy.account.facts import other_account
+from sre_agent_deploy.account import other_account
 from sre_agent_deploy.config.aws import endpoint_faults, region_faults
 from sre_agent_deploy.config.environment import PREFIX, Reference
 from sre_agent_deploy.config.fault import Fault, Mode
 from sre_agent_deploy.config.field_syntax import ACCOUNT_ID, DOMAIN_NAME
-from sre_agent_deploy.doctor.model import Finding, Observations, Status
+from sre_agent_deploy.doctor import Finding, Observations, Status
 from sre_agent_deploy.interactive.answers import list_questions
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem

@@ -14,7 +14,7 @@ from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.engine.delete import explain_refusal
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.plan import compare, refuse_stranger
 from sre_agent_deploy.progress import Event, run_interrupted

@@ -19,7 +19,7 @@ from sre_agent_deploy.config import duration
 from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.engine.inventory import NONE, Entry, Inventory, Named, take_inventory
 from sre_agent_deploy.graph import walk_graph
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.progress import NEVER, Event, Observer, Stop, deletion_interrupted, ignore_event, name_end
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Resource, Waiting

@@ -15,7 +15,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN
+from sre_agent_deploy.account import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.journal.state import Record, State

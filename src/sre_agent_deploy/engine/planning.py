@@ -19,7 +19,7 @@ from sre_agent_deploy.config import duration
 from sre_agent_deploy.engine import generations, inventory
 from sre_agent_deploy.engine.inventory import Entry
 from sre_agent_deploy.graph import Blueprint, Item, walk_graph
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan, choose_generation, decide_change, leave_as_is

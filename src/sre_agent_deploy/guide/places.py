@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN
+from sre_agent_deploy.account import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.resources.ec2_describe import IMAGE_PARAMETERS

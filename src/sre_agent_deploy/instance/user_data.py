@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from textwrap import indent
 
-from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.environment import SecretReference
 from sre_agent_deploy.config.fault import FieldPath

@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN
+from sre_agent_deploy.account import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.config.aws import endpoint_faults

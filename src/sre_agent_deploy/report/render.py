@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from xml.etree import ElementTree as Xml
 
-from sre_agent_deploy.checks.check import Finding, Status, count_findings
+from sre_agent_deploy.checks import Finding, Status, count_findings
 from sre_agent_deploy.report.report import Cause, Report
 from sre_core import atomic_file, clock, release
 from sre_core.state_folder import state_folder

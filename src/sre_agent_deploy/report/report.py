@@ -12,7 +12,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from sre_agent_deploy.checks.check import Finding, is_complete
+from sre_agent_deploy.checks import Finding, is_complete
 from sre_agent_deploy.checks.verification.services import FROM_ASSISTANT, HOP_WORKS
 from sre_agent_deploy.config.section import SetupResult, VerificationReport
 from sre_core import clock, release

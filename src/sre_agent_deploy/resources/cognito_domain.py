@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sre_agent_deploy.account.facts import DEPLOYMENT_ID_PATTERN
+from sre_agent_deploy.account import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Later, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, Waiting, cfn

@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.aws import Aws, Endpoint
-from sre_agent_deploy.checks.check import Finding
+from sre_agent_deploy.checks import Finding
 from sre_agent_deploy.checks.suite import run_preflight
 from sre_agent_deploy.config.models import Config
 from sre_core import clock

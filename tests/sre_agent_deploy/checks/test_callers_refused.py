@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sre_agent_deploy.checks.preflight import Context
 from sre_agent_deploy.checks.preflight.account import CredentialsFacts, CredentialsHold
-from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.config.models import Config
 from sre_core import clock
 from sre_core.problem import Problem

@@ -16,8 +16,8 @@ import dns.rrset
 import pytest
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.checks.check import Finding, run_checks
-from sre_agent_deploy.checks.preflight.context import Context
+from sre_agent_deploy.checks import Finding, run_checks
+from sre_agent_deploy.checks.preflight import Context
 from sre_agent_deploy.checks.preflight.domain import DomainKnown, ParentResolves
 from sre_agent_deploy.checks.suite import dns_checks
 from sre_agent_deploy.config.deployment import TLSConfig

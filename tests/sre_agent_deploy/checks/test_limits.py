@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fixtures.embedded import EmbeddedAws
-from sre_agent_deploy.account.facts import deployment_id
+from sre_agent_deploy.account import deployment_id
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.checks.preflight.instance import InstanceCountFacts, InstancesWithinLimit
 from sre_agent_deploy.checks.suite import stops_deployment

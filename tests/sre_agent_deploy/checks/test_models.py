@@ -10,7 +10,7 @@ import pytest
 
 from fixtures.embedded import EmbeddedAws, served
 from sre_agent_deploy.aws import Aws, Endpoint
-from sre_agent_deploy.checks.check import Finding
+from sre_agent_deploy.checks import Finding
 from sre_agent_deploy.checks.suite import stops_deployment
 from sre_core.bedrock import FALLBACK, MODEL
 from sre_core.secret import Secret

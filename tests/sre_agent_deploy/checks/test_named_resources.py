@@ -11,9 +11,9 @@ import pytest
 
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.checks.check import Finding, run_checks
+from sre_agent_deploy.checks import Finding, run_checks
+from sre_agent_deploy.checks.preflight import Context
 from sre_agent_deploy.checks.preflight.bucket import NamedBucketFacts, list_gaps
-from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.checks.preflight.encryption_key import find_gaps
 from sre_agent_deploy.checks.preflight.roles import SERVICE, list_actions, trusts
 from sre_agent_deploy.checks.preflight.sources import ClusterEnterable

@@ -11,7 +11,7 @@ import pytest
 from behaviours import certificates
 from fixtures.embedded import EmbeddedAws
 from sre_agent_deploy.aws import Aws, Endpoint
-from sre_agent_deploy.checks.check import Finding
+from sre_agent_deploy.checks import Finding
 from sre_agent_deploy.checks.suite import stops_deployment
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_core.secret import Secret
@@ -149,7 +149,7 @@ def test_a_named_bucket_that_is_there(check: Preflight, bucket: str) -> None:
 
 def test_our_bucket_name_taken_within_the_account(check: Preflight, embedded: EmbeddedAws, aws: Aws) -> None:
     """A bucket with the name of ours that carries no tag of ours stops; with the tag it is the deployment's own."""
-    from sre_agent_deploy.account.facts import deployment_id
+    from sre_agent_deploy.account import deployment_id
 
     id = deployment_id(embedded.account_id, embedded.region, "preflight")
     s3, name = embedded.client("s3"), f"{id}-preflight"
@@ -164,7 +164,7 @@ def test_our_bucket_name_taken_within_the_account(check: Preflight, embedded: Em
 
 def test_a_full_quota_of_elastic_ips(check: Preflight, embedded: EmbeddedAws) -> None:
     """With none left a deployment is stopped; one that has its address already is not."""
-    from sre_agent_deploy.account.facts import deployment_id
+    from sre_agent_deploy.account import deployment_id
 
     ec2 = embedded.client("ec2")
     held = [ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(5)]

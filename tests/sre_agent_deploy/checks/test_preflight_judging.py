@@ -10,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sre_agent_deploy.account.network import Network, Subnet, summarize
-from sre_agent_deploy.checks.check import Finding, Verdict
+from sre_agent_deploy.checks import Finding, Verdict
+from sre_agent_deploy.checks.preflight import Caller, ask
 from sre_agent_deploy.checks.preflight.account import (
     AGENTCORE_REGIONS,
     CredentialsFacts,
@@ -21,7 +22,6 @@ from sre_agent_deploy.checks.preflight.account import (
     service_checks,
 )
 from sre_agent_deploy.checks.preflight.bucket import BackupsBucketFacts, BackupsBucketUsable, BucketFacts, BucketUsable
-from sre_agent_deploy.checks.preflight.context import Caller, ask
 from sre_agent_deploy.checks.preflight.domain import CertificateFacts, CertificateHolds, CertificateLasts, HostedZoneFacts, HostedZoneFits
 from sre_agent_deploy.checks.preflight.instance import (
     ElasticIpAvailable,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent_deploy.checks.check import run_checks
+from sre_agent_deploy.checks import run_checks
 from sre_agent_deploy.checks.verification.access import ExpiredTokenRefused, ExpiryFacts, Refusal
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_agent_deploy.checks.verification.tools import ToolsCalled

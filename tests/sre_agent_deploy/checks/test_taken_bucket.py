@@ -11,9 +11,9 @@ import pytest
 
 from sre_agent_deploy import blueprint
 from sre_agent_deploy.aws import Aws, Endpoint
-from sre_agent_deploy.checks.check import run_checks
+from sre_agent_deploy.checks import run_checks
+from sre_agent_deploy.checks.preflight import Context
 from sre_agent_deploy.checks.preflight.bucket import BucketUsable
-from sre_agent_deploy.checks.preflight.context import Context
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.secret import Secret

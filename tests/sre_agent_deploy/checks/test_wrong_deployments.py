@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent_deploy.checks.check import Finding, is_complete, run_checks
+from sre_agent_deploy.checks import Finding, is_complete, run_checks
 from sre_agent_deploy.checks.suite import verification_checks
 from sre_agent_deploy.checks.verification.access import ExpiredTokenRefused
 from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent_deploy.checks.check import Finding
+from sre_agent_deploy.checks import Finding
 from sre_agent_deploy.cli.render import show_plan, show_problems, show_report
 from sre_agent_deploy.cli.terminal import Terminal
 from sre_agent_deploy.plan import Action, Change, Difference, Plan

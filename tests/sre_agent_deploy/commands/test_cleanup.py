@@ -9,7 +9,7 @@ import pytest
 from behaviours import lister
 from fixtures.cut import refused
 from fixtures.engine import Engine
-from sre_agent_deploy.account.facts import AccountFacts
+from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.resources import kinds

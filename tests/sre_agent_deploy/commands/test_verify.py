@@ -12,7 +12,7 @@ import pytest
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.verify import fill_in_ids, keep_report, watch_deployment
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.journal.store import FileStore
 from sre_agent_deploy.plan import Action, Change, Plan

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sre_agent_deploy.config.environment import Reference
+from sre_agent_deploy.doctor import ConfigObservation, Finding, Identity, Observations
 from sre_agent_deploy.doctor.examine import examine
-from sre_agent_deploy.doctor.model import ConfigObservation, Finding, Identity, Observations
 from sre_agent_deploy.doctor.variables import CREDENTIAL_VARIABLES, VARIABLES
 from sre_core.problem import Problem
 from sre_core.state_folder import find_problem

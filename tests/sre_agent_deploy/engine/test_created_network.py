@@ -10,7 +10,7 @@ from typing import Any
 
 from fixtures.engine import Engine
 from sre_agent_deploy.account.account import Account, look_up_account
-from sre_agent_deploy.checks.preflight.context import Context
+from sre_agent_deploy.checks.preflight import Context
 from sre_agent_deploy.checks.preflight.network import GroupFacts, SecurityGroupUsable
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.plan import Action

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.sample import sample
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.state import SCHEMA, State
 from sre_agent_deploy.journal.store import FileStore
 from sre_core.problem import Problem, Refused

@@ -20,7 +20,7 @@ from fixtures.cut import refused
 from fixtures.embedded import EmbeddedAws
 from fixtures.engine import deployers_aws
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.journal.journal import Journal
+from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.lock import Owner
 from sre_agent_deploy.journal.s3_store import CONFIRMED_FOR, LEASE, S3Lock, S3Store
 from sre_agent_deploy.journal.state import State

@@ -12,7 +12,7 @@ import yaml
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from sre_agent_deploy.checks.check import Finding
+from sre_agent_deploy.checks import Finding
 from sre_agent_deploy.checks.suite import verification_checks
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.guide import save_guide

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from architecture.sources import sources
-from sre_agent_deploy.checks.check import Finding
+from sre_agent_deploy.checks import Finding
 from sre_agent_deploy.checks.suite import verification_checks
 from sre_agent_deploy.report.render import SUFFIXES, export_report, html, junit, markdown
 from sre_agent_deploy.report.report import (

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sre_agent_deploy.account.facts import other_account
+from sre_agent_deploy.account import other_account
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.checks.preflight.context import Caller, Context, ask
+from sre_agent_deploy.checks import Verdict
+from sre_agent_deploy.checks.preflight import Caller, Context, ask
 from sre_agent_deploy.config.regions import partition_of
 from sre_core import bedrock
 from sre_core.problem import Problem

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from sre_agent_deploy import blueprint
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.checks.preflight.context import Context, ask
+from sre_agent_deploy.checks import Verdict
+from sre_agent_deploy.checks.preflight import Context, ask
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_bucket_settings import read_encryption
 from sre_core.problem import Problem

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.checks.preflight.context import Context, ask
+from sre_agent_deploy.checks import Verdict
+from sre_agent_deploy.checks.preflight import Context, ask
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.names import creates_parent
 from sre_agent_deploy.tls import expiry, files

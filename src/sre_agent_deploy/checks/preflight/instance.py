@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from sre_agent_deploy.account import network
 from sre_agent_deploy.account.network import Network
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.checks.preflight.context import Context, ask
+from sre_agent_deploy.checks import Verdict
+from sre_agent_deploy.checks.preflight import Context, ask
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, tags_of
 from sre_core.problem import Problem
 

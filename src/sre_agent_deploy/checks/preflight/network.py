@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sre_agent_deploy.account import network
-from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.checks.preflight.context import Context, ask
+from sre_agent_deploy.checks import Verdict
+from sre_agent_deploy.checks.preflight import Context, ask
 from sre_core.bedrock import RUNTIME_ZONES
 from sre_core.problem import Problem
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 from sre_agent_deploy.assistant_runtime import runtime_statements
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.blueprint import instance_statements
-from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.checks.preflight.context import Context, ask
+from sre_agent_deploy.checks import Verdict
+from sre_agent_deploy.checks.preflight import Context, ask
 from sre_agent_deploy.later import Ref
 from sre_agent_deploy.names import gateway_name
 from sre_agent_deploy.policies import SESSION_ACTIONS, gateway_role_statements, gateway_trust

@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 
 from sre_agent_deploy.account.source_secrets import read_source_secrets
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.checks.preflight.context import Context, ask
+from sre_agent_deploy.checks import Verdict
+from sre_agent_deploy.checks.preflight import Context, ask
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.sources import name_sources
 from sre_agent_deploy.instance.user_data import ServiceSources, describe_sources, keep_source

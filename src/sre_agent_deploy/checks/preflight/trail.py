@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.checks.check import Verdict
-from sre_agent_deploy.checks.preflight.context import Context, ask
+from sre_agent_deploy.checks import Verdict
+from sre_agent_deploy.checks.preflight import Context, ask
 from sre_agent_deploy.names import gateway_name
 from sre_agent_deploy.resources.cloudtrail_trail import describe_deliveries, find_trails
 from sre_core.problem import Problem

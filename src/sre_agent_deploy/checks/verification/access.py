@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks import Verdict
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_core import clock, release
 from sre_core.problem import Problem

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks import Verdict
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Endpoints
 from sre_agent_deploy.tls import expiry
 from sre_core import clock

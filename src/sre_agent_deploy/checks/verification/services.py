@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks import Verdict
 from sre_agent_deploy.checks.verification import access
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Endpoints
 from sre_core import release

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, ClassVar
 
-from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks import Verdict
 from sre_agent_deploy.checks.verification import access
 from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_core import release

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.checks.check import Verdict
+from sre_agent_deploy.checks import Verdict
 from sre_agent_deploy.checks.verification.endpoint_client import Answer, Endpoints
 from sre_agent_deploy.checks.verification.services import ServiceAnswer, investigate
 from sre_core import release
