@@ -22,7 +22,7 @@ from sre_agent_deploy.instance.release_archive import Archive, build_archive, bu
 from sre_agent_deploy.later import ACCOUNT, PARTITION, Ref, encode_ref
 from sre_agent_deploy.names import has_custom_domain
 from sre_agent_deploy.progress import Progress
-from sre_agent_deploy.resources.ec2_describe import latest_image
+from sre_agent_deploy.resources.ec2_calls import latest_image
 from sre_agent_deploy.tls import acme, files, local_ca
 from sre_agent_deploy.tls.acme import AcmeSettings, AcmeSource
 from sre_agent_deploy.tls.chain import CertificateSource

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from sre_agent_deploy.account import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.regions import partition_of
-from sre_agent_deploy.resources.ec2_describe import IMAGE_PARAMETERS
+from sre_agent_deploy.resources.ec2_calls import IMAGE_PARAMETERS
 
 _DOMAINS = {"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 

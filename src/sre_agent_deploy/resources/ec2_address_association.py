@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, cfn, tags_of
-from sre_agent_deploy.resources.ec2_describe import of_deployment
+from sre_agent_deploy.resources.ec2_calls import of_deployment
 from sre_agent_deploy.resources.ec2_elastic_ip import GONE, ElasticIp
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 from sre_core.problem import Problem

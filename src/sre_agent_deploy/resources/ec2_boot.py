@@ -15,7 +15,7 @@ from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.config import duration
 from sre_agent_deploy.later import LaterText
 from sre_agent_deploy.resource import Failures, Ready, Waiting
-from sre_agent_deploy.resources.s3_versions import delete_versions
+from sre_agent_deploy.resources.s3_content import delete_versions
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:

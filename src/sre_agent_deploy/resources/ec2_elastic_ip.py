@@ -23,7 +23,7 @@ from sre_agent_deploy.resource import (
     cfn,
     tags_of,
 )
-from sre_agent_deploy.resources.ec2_describe import change_tags, of_deployment, tag_specification
+from sre_agent_deploy.resources.ec2_calls import change_tags, of_deployment, tag_specification
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from sre_agent_deploy.later import LaterText, Outputs, Ref, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, TagChanges, Waiting, cfn, tags_of
 from sre_agent_deploy.resources import ec2_boot
 from sre_agent_deploy.resources.ec2_boot import LAUNCH_FAILURES, NO_ROOM, LaunchPlace, protected
-from sre_agent_deploy.resources.ec2_describe import (
+from sre_agent_deploy.resources.ec2_calls import (
     INSTEAD_TAG,
     IPV6_TAG,
     STATUS_TAG,

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, Ref, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, Waiting, cfn, tags_of
-from sre_agent_deploy.resources.ec2_describe import change_tags, of_deployment, tag_specification
-from sre_agent_deploy.resources.ec2_network import find_interfaces, list_owned, over_quota, refused_deletion
+from sre_agent_deploy.resources.ec2_calls import (
+    change_tags,
+    find_interfaces,
+    list_owned,
+    of_deployment,
+    over_quota,
+    refused_deletion,
+    tag_specification,
+)
 from sre_agent_deploy.resources.ec2_vpc import Vpc
 from sre_core.problem import Problem
 

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, Outputs, Ref, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, Waiting, cfn, tags_of
-from sre_agent_deploy.resources.ec2_describe import change_tags, of_deployment, tag_specification
+from sre_agent_deploy.resources.ec2_calls import (
+    change_tags,
+    list_owned,
+    network_in_use,
+    of_deployment,
+    over_quota,
+    refused_deletion,
+    tag_specification,
+)
 from sre_agent_deploy.resources.ec2_internet_gateway import InternetGateway
-from sre_agent_deploy.resources.ec2_network import list_owned, network_in_use, over_quota, refused_deletion
 from sre_agent_deploy.resources.ec2_vpc import Vpc
 from sre_core.problem import Problem
 

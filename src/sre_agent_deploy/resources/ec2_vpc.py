@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import Outputs, Ref
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, TagChanges, Waiting, cfn, tags_of
-from sre_agent_deploy.resources.ec2_describe import change_tags, of_deployment, tag_specification
-from sre_agent_deploy.resources.ec2_network import find_interfaces, list_owned, network_in_use, over_quota, refused_deletion
+from sre_agent_deploy.resources.ec2_calls import (
+    change_tags,
+    find_interfaces,
+    list_owned,
+    network_in_use,
+    of_deployment,
+    over_quota,
+    refused_deletion,
+    tag_specification,
+)
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from sre_agent_deploy.aws.attempt import or_none, raise_first_error
 from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Ready, Steps, TagChanges, Waiting, cfn, tags_of
 from sre_agent_deploy.resources import policy_document
-from sre_agent_deploy.resources.ec2_describe import change_tags, of_deployment, tag_specification
-from sre_agent_deploy.resources.ec2_network import over_quota
+from sre_agent_deploy.resources.ec2_calls import change_tags, of_deployment, over_quota, tag_specification
 from sre_agent_deploy.resources.ec2_route_table import RouteTable
 from sre_agent_deploy.resources.ec2_security_group import SecurityGroup
 from sre_agent_deploy.resources.ec2_subnet import Subnet

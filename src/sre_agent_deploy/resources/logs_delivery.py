@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, cfn
+from sre_agent_deploy.resources.logs_calls import GONE, change_tags, delivery_quota, list_deliveries, list_owned, read_tags
 from sre_agent_deploy.resources.logs_delivery_destination import DeliveryDestination
-from sre_agent_deploy.resources.logs_delivery_parts import delivery_quota, list_deliveries
 from sre_agent_deploy.resources.logs_delivery_source import DeliverySource
-from sre_agent_deploy.resources.logs_tags import GONE, change_tags, list_owned, read_tags
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:

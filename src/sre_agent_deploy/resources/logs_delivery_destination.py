@@ -19,9 +19,17 @@ from sre_agent_deploy.resource import (
     Waiting,
     cfn,
 )
-from sre_agent_deploy.resources.logs_delivery_parts import delivery_in_use, delivery_quota, delivery_taken, list_deliveries
+from sre_agent_deploy.resources.logs_calls import (
+    GONE,
+    change_tags,
+    delivery_in_use,
+    delivery_quota,
+    delivery_taken,
+    list_deliveries,
+    list_owned,
+    read_tags,
+)
 from sre_agent_deploy.resources.logs_log_group import LogGroup
-from sre_agent_deploy.resources.logs_tags import GONE, change_tags, list_owned, read_tags
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from sre_agent_deploy.resource import (
     TagChanges,
     cfn,
 )
-from sre_agent_deploy.resources.logs_tags import GONE, change_tags, read_tags
+from sre_agent_deploy.resources.logs_calls import GONE, change_tags, read_tags
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:

@@ -44,7 +44,7 @@ from sre_agent_deploy.resources.s3_bucket_settings import (
     read_lifecycle,
     read_policy,
 )
-from sre_agent_deploy.resources.s3_versions import VERSIONS_REFUSED, delete_versions, find_lock
+from sre_agent_deploy.resources.s3_content import VERSIONS_REFUSED, delete_versions, find_lock
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:

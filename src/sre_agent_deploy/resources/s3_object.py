@@ -23,8 +23,7 @@ from sre_agent_deploy.resource import (
     tags_of,
 )
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
-from sre_agent_deploy.resources.s3_content import read_sha256
-from sre_agent_deploy.resources.s3_versions import VERSIONS_REFUSED, delete_versions, find_lock
+from sre_agent_deploy.resources.s3_content import VERSIONS_REFUSED, delete_versions, find_lock, read_sha256
 from sre_core.machine import BACKUPS_FOLDER, STATUS_FOLDER
 from sre_core.problem import Problem
 

@@ -23,7 +23,7 @@ from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
 from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
 from sre_agent_deploy.resources.cognito_resource_server import ResourceServer
 from sre_agent_deploy.resources.cognito_user_pool import UserPool
-from sre_agent_deploy.resources.ec2_describe import latest_image
+from sre_agent_deploy.resources.ec2_calls import latest_image
 from sre_agent_deploy.resources.ec2_elastic_ip import ElasticIp
 from sre_agent_deploy.resources.ec2_internet_gateway import InternetGateway
 from sre_agent_deploy.resources.ec2_route_table import RouteTable

@@ -13,7 +13,7 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.resource import Ready, Waiting
 from sre_agent_deploy.resources import ec2_boot
 from sre_agent_deploy.resources.ec2_boot import STEPS, Status
-from sre_agent_deploy.resources.ec2_describe import latest_image
+from sre_agent_deploy.resources.ec2_calls import latest_image
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
 

@@ -7,7 +7,7 @@ from typing import Any
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import attempt
 from sre_agent_deploy.resources.ec2_address_association import AddressAssociation
-from sre_agent_deploy.resources.ec2_describe import latest_image
+from sre_agent_deploy.resources.ec2_calls import latest_image
 from sre_agent_deploy.resources.ec2_elastic_ip import PORT_TAG, ElasticIp
 from sre_core.problem import Problem
 

@@ -12,7 +12,7 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.later import Ref
 from sre_agent_deploy.resource import Ready, Waiting
 from sre_agent_deploy.resources.ec2_boot import STEPS
-from sre_agent_deploy.resources.ec2_describe import latest_image
+from sre_agent_deploy.resources.ec2_calls import latest_image
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
 from sre_agent_deploy.resources.ec2_security_group import SecurityGroup
 from sre_agent_deploy.resources.iam_instance_profile import InstanceProfile
