@@ -50,7 +50,7 @@ def test_cleanup_without_the_state_file(desk: Desk) -> None:
     assert not list(desk.state_dir.glob("connections/*"))
 
 
-def test_cleanup_of_somebody_elses(desk: Desk) -> None:
+def test_cleanup_of_a_deployment_of_another_owner(desk: Desk) -> None:
     """A state file that was edited to point at somebody else's bucket deletes nothing of theirs, and says so."""
     desk.start_aws("--no-boot")
     assert "NOT verified" in desk.deploy("deploy").out

@@ -485,7 +485,7 @@ PARTS = range(10 if THOROUGH else 1)
 # In parts with other runs each, so that workers share them, and a thorough run that was stopped goes on with the next (`-k 7-`).
 @pytest.mark.timeout(3 * 3600)
 @pytest.mark.parametrize("part", PARTS, ids="{}-".format)
-def test_whatever_happens_to_a_deployment(machine: type[Deployments], part: int, tried: Callable[[str, int], None]) -> None:
+def test_any_history_of_a_deployment(machine: type[Deployments], part: int, tried: Callable[[str, int], None]) -> None:
     """Killed, put to sleep, changed, forgotten, repaired and removed in any order and weather: never two of a thing unseen, never
     what another owns, never a rest.
     """

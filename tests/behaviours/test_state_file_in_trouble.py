@@ -65,7 +65,7 @@ def test_a_file_that_is_not_understood(deployed: Desk, good: dict[str, Any], tro
     assert lister.everything(deployed.client) == there
 
 
-def test_a_state_that_leads_to_somebody_elses(deployed: Desk, good: dict[str, Any]) -> None:
+def test_a_state_that_names_a_resource_of_another_owner(deployed: Desk, good: dict[str, Any]) -> None:
     """A resource without the deployment's tag is neither changed nor deleted, whatever the file says; the last lines say what stays."""
     deployed.client("s3").create_bucket(Bucket="somebody-elses")
     theirs = deployed.client("cognito-idp").create_user_pool(PoolName="theirs")["UserPool"]["Id"]

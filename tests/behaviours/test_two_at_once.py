@@ -48,7 +48,7 @@ def test_a_second_writer(worked_on: Desk, words: str) -> None:
 
 
 @pytest.mark.parametrize("words", ["status", "plan", "verify"])
-def test_somebody_who_only_looks(worked_on: Desk, words: str) -> None:
+def test_commands_that_only_read(worked_on: Desk, words: str) -> None:
     """It shows the resources, and that another process changes them."""
     ended = worked_on.deploy(words)
     assert "At work now: " in ended.text

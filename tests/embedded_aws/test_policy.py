@@ -20,7 +20,7 @@ def said(*statements: dict[str, Any]) -> Verdict:
     )
 
 
-def test_a_deny_wins_whatever_the_order() -> None:
+def test_a_deny_wins_in_any_order() -> None:
     """An explicit deny overrides any allow."""
     allow, deny = {}, {"Effect": "Deny"}
 

@@ -19,7 +19,7 @@ def _only(problems: tuple[Problem, ...]) -> Problem:
     return problem
 
 
-def test_what_lets_go_by_itself(engine: Engine, faults: Callable[..., None]) -> None:
+def test_resources_that_aws_releases_later(engine: Engine, faults: Callable[..., None]) -> None:
     """A network interface, a domain prefix and the name of a secret are free only later; nobody hears of it but as a wait."""
     faults({"kind": "linger", "seconds": 1.0})
     engine.parts = ("instance", "user_pool_domain", "backend_key")
@@ -63,7 +63,7 @@ def test_a_security_group_that_others_use(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("attribute", ["DisableApiTermination", "DisableApiStop"])
-def test_a_machine_that_somebody_protected(engine: Engine, attribute: str) -> None:
+def test_a_machine_that_was_protected_by_hand(engine: Engine, attribute: str) -> None:
     """It is not terminated, and cleanup says with which command it may be; what it uses stays with it."""
     engine.parts = ("instance",)
     engine.deploy()
@@ -80,7 +80,7 @@ def test_a_machine_that_somebody_protected(engine: Engine, attribute: str) -> No
     assert engine.cleanup().problems == ()
 
 
-def test_a_user_pool_that_somebody_protected(engine: Engine) -> None:
+def test_a_user_pool_that_was_protected_by_hand(engine: Engine) -> None:
     """Its users stay, until somebody says with the command of the message that they need not."""
     engine.parts = ("user_pool",)
     engine.deploy()
@@ -153,7 +153,7 @@ def test_a_strangers_secret_in_its_recovery_window(engine: Engine) -> None:
     secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
 
-def test_a_role_that_somebody_widened(engine: Engine) -> None:
+def test_a_role_that_was_widened_by_hand(engine: Engine) -> None:
     """Policies, a boundary and an instance profile that were added by hand are taken off it, and stay themselves."""
     engine.parts = ("instance_role",)
     engine.deploy()
@@ -173,7 +173,7 @@ def test_a_role_that_somebody_widened(engine: Engine) -> None:
     iam.delete_policy(PolicyArn=policy)
 
 
-def test_a_pool_with_a_domain_of_somebodys_own(engine: Engine, tmp_path: Path) -> None:
+def test_a_pool_with_a_domain_that_was_added_by_hand(engine: Engine, tmp_path: Path) -> None:
     """Cognito keeps a pool that has a domain: one that was added by hand goes first."""
     engine.parts = ("user_pool_domain",)
     engine.deploy()
@@ -189,7 +189,7 @@ def test_a_pool_with_a_domain_of_somebodys_own(engine: Engine, tmp_path: Path) -
     assert not cognito.describe_user_pool_domain(Domain=domain)["DomainDescription"]
 
 
-def test_a_gateway_with_a_target_of_somebodys_own(engine: Engine) -> None:
+def test_a_gateway_with_a_target_that_was_added_by_hand(engine: Engine) -> None:
     """AgentCore keeps a gateway that has targets: all of them are listed and go first, whoever made them."""
     engine.parts = ("gateway", "credential_provider")
     engine.deploy()

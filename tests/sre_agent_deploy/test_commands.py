@@ -53,7 +53,7 @@ def test_what_would_be_ignored_is_refused(tmp_path: Path, words: tuple[str, ...]
         (("--cleanup",), "CLEANUP-WHICH"),
     ],
 )
-def test_mistakes_are_told_with_a_next_step(tmp_path: Path, words: tuple[str, ...], code: str) -> None:
+def test_mistakes_are_reported_with_a_next_step(tmp_path: Path, words: tuple[str, ...], code: str) -> None:
     """A mission flag and its command say the same: what, why, and what to do."""
     ended = run(tmp_path, *words)
     assert ended.returncode == 1

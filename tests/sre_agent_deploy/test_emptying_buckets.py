@@ -32,7 +32,7 @@ def _versioned(s3: Any, bucket: str) -> None:
     s3.delete_object(Bucket=bucket, Key="kept/file")
 
 
-def test_a_bucket_that_somebody_made_keep_versions(engine: Engine, s3: Any) -> None:
+def test_a_bucket_with_versioning_switched_on_by_hand(engine: Engine, s3: Any) -> None:
     """Versions and delete markers go with it, those of other keys too: the bucket is ours."""
     engine.deploy()
     bucket = engine.id_of("bucket")

@@ -42,7 +42,7 @@ def test_a_file_that_is_there(tmp_path: Path) -> None:
     assert aside.read_text() == "mine\n"
 
 
-def test_a_schema_of_somebody_else(tmp_path: Path) -> None:
+def test_a_schema_of_another_owner(tmp_path: Path) -> None:
     """A file of the schema's name that is not ours stays, and the template doesn't refer to it."""
     (tmp_path / "config.schema.json").write_text('{"title": "other"}')
     assert run(tmp_path, "init").returncode == 0

@@ -64,7 +64,7 @@ def test_no_lifetime_any_more(temporary: Engine) -> None:
     assert tagged(temporary) == ""
 
 
-def test_a_lifetime_that_somebody_edited(temporary: Engine) -> None:
+def test_a_lifetime_that_was_edited_by_hand(temporary: Engine) -> None:
     """A tag changed in the Console is drift: shown, and put right by the next deployment."""
     secrets = temporary.client("secretsmanager")
     secrets.tag_resource(SecretId=temporary.id_of("backend_key"), Tags=[{"Key": TTL_TAG, "Value": "for ever"}])
@@ -85,7 +85,7 @@ def test_more_tags_than_an_object_takes(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("operation", ["CreateSecret", "CreateGateway", "RunInstances"])
-def test_another_lifetime_while_a_birth_is_open(engine: Engine, operation: str) -> None:
+def test_another_lifetime_while_a_creation_is_open(engine: Engine, operation: str) -> None:
     """AWS refuses a client token that comes again with other tags; what was born is looked for first, and goes on."""
     engine.parts = ("gateway", "instance")
     engine.sections["deployment"] = {"ttl": "1h"}

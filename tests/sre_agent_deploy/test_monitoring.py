@@ -128,7 +128,7 @@ def state_of(engine: Engine, name: str) -> str:
     return str(engine.client("cloudwatch").describe_alarms(AlarmNames=[f"{engine.id}-{name}"])["MetricAlarms"][0]["StateValue"])
 
 
-def test_every_alarm_is_raised_and_told(monitored: Engine) -> None:
+def test_every_alarm_is_raised_and_sent(monitored: Engine) -> None:
     """Real data raise each one, and its message says what to do first. Drift is repaired, and nothing is left in the end."""
     monitored.deploy()
     await_no_answer(monitored)

@@ -91,7 +91,7 @@ def test_values_under_sensitive_names() -> None:
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=80), st.sampled_from(range(len(SECRETS))), st.text(max_size=80))
-def test_whatever_stands_around_a_secret(before: str, which: int, after: str) -> None:
+def test_any_text_around_a_secret(before: str, which: int, after: str) -> None:
     """Text around a secret does not save it, redacting twice changes nothing, and JSON stays JSON."""
     text = f"{before} {SECRETS[which]} {after}"
     once = redact(text)

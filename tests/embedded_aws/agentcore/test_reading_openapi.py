@@ -113,7 +113,7 @@ def test_operations_that_make_no_tool(operation: Any, says: str) -> None:
     assert says in reasons_of(document(operation=operation))
 
 
-def test_every_reason_is_told_at_once() -> None:
+def test_every_reason_is_reported_at_once() -> None:
     """Nobody has to fix a document one reason at a time."""
     found = read(document(operation={"operationId": "", "callbacks": {"a": {}}}, servers=[]))
     assert isinstance(found, Unusable)

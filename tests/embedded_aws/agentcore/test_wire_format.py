@@ -87,7 +87,7 @@ def test_numbers_in_the_query(aws: Any) -> None:
     assert send(aws, "GET", "/gateways/", query="maxResults=1001")[2]["fieldList"][0]["name"] == "maxResults"
 
 
-def test_every_broken_constraint_is_told_at_once() -> None:
+def test_every_broken_constraint_is_reported_at_once() -> None:
     """In AWS's words, with the place of each."""
     request = {"name": "a_b", "description": "", "authorizerType": "X", "authorizerConfiguration": {}}
     found = {each.name: each.message for each in MODEL.violations("CreateGatewayRequest", request)}

@@ -160,7 +160,7 @@ def test_a_delay(faulty: EmbeddedAws) -> None:
     assert time.monotonic() - began >= 0.3
 
 
-def test_no_faults_unless_told(embedded: EmbeddedAws) -> None:
+def test_no_faults_by_default(embedded: EmbeddedAws) -> None:
     """A start without rules answers every call, and no HTTP request can switch any on."""
     assert embedded.client("ec2").describe_vpcs()["Vpcs"]
     assert embedded.client("s3").list_buckets()["ResponseMetadata"]["HTTPStatusCode"] == 200

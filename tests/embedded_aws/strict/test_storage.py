@@ -97,7 +97,7 @@ def test_a_new_bucket_is_closed_and_encrypted(s3: Any, bucket: str) -> None:
     assert set(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values()) == {True}
 
 
-def test_a_bucket_can_be_tagged_at_its_birth(s3: Any) -> None:
+def test_a_bucket_can_be_tagged_at_its_creation(s3: Any) -> None:
     """So that a bucket whose maker died is recognised."""
     name, tags = f"bucket-{uuid.uuid4().hex[:10]}", [{"Key": "k", "Value": "v"}]
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"Tags": tags})

@@ -61,7 +61,7 @@ def test_an_aws_that_does_not_answer(check: Preflight, embedded: EmbeddedAws) ->
     assert code(findings["account.credentials"]) == "AWS-UNREACHABLE"
 
 
-def test_all_that_is_wrong_is_told_at_once(check: Preflight, embedded: EmbeddedAws, tmp_path: Path) -> None:
+def test_all_that_is_wrong_is_reported_at_once(check: Preflight, embedded: EmbeddedAws, tmp_path: Path) -> None:
     """Bucket, instance type, hosted zone and certificate are all reported, not the first of them only."""
     certificates.written(tmp_path, "other.example.org")
     findings = check(

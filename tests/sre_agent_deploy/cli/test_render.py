@@ -90,7 +90,7 @@ def test_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert (failed["event"], failed["problem"]["code"]) == ("failed", "S3-QUOTA")
 
 
-def test_what_befell_many_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_error_of_many_resources(capsys: pytest.CaptureFixture[str]) -> None:
     """For people it is told once, with all that it befell and every request id; for programs each stands for itself."""
     many = [replace(PROBLEM, context={"resource": name}, request_id=f"request-{name}") for name in ("a", "b")]
     other = replace(PROBLEM, why="It is another reason.")

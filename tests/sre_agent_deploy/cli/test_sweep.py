@@ -90,7 +90,7 @@ def test_a_sweep(made: Made, sweep: Swept, engine: Engine) -> None:
     assert before != kept
 
 
-def test_what_a_program_is_told(made: Made, sweep: Swept) -> None:
+def test_output_for_programs(made: Made, sweep: Swept) -> None:
     """The verdicts come first, as one line of JSON; then what happens, and what came of it."""
     old = made("1s", "backend_key")
     time.sleep(2.1)
@@ -113,7 +113,7 @@ def test_nobody_to_ask(made: Made, sweep: Swept) -> None:
     assert old.changes() == {}
 
 
-def test_somebody_at_work(made: Made, sweep: Swept) -> None:
+def test_a_deployment_that_another_run_changes(made: Made, sweep: Swept) -> None:
     """A deployment that a living run of this machine works on is left alone, and the run is named."""
     old = made("1s", "backend_key")
     time.sleep(2.1)
@@ -151,7 +151,7 @@ def test_another_region(made: Made, sweep: Swept, monkeypatch: pytest.MonkeyPatc
     assert old.changes() == {}
 
 
-def test_what_somebody_protects(made: Made, sweep: Swept, engine: Engine) -> None:
+def test_a_protected_resource(made: Made, sweep: Swept, engine: Engine) -> None:
     """What can't be deleted is told with its deployment, the others go all the same, and the exit code says that something remains."""
     protected, other = made("1s", "user_pool"), made("1s", "backend_key")
     cognito, pool = engine.client("cognito-idp"), protected.id_of("user_pool")

@@ -159,7 +159,7 @@ def _deleted_after(kind: str) -> set[str]:
     return used.union(*map(_deleted_after, used))
 
 
-def test_a_record_that_nobody_here_understands(engine: Engine) -> None:
+def test_a_record_of_an_unknown_kind(engine: Engine) -> None:
     """Cleanup deletes all else and tells what it left; a deployment does not begin."""
     engine.parts = ("address", "bucket")
     engine.deploy()
@@ -201,7 +201,7 @@ def test_a_volume_that_outlives_its_machine(engine: Engine) -> None:
     assert engine.cleanup().problems == ()
 
 
-def test_what_somebody_makes_anew(engine: Engine) -> None:
+def test_a_resource_that_is_created_again(engine: Engine) -> None:
     """The last listing shows it: it is deleted again some times, and then told, and never taken for gone."""
     engine.parts = ("backend_key",)
     engine.deploy()

@@ -16,7 +16,7 @@ from sre_agent_deploy.resource import DEPLOYMENT_TAG
     "parts",
     [("backend_key",), ("bucket",), ("address",), ("user_pool",), ("security_group",), ("instance_profile",), ("credential_provider",)],
 )
-def test_whatever_is_left_of_a_deployment_shows_it(engine: Engine, parts: tuple[str, ...]) -> None:
+def test_any_remaining_resource_shows_its_deployment(engine: Engine, parts: tuple[str, ...]) -> None:
     """Each kind that a killed run may leave behind alone is found, by its tags, its name or its path."""
     engine.parts = parts
     engine.deploy()

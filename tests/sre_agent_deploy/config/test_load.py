@@ -130,7 +130,7 @@ def test_the_mode_decides_what_is_required(load_text: Callable[..., object]) -> 
     assert not isinstance(load_text(text, mode=None), Config)
 
 
-def test_every_fault_is_told_at_once(problems_of: ProblemsOf) -> None:
+def test_every_fault_is_reported_at_once(problems_of: ProblemsOf) -> None:
     """Faults of spelling, type and value stand in one answer, in the order of the file."""
     found = problems_of("nam: x\naws:\n  region: nowhere\ndeployment:\n  volume_gb: big\n  instance_type: t3.nano\n")
     assert [problem.where.line for problem in found if problem.where] == [1, 3, 5, 6]

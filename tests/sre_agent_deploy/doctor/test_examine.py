@@ -64,7 +64,7 @@ def test_a_machine_that_has_everything(seen: Observations) -> None:
         (replace(PRODUCTION, state_folder_problem=find_problem(Path("/proc/state"))), "STATE-FOLDER-UNUSABLE"),
     ],
 )
-def test_what_stands_in_the_way(seen: Observations, code: str) -> None:
+def test_each_obstacle(seen: Observations, code: str) -> None:
     """Each thing that is missing or wrong is told once, as a problem with a next step, and nothing else is."""
     assert codes(seen) == {code}
 

@@ -51,7 +51,7 @@ def test_a_whole_production_run(tmp_path: Path, sits_at: Sits) -> None:
     assert "sre-agent-deploy deploy --config config.yaml --mode production" in person.seen
 
 
-def test_wrong_answers_are_told_and_corrected(tmp_path: Path, sits_at: Sits) -> None:
+def test_wrong_answers_are_reported_and_corrected(tmp_path: Path, sits_at: Sits) -> None:
     """The rules of the configuration apply to each answer at once, in their own words; the next answer counts."""
     person = sits_at("--interactive", "--mode", "production")
     person.answers(("name", "Not A Name"))

@@ -68,7 +68,7 @@ def test_every_problem_of_verification_has_a_hop() -> None:
     assert {find_hop(problem(code)) for code in used} <= set(HOPS)
 
 
-def test_a_dead_instance_is_told_once() -> None:
+def test_a_dead_instance_is_reported_once() -> None:
     """Twenty checks meet one address that does not answer: one cause, which names them."""
     dead = problem("ENDPOINT-UNREACHABLE", part="front door", url="https://sre.example.com/ping")
     others = {

@@ -21,7 +21,7 @@ from .life import born, configured, dies, drift, lives_and_dies, read, refused, 
 __all__ = ["gateway", "provider", "role_arn", "schema_uri", "secret_arn", "target"]
 
 
-def test_a_gateway_from_birth_to_death(aws: Aws, marked: Marked, gateway: Gateway) -> None:
+def test_a_gateway_from_creation_to_deletion(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """It is made as declared, found by its tags, and goes without a trace."""
     lives_and_dies(aws, gateway, marked("gateway"))
 
@@ -41,7 +41,7 @@ def test_the_outputs_of_a_gateway(aws: Aws, marked: Marked, gateway: Gateway) ->
     assert read(aws, gateway, id).outputs == {"gateway_id": id, "gateway_url": answer["gatewayUrl"], "arn": answer["gatewayArn"]}
 
 
-def test_a_birth_that_is_sent_twice(aws: Aws, marked: Marked, gateway: Gateway) -> None:
+def test_a_creation_that_is_sent_twice(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """The client token makes one gateway of it."""
     mark = marked("gateway")
     assert gateway.create(aws, mark) == gateway.create(aws, mark)
@@ -60,7 +60,7 @@ def test_a_gateway_that_differs(aws: Aws, marked: Marked, gateway: Gateway) -> N
     repairs(aws, gateway, born(aws, gateway, marked("gateway")), **changed)
 
 
-def test_a_gateway_that_somebody_opened(aws: Aws, marked: Marked, gateway: Gateway) -> None:
+def test_a_gateway_that_was_opened_by_hand(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """A gateway that asks nobody for a token is a difference, and is closed again."""
     id = born(aws, gateway, marked("gateway"))
     aws.client("bedrock-agentcore-control").update_gateway(
@@ -102,7 +102,7 @@ def test_the_order_of_clients_and_scopes(gateway: Gateway) -> None:
     assert one == replace(gateway, allowed_clients=("b", Ref("a", "client_id")))
 
 
-def test_the_name_of_a_gateway_of_somebody_else(aws: Aws, marked: Marked, gateway: Gateway, deployment: str) -> None:
+def test_the_name_of_a_gateway_of_another_owner(aws: Aws, marked: Marked, gateway: Gateway, deployment: str) -> None:
     """It is seen by its name, known to be a stranger's, and never listed as ours."""
     wanted = gateway._settings()
     stranger = aws.client("bedrock-agentcore-control").create_gateway(**wanted)["gatewayId"]

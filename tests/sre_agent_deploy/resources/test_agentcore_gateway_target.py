@@ -20,7 +20,7 @@ from .life import born, configured, dies, drift, lives_and_dies, read, refused, 
 __all__ = ["gateway", "provider", "role_arn", "schema_uri", "secret_arn", "target"]
 
 
-def test_a_target_from_birth_to_death(aws: Aws, marked: Marked, target: GatewayTarget) -> None:
+def test_a_target_from_creation_to_deletion(aws: Aws, marked: Marked, target: GatewayTarget) -> None:
     """It is made as declared, found under its gateway, and goes without a trace."""
     lives_and_dies(aws, target, marked("kubernetes_target"))
 
@@ -32,7 +32,7 @@ def test_the_ids_of_a_target(aws: Aws, marked: Marked, target: GatewayTarget) ->
     assert target.natural_id(aws) == id == f"{target.gateway_id}/{read(aws, target, id).outputs['target_id']}"
 
 
-def test_a_target_birth_that_is_sent_twice(aws: Aws, marked: Marked, target: GatewayTarget) -> None:
+def test_a_target_creation_that_is_sent_twice(aws: Aws, marked: Marked, target: GatewayTarget) -> None:
     """The client token makes one target of it."""
     mark = marked("kubernetes_target")
     assert target.create(aws, mark) == target.create(aws, mark)

@@ -17,7 +17,7 @@ from .life import born, drift, lives_and_dies, read, refused, repairs
 __all__ = ["provider", "secret_arn"]
 
 
-def test_a_provider_from_birth_to_death(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
+def test_a_provider_from_creation_to_deletion(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
     """It is made as declared, found by its tags, and goes without a trace; the secret stays."""
     lives_and_dies(aws, provider, marked("provider"))
     assert aws.client("secretsmanager").describe_secret(SecretId=str(provider.secret_arn)).get("DeletedDate") is None
@@ -35,7 +35,7 @@ def test_the_outputs_of_a_provider(aws: Aws, marked: Marked, provider: ApiKeyCre
     }
 
 
-def test_where_a_provider_of_somebody_elses_has_its_key(aws: Aws, provider: ApiKeyCredentialProvider) -> None:
+def test_where_a_provider_of_another_owner_has_its_key(aws: Aws, provider: ApiKeyCredentialProvider) -> None:
     """In a secret that AgentCore manages: what the gateway sends is there, and the backends must ask for the same."""
     name = "team-backends"
     aws.client("bedrock-agentcore-control").create_api_key_credential_provider(name=name, apiKey="the team's own key")
@@ -60,7 +60,7 @@ def test_a_provider_with_a_key_of_its_own(aws: Aws, marked: Marked, provider: Ap
     assert drift(aws, provider, id) == ()
 
 
-def test_a_provider_of_somebody_else(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider, deployment: str) -> None:
+def test_a_provider_of_another_owner(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider, deployment: str) -> None:
     """It is seen by its name, known to be a stranger's, and its name can't be taken."""
     aws.client("bedrock-agentcore-control").create_api_key_credential_provider(name=provider.provider_name, apiKey="a stranger's")
     assert read(aws, provider, provider.natural_id(aws)).owner(deployment) == "stranger"

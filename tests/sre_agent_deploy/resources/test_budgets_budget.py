@@ -50,7 +50,7 @@ def place(aws: Aws, budget: Budget) -> dict[str, str]:
     return {"AccountId": aws.account_id, "BudgetName": budget.budget_name}
 
 
-def test_a_budget_from_birth_to_death(aws: Aws, marked: Marked, budget: Budget) -> None:
+def test_a_budget_from_creation_to_deletion(aws: Aws, marked: Marked, budget: Budget) -> None:
     """It is made whole in one call, and takes its notifications along when it goes."""
     with said(aws) as calls:
         lives_and_dies(aws, budget, marked("budget"))
@@ -77,7 +77,7 @@ def test_a_budget_that_differs(aws: Aws, marked: Marked, budget: Budget) -> None
     repairs(aws, budget, id, notifications=budget.notifications[:1])
 
 
-def test_a_filter_of_somebody_else(aws: Aws, marked: Marked, budget: Budget) -> None:
+def test_a_filter_that_was_changed_by_hand(aws: Aws, marked: Marked, budget: Budget) -> None:
     """A budget that counts more, less or nothing at all by its filter is seen to differ."""
     id = born(aws, budget, marked("budget"))
     told = {"BudgetName": id, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "50", "Unit": "USD"}}
@@ -137,7 +137,7 @@ def test_a_budget_full_of_notifications(aws: Aws, marked: Marked, budget: Budget
     assert drift(aws, budget, id) == ()
 
 
-def test_a_budget_of_somebody_else(aws: Aws, marked: Marked, deployment: str, budget: Budget) -> None:
+def test_a_budget_of_another_owner(aws: Aws, marked: Marked, deployment: str, budget: Budget) -> None:
     """Its name is taken: it shows as a stranger's before anything is made, and a birth is refused."""
     someone = replace(marked("budget"), deployment="sre-of-somebody-else")
     id = born(aws, budget, someone)

@@ -55,7 +55,7 @@ def stored(aws: Aws, id: str) -> dict[str, str]:
     return parts
 
 
-def test_a_certificate_from_birth_to_death(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
+def test_a_certificate_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
     """It is issued, stored and deleted."""
     lives_and_dies(aws, certificate(deployment, authority), marked("certificate"))
 
@@ -112,7 +112,9 @@ def test_files_in_their_last_days(aws: Aws, marked: Marked, deployment: str, aut
 
 
 @pytest.mark.parametrize("damage", ["{}", "no JSON", '{"certificate": "-----BEGIN CERTIFICATE-----"}'])
-def test_a_certificate_that_somebody_damaged(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa, damage: str) -> None:
+def test_a_certificate_that_was_damaged_by_hand(
+    aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa, damage: str
+) -> None:
     """It differs in everything, and is replaced."""
     declared = certificate(deployment, authority)
     id = born(aws, declared, marked("certificate"))
@@ -123,7 +125,7 @@ def test_a_certificate_that_somebody_damaged(aws: Aws, marked: Marked, deploymen
     dies(aws, declared, id, deployment)
 
 
-def test_a_certificate_that_somebody_replaced(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
+def test_a_certificate_that_was_replaced_by_hand(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
     """A chain that does not name the hosts shows the names that it has, whatever else the secret says."""
     declared = certificate(deployment, authority)
     id = born(aws, declared, marked("certificate"))

@@ -27,7 +27,7 @@ def trail(aws: Aws, marked: Marked, deployment: str) -> Trail:
     return Trail(name="trail", trail_name=name, gateway_arn=GATEWAY, **make_place(aws, marked, deployment, name))
 
 
-def test_a_trail_from_birth_to_death(aws: Aws, marked: Marked, deployment: str, trail: Trail) -> None:
+def test_a_trail_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str, trail: Trail) -> None:
     """It is as declared, what differs is repaired in both directions, and its bucket keeps files for a time."""
     # CloudTrail takes no empty value, but a key without one.
     mark = replace(marked("trail"), extra={"owner": ""})

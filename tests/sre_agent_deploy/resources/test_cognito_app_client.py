@@ -38,7 +38,7 @@ def _update(aws: Aws, id: str, **settings: Any) -> None:
     aws.client("cognito-idp").update_user_pool_client(UserPoolId=pool, ClientId=client, **settings)
 
 
-def test_a_client_from_birth_to_death(aws: Aws, marked: Marked, client: AppClient) -> None:
+def test_a_client_from_creation_to_deletion(aws: Aws, marked: Marked, client: AppClient) -> None:
     """It is made as declared, found under its pool, and goes without a trace."""
     lives_and_dies(aws, client, marked("gateway_client"))
 
@@ -76,7 +76,7 @@ def test_a_client_that_differs(aws: Aws, marked: Marked, client: AppClient) -> N
     assert _described(aws, id)["ClientSecret"] == secret
 
 
-def test_a_client_that_somebody_opened(aws: Aws, marked: Marked, client: AppClient) -> None:
+def test_a_client_that_was_opened_by_hand(aws: Aws, marked: Marked, client: AppClient) -> None:
     """A client that also takes passwords is another client, until it is configured again."""
     id = born(aws, client, marked("gateway_client"))
     _update(aws, id, ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"])

@@ -27,7 +27,7 @@ def _domain(aws: Aws, marked: Marked, deployment: str) -> UserPoolDomain:
     return UserPoolDomain(name="domain", user_pool_id=pool, domain=deployment)
 
 
-def test_a_domain_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
+def test_a_domain_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """It is made as declared, found under its pool, and goes without a trace."""
     lives_and_dies(aws, _domain(aws, marked, deployment), marked("domain"))
 

@@ -22,7 +22,7 @@ def server(aws: Aws, marked: Marked, deployment: str) -> ResourceServer:
     return ResourceServer(name="resource_server", user_pool_id=pool, identifier="sre-agent", scopes=SCOPES)
 
 
-def test_a_resource_server_from_birth_to_death(aws: Aws, marked: Marked, server: ResourceServer) -> None:
+def test_a_resource_server_from_creation_to_deletion(aws: Aws, marked: Marked, server: ResourceServer) -> None:
     """It is made as declared, found under its pool, and goes without a trace."""
     lives_and_dies(aws, server, marked("resource_server"))
 

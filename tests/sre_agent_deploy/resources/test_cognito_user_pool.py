@@ -21,7 +21,7 @@ def pool(deployment: str) -> UserPool:
     return UserPool(name="user_pool", pool_name=f"{deployment}-users")
 
 
-def test_a_pool_from_birth_to_death(aws: Aws, marked: Marked, pool: UserPool) -> None:
+def test_a_pool_from_creation_to_deletion(aws: Aws, marked: Marked, pool: UserPool) -> None:
     """It is made as declared, found by its tags, and goes without a trace."""
     lives_and_dies(aws, pool, marked("user_pool"))
 

@@ -29,7 +29,7 @@ def declared(deployment: str) -> DynamoDbTable:
     )
 
 
-def test_a_table_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
+def test_a_table_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """It is as declared, and goes without a trace; another one under its name is refused while it is there."""
     lives_and_dies(aws, declared(deployment), marked("session_table"))
 

@@ -21,7 +21,7 @@ def machine(aws: Aws) -> str:
     return aws.client("ec2").run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
 
 
-def test_an_address_from_birth_to_death(aws: Aws, marked: Marked) -> None:
+def test_an_address_from_creation_to_deletion(aws: Aws, marked: Marked) -> None:
     """It is allocated once and released."""
     lives_and_dies(aws, ElasticIp(name="address"), marked("address"))
 
@@ -39,7 +39,7 @@ def test_the_port_of_an_address(aws: Aws, marked: Marked, deployment: str) -> No
     dies(aws, address, id, deployment)
 
 
-def test_an_association_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
+def test_an_association_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """An address moves from one machine to another in one call, and the id of its association stays."""
     address = ElasticIp(name="address")
     address_id, first, second = born(aws, address, marked("address")), machine(aws), machine(aws)

@@ -65,12 +65,12 @@ def running(aws: Aws, machine: Ec2Instance, marked: Marked) -> str:
     return id
 
 
-def test_a_machine_from_birth_to_death(aws: Aws, marked: Marked, machine: Ec2Instance) -> None:
+def test_a_machine_from_creation_to_deletion(aws: Aws, marked: Marked, machine: Ec2Instance) -> None:
     """AWS shows every declared value, user data included; after termination it shows none."""
     lives_and_dies(aws, Ec2Instance(**without_reports(machine)), marked("instance"))
 
 
-def test_how_a_machine_is_born(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
+def test_how_a_machine_is_created(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
     """IMDSv2 is required, its one volume is an encrypted gp3 of the declared size, and both carry the deployment's tags."""
     id = machine.create(aws, marked("instance"))
     shown: Any = aws.client("ec2").describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]
@@ -82,7 +82,7 @@ def test_how_a_machine_is_born(aws: Aws, marked: Marked, deployment: str, machin
     dies(aws, machine, id, deployment)
 
 
-def test_a_birth_that_is_sent_again(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
+def test_a_creation_that_is_sent_again(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
     """The client token answers with the same machine."""
     mark = marked("instance")
     id = machine.create(aws, mark)
@@ -174,7 +174,7 @@ def test_a_protected_instance_keeps_its_reports(
     dies(aws, machine, id, deployment)
 
 
-def test_a_machine_that_somebody_stopped(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
+def test_a_machine_that_was_stopped_by_hand(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
     """It does not get ready by waiting, so this is a Problem at once."""
     id = running(aws, machine, marked)
     aws.client("ec2").stop_instances(InstanceIds=[id])

@@ -23,7 +23,7 @@ from .conftest import Marked
 from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs
 
 
-def test_a_network_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
+def test_a_network_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """Each part is as declared and repaired; what still uses a part is named where EC2 refuses its deletion."""
     ec2: Any = aws.client("ec2")
     vpc = Vpc(name="vpc", cidr_block="10.20.0.0/16")

@@ -22,7 +22,7 @@ def group(aws: Aws, deployment: str, *ingress: Ingress) -> SecurityGroup:
     )
 
 
-def test_a_group_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
+def test_a_group_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """Rules for IPv4 and IPv6 are made as declared, in whatever order AWS lists them."""
     anyone_v6 = Ingress(443, "::/0", "HTTPS over IPv6")
     lives_and_dies(aws, group(aws, deployment, anyone_v6, Ingress(80, "0.0.0.0/0", "redirect")), marked("security_group"))
@@ -37,7 +37,7 @@ def test_rules_that_differ(aws: Aws, marked: Marked, deployment: str) -> None:
     dies(aws, declared, id, deployment)
 
 
-def test_rules_that_somebody_added(aws: Aws, marked: Marked, deployment: str) -> None:
+def test_rules_that_were_added_by_hand(aws: Aws, marked: Marked, deployment: str) -> None:
     """A range of ports, all protocols, or another group as source: each shows, and is revoked."""
     declared = group(aws, deployment)
     id = born(aws, declared, marked("security_group"))

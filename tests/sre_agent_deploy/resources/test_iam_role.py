@@ -41,7 +41,7 @@ def profile(deployment: str, role_name: str) -> InstanceProfile:
     return InstanceProfile(name="profile", profile_name=f"{deployment}-instance", path=f"/sre-agent/{deployment}/", role_name=role_name)
 
 
-def test_a_role_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
+def test_a_role_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """It is made as declared, found under the deployment's path, and goes with its policies."""
     lives_and_dies(aws, role(deployment), marked("gateway_role"))
 
@@ -76,7 +76,7 @@ def test_a_role_that_differs(aws: Aws, marked: Marked, deployment: str, changed:
     dies(aws, declared, id, deployment)
 
 
-def test_a_policy_that_somebody_added(aws: Aws, marked: Marked, deployment: str) -> None:
+def test_a_policy_that_was_added_by_hand(aws: Aws, marked: Marked, deployment: str) -> None:
     """An inline policy that nobody declared shows as a difference, and is taken away."""
     declared = role(deployment)
     id = born(aws, declared, marked(declared.name))
@@ -88,7 +88,7 @@ def test_a_policy_that_somebody_added(aws: Aws, marked: Marked, deployment: str)
     dies(aws, declared, id, deployment)
 
 
-def test_a_trust_policy_that_somebody_widened(aws: Aws, marked: Marked, deployment: str) -> None:
+def test_a_trust_policy_that_was_widened_by_hand(aws: Aws, marked: Marked, deployment: str) -> None:
     """A second principal in the trust policy is a difference, though the first is still there."""
     declared = role(deployment)
     id = born(aws, declared, marked(declared.name))
@@ -116,7 +116,7 @@ def test_a_name_that_is_taken(aws: Aws, marked: Marked, deployment: str) -> None
     dies(aws, declared, declared.role_name, deployment)
 
 
-def test_an_instance_profile_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
+def test_an_instance_profile_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """It holds its one role, takes another one when that is declared, and can be deleted while it holds it."""
     first, second = role(deployment), role(deployment, role_name=f"{deployment}-other")
     first_id, second_id = born(aws, first, marked("first")), born(aws, second, marked("second"))

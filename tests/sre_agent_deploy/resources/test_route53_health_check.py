@@ -19,7 +19,7 @@ def check() -> HealthCheck:
     return HealthCheck(name="outside_check", domain="sre.example.com", resource_path="/ping")
 
 
-def test_a_health_check_from_birth_to_death(aws: Aws, marked: Marked, check: HealthCheck) -> None:
+def test_a_health_check_from_creation_to_deletion(aws: Aws, marked: Marked, check: HealthCheck) -> None:
     """It is found without a tag, by its caller reference, and goes without a trace; what AWS changes in place is repaired."""
     repairs(aws, check, born(aws, check, marked("outside_check")), resource_path="/other", port=8443, inverted=True)
     lives_and_dies(aws, check, marked("other"))

@@ -40,7 +40,7 @@ def names(aws: Aws, record: DnsRecord) -> set[tuple[str, str]]:
     return {(entry["Name"], entry["Type"]) for entry in shown if entry["Type"] not in ("NS", "SOA")}
 
 
-def test_a_record_from_birth_to_death(aws: Aws, marked: Marked, record: DnsRecord) -> None:
+def test_a_record_from_creation_to_deletion(aws: Aws, marked: Marked, record: DnsRecord) -> None:
     """Address and mark come and go together."""
     lives_and_dies(aws, record, marked("dns"))
     assert names(aws, record) == set()
@@ -88,7 +88,7 @@ def test_a_record_that_differs(aws: Aws, marked: Marked, deployment: str, record
     dies(aws, record, id, deployment)
 
 
-def test_a_record_of_somebody_else(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
+def test_a_record_of_another_owner(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
     """It shows as a stranger's before anything is made, and a birth is refused and leaves no mark."""
     taken_by(aws, record, record.domain, "192.0.2.7", "A")
     assert read(aws, record, record.natural_id(aws)).owner(deployment) == "stranger"
@@ -96,13 +96,13 @@ def test_a_record_of_somebody_else(aws: Aws, marked: Marked, deployment: str, re
     assert names(aws, record) == {(f"{record.domain}.", "A")}
 
 
-def test_ipv6_of_somebody_else(aws: Aws, deployment: str, record: DnsRecord) -> None:
+def test_ipv6_of_another_owner(aws: Aws, deployment: str, record: DnsRecord) -> None:
     """An AAAA record keeps the name from us as well: `configure` would delete it."""
     taken_by(aws, record, record.domain, "2001:db8::7", "AAAA")
     assert read(aws, record, record.natural_id(aws)).owner(deployment) == "stranger"
 
 
-def test_an_alias_of_somebody_else(aws: Aws, deployment: str, record: DnsRecord) -> None:
+def test_an_alias_of_another_owner(aws: Aws, deployment: str, record: DnsRecord) -> None:
     """A CNAME keeps the name from us as well."""
     taken_by(aws, record, record.domain, "elsewhere.example.com", "CNAME")
     assert read(aws, record, record.natural_id(aws)).owner(deployment) == "stranger"

@@ -25,7 +25,7 @@ def item(bucket_name: str, body: str = "openapi: 3.1.0") -> S3Object:
     return S3Object(name="document", bucket_name=bucket_name, key="openapi/a b.yaml", content=content, content_type="application/yaml")
 
 
-def test_an_object_from_birth_to_death(aws: Aws, marked: Marked, bucket_name: str) -> None:
+def test_an_object_from_creation_to_deletion(aws: Aws, marked: Marked, bucket_name: str) -> None:
     """It is stored with its digest and its deployment's tags, and found by them."""
     lives_and_dies(aws, item(bucket_name), marked("document"))
 
@@ -40,7 +40,7 @@ def test_an_object_that_differs(aws: Aws, marked: Marked, deployment: str, bucke
     dies(aws, declared, id, deployment)
 
 
-def test_an_object_that_somebody_replaced(aws: Aws, marked: Marked, deployment: str, bucket_name: str) -> None:
+def test_an_object_that_was_replaced_by_hand(aws: Aws, marked: Marked, deployment: str, bucket_name: str) -> None:
     """Without our digest it counts as different, and without our tag as somebody else's."""
     declared = item(bucket_name)
     id = born(aws, declared, marked("document"))

@@ -27,7 +27,7 @@ def text(aws: Aws, id: str) -> str:
     return aws.client("secretsmanager").get_secret_value(SecretId=id)["SecretString"]
 
 
-def test_a_generated_secret_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
+def test_a_generated_secret_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """It is made, found by its deployment, and deleted so that its name is free at once."""
     lives_and_dies(aws, generated(deployment), marked("key"))
     lives_and_dies(aws, generated(deployment), marked("key"))
@@ -61,7 +61,7 @@ def test_another_key_for_a_generated_value(aws: Aws, marked: Marked, deployment:
 
 
 @pytest.mark.parametrize("damage", ["no JSON", "[]", "{}"])
-def test_a_generated_secret_that_somebody_damaged(aws: Aws, marked: Marked, deployment: str, damage: str) -> None:
+def test_a_generated_secret_that_was_damaged_by_hand(aws: Aws, marked: Marked, deployment: str, damage: str) -> None:
     """A text that programs can't read any more is a difference, and gets a new value."""
     declared = generated(deployment)
     id = born(aws, declared, marked("key"))
@@ -72,7 +72,7 @@ def test_a_generated_secret_that_somebody_damaged(aws: Aws, marked: Marked, depl
     dies(aws, declared, id, deployment)
 
 
-def test_a_stored_secret_from_birth_to_death(aws: Aws, marked: Marked, deployment: str) -> None:
+def test_a_stored_secret_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """The values are kept as one JSON object under their keys."""
     lives_and_dies(aws, stored(deployment), marked("client"))
     id = born(aws, stored(deployment), marked("client"))
@@ -90,7 +90,7 @@ def test_a_stored_value_that_changed(aws: Aws, marked: Marked, deployment: str) 
     dies(aws, declared, id, deployment)
 
 
-def test_a_birth_that_is_sent_again(aws: Aws, marked: Marked, deployment: str) -> None:
+def test_a_creation_that_is_sent_again(aws: Aws, marked: Marked, deployment: str) -> None:
     """With the same client token the same secret answers; with another one the name is taken."""
     declared, mark = stored(deployment), marked("client")
     id = declared.create(aws, mark)
