@@ -71,13 +71,16 @@ class Engine:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def deploy(self, folder: Path, **where_to_die: str) -> Ran:
-        """Plan and apply `folder/config.yaml`, with its state in that folder; a second run resumes the first."""
-        return self._run(do="deploy", folder=str(folder), **where_to_die)
+    def deploy(self, folder: Path, **how: str) -> Ran:
+        """Plan and apply `folder/config.yaml`, with its state in that folder; a second run resumes the first.
 
-    def restore(self, folder: Path, **where_to_die: str) -> Ran:
-        """Deploy `folder/config.yaml`, and put back what `folder/backup.zip` has; a second run goes on."""
-        return self._run(do="restore", folder=str(folder), **where_to_die)
+        With `parts`, names with spaces between, only these resources and what they need.
+        """
+        return self._run(do="deploy", folder=str(folder), **how)
+
+    def restore(self, folder: Path, **how: str) -> Ran:
+        """Deploy `folder/config.yaml`, or `parts` of it, and put back what `folder/backup.zip` has; a second run goes on."""
+        return self._run(do="restore", folder=str(folder), **how)
 
     def cleanup(self, folder: Path, **where_to_die: str) -> Ran:
         """Clean up what the state in that folder has recorded."""
@@ -251,6 +254,7 @@ def _carried_out(order: Mapping[str, str], place: Account, config: Config, wante
     from sre_core.problem import Problem, Refused
 
     place = replace(place, aws=place.aws.with_progress(Progress(config.retries.limits())))
+    wanted = wanted.limit(order.get("parts", "").split())
     store = _store(order, place)
     try:
         if order["do"] == "unlock":

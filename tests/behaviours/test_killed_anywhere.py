@@ -90,7 +90,8 @@ def uncut(tmp_path_factory: pytest.TempPathFactory) -> Uncut:
 @pytest.mark.timeout(3600)
 def test_a_deployment_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried: Tried) -> None:
     """Resuming ends with one of each resource, cleaning up with none, and the same id deploys again."""
-    chosen = points(uncut.calls, ("resume", "cleanup"), 4)
+    # Elsewhere here a killed deployment is resumed at dozens of calls, and the state machine does both: a cleanup is what this adds.
+    chosen = points(uncut.calls, ("resume", "cleanup") if THOROUGH else ("cleanup",), 1)
     faults = every(chosen, lambda here, point: _deployment(here, point, uncut), tmp_path)
     tried(f"kills of a deployment, of {uncut.calls * len(MOMENTS) * 2} that there are", len(chosen))
     assert not faults, "\n\n".join(faults)
@@ -114,7 +115,7 @@ def _deployment(here: Lane, point: Point, uncut: Uncut) -> str:
 @pytest.mark.timeout(3600)
 def test_an_update_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried: Tried) -> None:
     """Resuming ends with one of each resource, as the new configuration wants them; nothing is left to do."""
-    chosen = points(uncut.update_calls, ("resume",), 2)
+    chosen = points(uncut.update_calls, ("resume",), 1)
     folders: dict[Lane, Path] = {}
     faults = every(chosen, lambda here, point: _update(here, point, uncut, folders), tmp_path)
     tried(f"kills of an update, of {uncut.update_calls * len(MOMENTS)} that there are", len(chosen))
@@ -141,6 +142,8 @@ def _update(here: Lane, point: Point, uncut: Uncut, folders: dict[Lane, Path]) -
 # Made at run time: it is no key of anything that outlives the test.
 SAVED_KEY = secrets.token_hex(32)
 PEOPLE = {"ann": ("on-call", "readers"), "bob": ("readers",), "carol": ()}
+# Where the backup's content goes: nothing else is planned anew at each start.
+HOLDERS = {"parts": "user_pool bucket credential_provider"}
 FILES = {"sessions/1.json": b"what was said", "reports/a name.md": b"# Report"}
 
 
@@ -151,12 +154,12 @@ def test_a_restore_killed_over_and_over(tmp_path: Path, tried: Tried) -> None:
     """
     with lane(tmp_path / "lane") as here:
         folder = here.fresh()
-        assert here.engine.deploy(folder).code == 0
+        assert here.engine.deploy(folder, **HOLDERS).code == 0
         _fill(here)
         _save(here, folder, folder / "backup.zip")
         there, (people, groups, files) = here.counted(), _read_content(here)
         _lose_content(here)
-        killed = _ratcheted(here.engine.restore, folder, "deaths", DEATHS, one_in="1")
+        killed = _ratcheted(here.engine.restore, folder, "deaths", DEATHS, one_in="1", **HOLDERS)
         tried("kills of a restore", killed)
         deaths = (folder / "deaths").read_text()
         for operation in (
@@ -171,7 +174,7 @@ def test_a_restore_killed_over_and_over(tmp_path: Path, tried: Tried) -> None:
         returned = {name: (enabled, sorted((*facts, ("custom:shift", "night")))) for name, (enabled, facts) in people.items()}
         assert (here.counted(), _read_content(here)) == (there, (returned, groups, files))
         assert _read_keys(here) == [SAVED_KEY]
-        again = here.engine.restore(folder)
+        again = here.engine.restore(folder, **HOLDERS)
         assert (again.code, again.calls) == (0, ()), again.said
 
 
@@ -278,10 +281,10 @@ def test_one_deployment_killed_over_and_over(desk: Desk, tried: Tried) -> None:
     assert lister.everything(desk.client) == before
 
 
-def _ratcheted(work: Callable[..., Ran], folder: Path, name: str, moments: Sequence[str], one_in: str = ONE_IN) -> int:
+def _ratcheted(work: Callable[..., Ran], folder: Path, name: str, moments: Sequence[str], one_in: str = ONE_IN, **how: str) -> int:
     """Run until a run is not killed any more, which must end well; answers how many were."""
     deaths = folder / name
-    while (ran := work(folder, ratchet=str(deaths), moments=" ".join(moments), one_in=one_in, seed=str(seed()))).killed:
+    while (ran := work(folder, ratchet=str(deaths), moments=" ".join(moments), one_in=one_in, seed=str(seed()), **how)).killed:
         pass
     assert ran.code == 0, ran.said
     return len(deaths.read_text().splitlines())
