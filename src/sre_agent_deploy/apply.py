@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.engine import generations
 from sre_agent_deploy.engine.create import configure_resource, create_resource, find_unfinished, read_back, restore_tags, wait_until_ready
 from sre_agent_deploy.engine.delete import delete_resource
+from sre_agent_deploy.engine.planning import keeps_replaced, replaces_beside
 from sre_agent_deploy.graph import Blueprint, walk_graph
 from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.state import Record
@@ -79,7 +79,7 @@ def list_unwanted(plan: Plan, blueprint: Blueprint) -> tuple[Change, ...]:
     """List what is deleted once everything works: what is not asked for, and what was replaced, unless it stays for a rollback (pure)."""
 
     def is_unwanted(change: Change) -> bool:
-        replaced = generations.replaces_beside(change) and not generations.keeps_replaced(change, blueprint.keep_previous)
+        replaced = replaces_beside(change) and not keeps_replaced(change, blueprint.keep_previous)
         return replaced or change.action is Action.DELETE
 
     return tuple(filter(is_unwanted, plan.changes))
@@ -111,7 +111,7 @@ class _Apply:
     def delete_replaced(self) -> None:
         """Delete what must be gone before its replacement can be created, dependents first."""
         replaced = (change for change in self.plan.changes if change.action is Action.REPLACE)
-        self._delete_each(change for change in replaced if not generations.replaces_beside(change))
+        self._delete_each(change for change in replaced if not replaces_beside(change))
 
     def delete_unwanted(self) -> None:
         """Delete what the configuration no longer asks for, and the old resources whose replacements now work."""

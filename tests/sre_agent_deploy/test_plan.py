@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sre_agent_deploy.engine.generations import replaces_beside, sort_newest_first
+from sre_agent_deploy.engine.planning import replaces_beside, sort_newest_first
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.journal.state import Phase, Record
 from sre_agent_deploy.later import Ref

@@ -18,8 +18,7 @@ from sre_agent_deploy.commands.user import UNATTENDED, Question, User
 from sre_agent_deploy.commands.workspace import find_state, hold_deployment, hold_state, open_journal, open_workspace
 from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.engine.delete import delete_resource
-from sre_agent_deploy.engine.inventory import Entry, take_inventory
-from sre_agent_deploy.engine.planning import describe_age
+from sre_agent_deploy.engine.inventory import Entry, describe_age, take_inventory
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.state import Record, State

@@ -1,30 +1,27 @@
 """Build the plan of a blueprint, or of one step of it: AWS is read in parallel, and nothing is changed; `plan.decide_change` decides.
 
-What carries the deployment's tag and is not in its journal is found too: nothing of it is ignored, and nothing is created beside it. Only
-kinds whose id AWS chooses are listed for that (`ID_FROM_AWS`): of these a deployment can have two, and AWS refuses neither.
+Of the generations of a resource one continues, and a replacement gets the next number; superseded ones are deleted, or kept for a rollback.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.config import duration
-from sre_agent_deploy.engine import generations, inventory
-from sre_agent_deploy.engine.inventory import Entry
+from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.graph import Blueprint, Item, walk_graph
 from sre_agent_deploy.journal import Journal
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import Outputs, resolve
 from sre_agent_deploy.plan import Action, Change, Plan, choose_generation, decide_change, leave_as_is
 from sre_agent_deploy.progress import lookup_interrupted
-from sre_agent_deploy.resource import Found, Owned, Resource
+from sre_agent_deploy.resource import Found, Owned, Resource, generation_of
 from sre_agent_deploy.resources import kinds
 from sre_core import clock
 from sre_core.problem import Problem, Refused
@@ -40,7 +37,7 @@ def plan_changes(aws: Aws, blueprint: Blueprint, state: State | None, *, leave: 
     planner = _Planner(seen, blueprint, state, leave)
     used = {item.resource.KIND for item in blueprint} | {record.kind for record in (state.alive() if state else ())}
     with ThreadPoolExecutor(1) as pool:
-        listing = pool.submit(list_repeatable, seen, blueprint.deployment, used)
+        listing = pool.submit(inventory.list_repeatable, seen, blueprint.deployment, used)
         walk_graph(blueprint.sorter(), planner.plan_resource, aws.progress.stop)
     if aws.progress.stop.requested:
         raise Refused(lookup_interrupted())
@@ -48,10 +45,10 @@ def plan_changes(aws: Aws, blueprint: Blueprint, state: State | None, *, leave: 
     changes = [planner.changes[name] for name in names if name in planner.changes]
     superseded = [change for name in names for change in planner.superseded.get(name, ())]
     records = [record for record in state.alive() if record.name not in names] if state else []
-    planned = generations.keep_used((*changes, *superseded, *generations.plan_unwanted(records)), blueprint.keep_previous)
-    extra = find_extras(aws, blueprint.deployment, listing.result(), state, planned)
+    planned = keep_used((*changes, *superseded, *plan_unwanted(records)), blueprint.keep_previous)
+    extra = inventory.find_extras(aws, blueprint.deployment, listing.result(), state, (change.id for change in planned))
     problems = (*planner.problems, *extra.problems)
-    return Plan(blueprint.deployment, planned, problems, tuple(map(extra_problem, extra.entries)))
+    return Plan(blueprint.deployment, planned, problems, tuple(map(inventory.extra_problem, extra.entries)))
 
 
 class _Planner:
@@ -84,13 +81,13 @@ class _Planner:
     def _decide(self, item: Item, wanted: Resource, candidates: tuple[Found[Any], ...], records: tuple[Record, ...]) -> Problem | None:
         deployment = self.blueprint.deployment
         found = choose_generation(wanted, candidates)
-        decided = decide_change(item, wanted, found, generations.find_record(found, records), deployment, tags=self.blueprint.tags)
+        decided = decide_change(item, wanted, found, find_record(found, records), deployment, tags=self.blueprint.tags)
         if isinstance(decided, Problem):
             return decided
-        change = generations.assign_generation(leave_as_is(decided) if item.name in self.leave else decided, records)
+        change = assign_generation(leave_as_is(decided) if item.name in self.leave else decided, records)
         self.changes[item.name] = change
         kept_until = self._kept_until(change, records)
-        self.superseded[item.name] = tuple(generations.plan_superseded(change, candidates, records, deployment, kept_until=kept_until))
+        self.superseded[item.name] = tuple(plan_superseded(change, candidates, records, deployment, kept_until=kept_until))
         if found:
             self._parents[found.id] = found
         # A replaced resource gets new ids, so its dependents must not plan with the old ones.
@@ -119,7 +116,7 @@ class _Planner:
                 seen for owned in self._list_owned(wanted) if owned.id not in known and (seen := self._read(self.aws, wanted, owned.id))
             ]
         natural = "" if found else wanted.natural_id(self.aws)
-        return generations.sort_newest_first(found, own) if not natural else tuple(filter(None, [self._read(self.aws, wanted, natural)]))
+        return sort_newest_first(found, own) if not natural else tuple(filter(None, [self._read(self.aws, wanted, natural)]))
 
     def _read_recorded(self, aws: Aws, wanted: Resource, record: Record) -> Found[Any] | None:
         """Read what a record is about; if it was created just now, for as long as AWS may hide it."""
@@ -148,74 +145,107 @@ class _Planner:
         return (owned for owned in self._listings[kind.KIND] if owned.name == wanted.name)
 
 
-type Listings = Mapping[type[Resource], tuple[Entry, ...] | Problem]
-
-
-@dataclass(frozen=True)
-class Extras:
-    """The resources that only their tag assigns to a deployment, and the problems of listings that AWS refused."""
-
-    entries: tuple[Entry, ...]
-    problems: tuple[Problem, ...] = ()
-
-
-def list_repeatable(aws: Aws, deployment: str, used: Iterable[str]) -> Listings:
-    """List what a deployment has of each kind that it uses and can have twice. Makes no mutating call."""
-    wanted = frozenset(used)
-    chosen = [kind for kind in kinds.ORDER if kind.ID_FROM_AWS and kind.KIND in wanted]
-    with ThreadPoolExecutor(8) as pool:
-        return dict(zip(chosen, pool.map(lambda kind: _list_kind(aws, kind, deployment), chosen), strict=True))
-
-
-def find_extras(aws: Aws, deployment: str, listings: Listings, state: State | None, changes: Iterable[Change]) -> Extras:
-    """Find what was listed and neither the journal nor the plan knows. Each is read: a listing may still show what is gone."""
-    known = {change.id for change in changes} | {record.id for record in (state.alive() if state else ())}
-    unfinished = {(record.name, record.generation) for record in (state.alive() if state else ()) if not record.id}
-    listed = [entry for entries in listings.values() if not isinstance(entries, Problem) for entry in entries]
-    siblings = {(entry.kind, entry.name) for entry in listed if entry.id in known}
-    unknown = [entry for entry in listed if entry.id not in known and (entry.name, entry.generation) not in unfinished]
-    # What lies in a parent of ours has no tags: it is one of ours created twice only if its name says so, else the user's own.
-    unknown = [entry for entry in unknown if not entry.kind.PARENT or (entry.kind, entry.name) in siblings]
-    refused = tuple(found for found in listings.values() if isinstance(found, Problem))
-    return Extras(tuple(entry for entry in unknown if _is_ours(aws, entry, deployment)), refused)
-
-
-def _list_kind(aws: Aws, kind: type[Resource], deployment: str) -> tuple[Entry, ...] | Problem:
-    answer = attempt(lambda: kind.owned(aws, deployment), progress=aws.progress)
-    if isinstance(answer, Problem | Lost):
-        return answer.problem if isinstance(answer, Lost) else answer
-    return tuple(Entry.of_listing(kind, owned) for owned in answer)
-
-
-def _is_ours(aws: Aws, entry: Entry, deployment: str) -> bool:
-    """Read it; what can't be read counts as ours, because a failed lookup does not prove that it is absent."""
-    found = attempt(lambda: inventory.read_resource(aws, entry.kind, entry.id, entry.name, deployment), progress=aws.progress)
+def find_record(found: Found[Any] | None, records: Sequence[Record]) -> Record | None:
+    """Find the record of a resource that was found, or the newest record of one that was not."""
     if found is None:
-        return False
-    return isinstance(found, Problem | Lost) or (not found.broken and found.owner(deployment) == "us")
+        return next(iter(records), None)
+    known = (record for record in records if record.id == found.id)
+    intended = (record for record in records if not record.id and record.generation == generation_of(found.tags or {}))
+    return next(known, None) or next(intended, None)
 
 
-def describe_age(entry: Entry) -> str:
-    """Say how old a resource is, as far as its listing shows it."""
-    age = clock.now() - entry.created if entry.created else None
-    return f"created {duration.format_roughly(max(age, timedelta()))} ago" if age is not None else "AWS does not show its age"
+def sort_newest_first(candidates: Sequence[Found[Any]], records: Sequence[Record]) -> tuple[Found[Any], ...]:
+    """Sort what may be one resource by generation. What an interrupted update created may be newer than all that has a recorded id."""
+    recorded = {record.id: record.generation for record in records if record.id}
+    return tuple(sorted(candidates, key=lambda found: -recorded.get(found.id, generation_of(found.tags or {}))))
 
 
-def extra_problem(entry: Entry) -> Problem:
-    """Report a resource that carries the deployment's tag and is not in its state."""
-    name = f"tagged as {entry.name}" if entry.name else "without a name tag"
-    adopt = f"`sre-agent-deploy state adopt {entry.name or 'NAME'} {entry.id}`"
-    return Problem(
-        code="EXTRA-RESOURCE",
-        what=f"{entry.id} ({entry.kind.KIND}, {name}, {describe_age(entry)}) carries the tag of this deployment and is not in its state.",
-        why="A run that slept or was cut off created it, another program or person did, or its name tag was removed.",
-        do=(
-            f"If it is not needed, delete it: `sre-agent-deploy state delete {entry.id}`.",
-            f"If it is the right one, adopt it: {adopt}; what the state has now under that name then becomes the extra one.",
-            "Then see the result: `sre-agent-deploy plan`. Until then nothing is created beside it.",
-        ),
-        context={"resource": entry.name, "id": entry.id},
+def assign_generation(change: Change, records: Sequence[Record]) -> Change:
+    """Give a change the generation of the resource that it uses, and the next one for a replacement."""
+    if change.named:
+        same = next((record.generation for record in records if record.named and record.id == change.id), None)
+        generation = same or _newest(records) + 1
+        return replace(change, generation=generation, next_generation=generation)
+    if not replaces_beside(change):
+        return replace(change, next_generation=change.generation)
+    unfinished = [record.generation for record in records if not record.id and record.generation > change.generation]
+    return replace(change, next_generation=max(unfinished, default=max(_newest(records), change.generation) + 1))
+
+
+def replaces_beside(change: Change) -> bool:
+    """Check if the old resource stays until its replacement works. A broken one does not stay: it would only cost money."""
+    return change.action is Action.REPLACE and kinds.by_kind(change.kind).BESIDE and not change.broken
+
+
+def plan_superseded(
+    change: Change, candidates: Sequence[Found[Any]], records: Sequence[Record], deployment: str, *, kept_until: datetime | None = None
+) -> Iterator[Change]:
+    """Plan to delete older generations once `change` is done, and creations that began and are no longer wanted.
+
+    Until `kept_until` the generation before stays, so that a rollback can return to it.
+    """
+    stays = {change.generation, change.next_generation}
+    listed = {found.id: generation_of(found.tags or {}) for found in candidates if found.owner(deployment) == "us" and not change.named}
+    if kinds.by_kind(change.kind).ID_FROM_AWS:
+        # Another one of a generation that stays was not made by an update, so the user decides about it: see planning.py.
+        listed = {id: generation for id, generation in listed.items() if generation not in stays}
+    known = {record.id: record.generation for record in records if record.id and not record.named and record.generation not in stays}
+    accounted = {*stays, *listed.values()}
+    unfinished = [("", record.generation) for record in records if not record.id and record.generation not in accounted]
+    because = f"the configuration names {change.id} instead" if change.named else "another generation has taken its place"
+    loses = kinds.by_kind(change.kind).LOSES if change.named else ""
+    kept = _choose_kept(change, candidates, listed | known) if kept_until else None
+    for id, generation in (*(listed | known).items(), *unfinished):
+        if kept and kept_until and id == kept.id:
+            why = f"kept for `sre-agent-deploy rollback`; the first deploy after {clock.stamp(kept_until)} deletes it"
+            outputs = kept.outputs
+            yield Change(change.name, change.kind, Action.KEEP, why, id=id, generation=generation, outputs=outputs, previous=True)
+        elif not id or id != change.id:
+            yield Change(change.name, change.kind, Action.DELETE, because, loses=loses, id=id, generation=generation, previous=True)
+
+
+def _choose_kept(change: Change, candidates: Sequence[Found[Any]], superseded: Mapping[str, int]) -> Found[Any] | None:
+    """Choose the generation just before the one that is kept, if it works. While a replacement is planned, that one is the next to stay."""
+    works = change.action in (Action.KEEP, Action.UPDATE) and kinds.by_kind(change.kind).KEPT_FOR_ROLLBACK
+    older = [found for found in candidates if found.id != change.id and found.id in superseded and not found.broken]
+    before = [found for found in older if superseded[found.id] < change.generation]
+    return max(before, key=lambda found: superseded[found.id], default=None) if works else None
+
+
+def keeps_replaced(change: Change, keep_previous: timedelta) -> bool:
+    """Check if the resource that this change replaces stays for a rollback."""
+    return bool(keep_previous) and kinds.by_kind(change.kind).KEPT_FOR_ROLLBACK
+
+
+def keep_used(changes: Sequence[Change], keep_previous: timedelta) -> tuple[Change, ...]:
+    """Keep what a resource uses that stays for a rollback, such as the network of the machine before, for as long as it stays."""
+    stay = {change.kind for change in changes if _stays(change, keep_previous)}
+    used, because = kinds.used_by(stay), "kept with the machine before, which uses it"
+    return tuple(
+        replace(change, action=Action.KEEP, because=because, loses="", previous=True)
+        if change.action is Action.DELETE and change.id and change.kind in used
+        else change
+        for change in changes
     )
+
+
+def _stays(change: Change, keep_previous: timedelta) -> bool:
+    if change.previous:
+        return change.action is Action.KEEP
+    return replaces_beside(change) and keeps_replaced(change, keep_previous)
+
+
+def plan_unwanted(records: Sequence[Record]) -> Iterator[Change]:
+    """Plan to delete what the configuration no longer asks for. Resources that it named stay."""
+    for record in records:
+        if not record.named:
+            loses = kinds.by_kind(record.kind).LOSES
+            because = "the configuration no longer asks for it"
+            yield Change(record.name, record.kind, Action.DELETE, because, loses=loses, id=record.id, generation=record.generation)
+
+
+def _newest(records: Sequence[Record]) -> int:
+    return max((record.generation for record in records), default=0)
 
 
 def limit_to_step(wanted: Blueprint, name: str, outputs: Mapping[str, Outputs]) -> Blueprint:

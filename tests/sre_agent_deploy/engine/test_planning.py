@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fixtures.engine import Engine
-from sre_agent_deploy.engine.generations import plan_unwanted
 from sre_agent_deploy.engine.inventory import attribute_owner
-from sre_agent_deploy.engine.planning import leave_out, plan_changes
+from sre_agent_deploy.engine.planning import leave_out, plan_changes, plan_unwanted
 from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.plan import Action
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, Found
