@@ -81,7 +81,7 @@ class Aws:
             self.loop.run(server.close())
             self.account.addresses.release(address)
 
-    def settled(self, look: Callable[[], Json], *, until: str = "READY", field_name: str = "status") -> Json:
+    def wait_for_status(self, look: Callable[[], Json], *, until: str = "READY", field_name: str = "status") -> Json:
         """What `look` sees once it has left its transition; fails where that is another status."""
         for _ in range(400):
             seen = look()
@@ -255,7 +255,7 @@ def make_gateway(aws: Aws, control: Any, role_arn: str, issuer: Issuer) -> Itera
         request = {"name": unique("gw"), "roleArn": role_arn, "protocolType": "MCP", **jwt_authorizer(issuer), **changes}
         gateway_id = control.create_gateway(**{name: value for name, value in request.items() if value is not None})["gatewayId"]
         made.append(gateway_id)
-        return aws.settled(lambda: control.get_gateway(gatewayIdentifier=gateway_id))
+        return aws.wait_for_status(lambda: control.get_gateway(gatewayIdentifier=gateway_id))
 
     yield make
     for gateway_id in made:
@@ -285,7 +285,7 @@ def shared_gateway(aws: Aws, control: Any, session_issuer: Issuer) -> Json:
     iam, name = aws.client("iam"), unique("shared")
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     made = control.create_gateway(name=name, roleArn=role, protocolType="MCP", **jwt_authorizer(session_issuer))
-    return aws.settled(lambda: control.get_gateway(gatewayIdentifier=made["gatewayId"]))
+    return aws.wait_for_status(lambda: control.get_gateway(gatewayIdentifier=made["gatewayId"]))
 
 
 @pytest.fixture
@@ -390,7 +390,7 @@ def api(aws: Aws, private_ca: LocalAuthority) -> Iterator[Api]:
 
 @pytest.fixture
 def make_target(aws: Aws, control: Any, provider: Json, bucket: str, api: Api) -> Callable[..., Json]:
-    """Make a target for the backend out of a schema in S3 and wait until it has settled."""
+    """Make a target for the backend out of a schema in S3 and wait until it has this status."""
     s3 = aws.client("s3")
 
     def make(
@@ -408,7 +408,9 @@ def make_target(aws: Aws, control: Any, provider: Json, bucket: str, api: Api) -
             **changes,
         }
         target_id = control.create_gateway_target(**{name: value for name, value in request.items() if value is not None})["targetId"]
-        return aws.settled(lambda: control.get_gateway_target(gatewayIdentifier=gateway["gatewayId"], targetId=target_id), until=until)
+        return aws.wait_for_status(
+            lambda: control.get_gateway_target(gatewayIdentifier=gateway["gatewayId"], targetId=target_id), until=until
+        )
 
     return make
 

@@ -233,7 +233,7 @@ def gateway(aws: Aws, control: Any, like: Any, issuer: Issuer, certificates: Cer
         made = control.create_gateway(name=unique("door"), roleArn=role, protocolType="MCP", **authorizer)
     finally:
         aws.account.authority = usual
-    found = aws.settled(lambda: control.get_gateway(gatewayIdentifier=made["gatewayId"]))
+    found = aws.wait_for_status(lambda: control.get_gateway(gatewayIdentifier=made["gatewayId"]))
     yield found["gatewayUrl"]
     control.delete_gateway(gatewayIdentifier=made["gatewayId"])
 

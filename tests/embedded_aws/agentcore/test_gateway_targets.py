@@ -35,8 +35,8 @@ def request_for(gateway: Any, provider: Any) -> Any:
     return build
 
 
-def settled(aws: Any, control: Any, gateway: Any, target_id: str, until: str = "READY") -> Any:
-    return aws.settled(lambda: control.get_gateway_target(gatewayIdentifier=gateway["gatewayId"], targetId=target_id), until=until)
+def wait_for_status(aws: Any, control: Any, gateway: Any, target_id: str, until: str = "READY") -> Any:
+    return aws.wait_for_status(lambda: control.get_gateway_target(gatewayIdentifier=gateway["gatewayId"], targetId=target_id), until=until)
 
 
 def code_of(control: Any, operation: str, **request: Any) -> str:
@@ -49,7 +49,7 @@ def test_a_new_target_passes_through_creating(aws: Any, control: Any, gateway: A
     """CreateGatewayTarget answers 202 with CREATING; a moment later the schema is read and the target is READY."""
     made = control.create_gateway_target(**request_for(description="pods"))
     assert (made["ResponseMetadata"]["HTTPStatusCode"], made["status"], made["gatewayArn"]) == (202, "CREATING", gateway["gatewayArn"])
-    ready = settled(aws, control, gateway, made["targetId"])
+    ready = wait_for_status(aws, control, gateway, made["targetId"])
     assert ready["targetConfiguration"] == inline(openapi(SERVER))
     (listed,) = control.list_gateway_targets(gatewayIdentifier=gateway["gatewayId"])["items"]
     assert (listed["targetId"], listed["status"], listed["targetType"]) == (made["targetId"], "READY", "OPEN_API_SCHEMA")
@@ -122,7 +122,7 @@ def test_what_is_refused_at_once(control: Any, request_for: Any, changes: Any, c
 def test_a_schema_that_makes_no_tools(*, aws: Any, control: Any, gateway: Any, request_for: Any, changes: Any, says: str) -> None:
     """The target is created and becomes FAILED; its statusReasons say why."""
     made = control.create_gateway_target(**request_for(targetConfiguration=inline(openapi(SERVER, **changes))))
-    failed = settled(aws, control, gateway, made["targetId"], until="FAILED")
+    failed = wait_for_status(aws, control, gateway, made["targetId"], until="FAILED")
     assert any(says in reason for reason in failed["statusReasons"]), failed["statusReasons"]
 
 
@@ -138,7 +138,7 @@ def test_a_schema_that_makes_no_tools(*, aws: Any, control: Any, gateway: Any, r
 def test_what_a_target_refers_to_is_absent(aws: Any, control: Any, gateway: Any, request_for: Any, changes: Any) -> None:
     """A missing S3 object is found out after the creation, not at the first call."""
     made = control.create_gateway_target(**request_for(**changes))
-    assert settled(aws, control, gateway, made["targetId"], until="FAILED")["statusReasons"]
+    assert wait_for_status(aws, control, gateway, made["targetId"], until="FAILED")["statusReasons"]
 
 
 def test_what_amazons_sample_sends(aws: Aws, control: Any, role_arn: str, bucket: str) -> None:
@@ -157,7 +157,7 @@ def test_what_amazons_sample_sends(aws: Aws, control: Any, role_arn: str, bucket
         exceptionLevel="DEBUG",
         description="AgentCore Gateway created via SDK",
     )
-    aws.settled(lambda: control.get_gateway(gatewayIdentifier=gateway["gatewayId"]))
+    aws.wait_for_status(lambda: control.get_gateway(gatewayIdentifier=gateway["gatewayId"]))
     for port, api in ((8011, "k8s"), (8012, "logs"), (8013, "metrics"), (8014, "runbooks")):
         schemes = {"ApiKeyAuth": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
         described = openapi(f"https://sre.example.com:{port}", security=[{"ApiKeyAuth": []}])
@@ -170,7 +170,7 @@ def test_what_amazons_sample_sends(aws: Aws, control: Any, role_arn: str, bucket
             targetConfiguration={"mcp": {"openApiSchema": {"s3": {"uri": f"s3://{bucket}/{api}_api.yaml"}}}},
             credentialProviderConfigurations=credentials(key["credentialProviderArn"]),
         )
-        settled(aws, control, gateway, target["targetId"])
+        wait_for_status(aws, control, gateway, target["targetId"])
     targets = control.list_gateway_targets(gatewayIdentifier=gateway["gatewayId"])["items"]
     assert sorted((target["name"], target["status"]) for target in targets) == [
         ("k8s-api", "READY"),
@@ -208,11 +208,11 @@ def test_an_update_reads_the_schema_again(*, aws: Any, control: Any, gateway: An
     del document["paths"]["/notes"]
     updated = control.update_gateway_target(**names, name="pods", targetConfiguration=inline(document), **kept)
     assert updated["status"] == "UPDATING"
-    settled(aws, control, gateway, target["targetId"])
+    wait_for_status(aws, control, gateway, target["targetId"])
     tools = [tool["name"] for tool in caller_of(gateway).rpc("tools/list")["result"]["tools"]]
     assert tools == ["pods___get_pod_status", "pods___search_logs"]
     control.update_gateway_target(**names, name="pods", targetConfiguration=inline(openapi("http://plain")), **kept)
-    settled(aws, control, gateway, target["targetId"], until="UPDATE_UNSUCCESSFUL")
+    wait_for_status(aws, control, gateway, target["targetId"], until="UPDATE_UNSUCCESSFUL")
     assert len(caller_of(gateway).rpc("tools/list")["result"]["tools"]) == 2
 
 
@@ -227,7 +227,7 @@ def test_synchronizing_reads_what_s3_has_now(
     assert len(caller_of(gateway).rpc("tools/list")["result"]["tools"]) == 3
     (answer,) = control.synchronize_gateway_targets(gatewayIdentifier=gateway["gatewayId"], targetIdList=[target["targetId"]])["targets"]
     assert answer["status"] == "SYNCHRONIZING"
-    settled(aws, control, gateway, target["targetId"])
+    wait_for_status(aws, control, gateway, target["targetId"])
     assert len(caller_of(gateway).rpc("tools/list")["result"]["tools"]) == 2
 
 

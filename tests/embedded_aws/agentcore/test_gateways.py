@@ -40,7 +40,7 @@ def test_a_new_gateway_passes_through_creating(aws: Any, control: Any, request_f
     assert made["gatewayId"].startswith(request["name"].lower() + "-")
     assert made["gatewayUrl"].startswith("https://127.0.0.1:")
     assert made["gatewayUrl"].endswith("/mcp")
-    ready = aws.settled(lambda: control.get_gateway(gatewayIdentifier=made["gatewayId"]))
+    ready = aws.wait_for_status(lambda: control.get_gateway(gatewayIdentifier=made["gatewayId"]))
     assert ready["authorizerConfiguration"]["customJWTAuthorizer"]["allowedClients"] == [CLIENT]
     assert ready["workloadIdentityDetails"]["workloadIdentityArn"].endswith(f"/workload-identity/{made['gatewayId']}")
     remove_gateway(control, made["gatewayId"])
@@ -158,10 +158,10 @@ def test_an_update_replaces_everything(aws: Any, control: Any, gateway: Any, rol
     """What UpdateGateway leaves out is reset; the id, ARN and URL stay."""
     common = {"gatewayIdentifier": gateway["gatewayId"], "name": gateway["name"], "roleArn": role_arn, **jwt_authorizer(issuer)}
     control.update_gateway(**common, description="described", exceptionLevel="DEBUG")
-    described = aws.settled(lambda: control.get_gateway(gatewayIdentifier=gateway["gatewayId"]))
+    described = aws.wait_for_status(lambda: control.get_gateway(gatewayIdentifier=gateway["gatewayId"]))
     assert (described["description"], described["exceptionLevel"]) == ("described", "DEBUG")
     assert control.update_gateway(**common)["status"] == "UPDATING"
-    reset = aws.settled(lambda: control.get_gateway(gatewayIdentifier=gateway["gatewayId"]))
+    reset = aws.wait_for_status(lambda: control.get_gateway(gatewayIdentifier=gateway["gatewayId"]))
     assert "description" not in reset
     assert "exceptionLevel" not in reset
     assert [reset[each] for each in ("gatewayId", "gatewayArn", "gatewayUrl")] == [

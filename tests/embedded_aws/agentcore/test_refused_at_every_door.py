@@ -110,7 +110,7 @@ def doors(aws: Aws, control: Any, shared_gateway: Any) -> Iterator[Doors]:
         made = control.create_gateway(
             name=unique("doors"), roleArn=role, protocolType="MCP", **jwt_authorizer(issuer, allowedScopes=[SCOPE])
         )
-        url["gateway"] = aws.settled(lambda: control.get_gateway(gatewayIdentifier=made["gatewayId"]))["gatewayUrl"]
+        url["gateway"] = aws.wait_for_status(lambda: control.get_gateway(gatewayIdentifier=made["gatewayId"]))["gatewayUrl"]
         token_endpoint, forms = machine_client(aws)
         url["cognito-oauth2"], url["sts"] = token_endpoint, aws.account.endpoint
         http = open_doors.enter_context(httpx2.Client(verify=ssl.create_default_context(cafile=ca_file), trust_env=False, timeout=120))

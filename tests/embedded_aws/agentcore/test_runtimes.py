@@ -92,14 +92,14 @@ class Site:
         request = {key: value for key, value in self.request.items() if key != "agentRuntimeName"} | changes
         request["agentRuntimeArtifact"] = code(self.bucket, key)
         answer = self.control.update_agent_runtime(agentRuntimeId=self.runtime_id, **request)
-        self.settled()
+        self.wait_for_status()
         return str(answer["agentRuntimeVersion"])
 
-    def settled(self) -> Any:
-        return self.aws.settled(lambda: self.control.get_agent_runtime(agentRuntimeId=self.runtime_id))
+    def wait_for_status(self) -> Any:
+        return self.aws.wait_for_status(lambda: self.control.get_agent_runtime(agentRuntimeId=self.runtime_id))
 
-    def endpoint_settled(self, name: str) -> Any:
-        return self.aws.settled(lambda: self.control.get_agent_runtime_endpoint(agentRuntimeId=self.runtime_id, endpointName=name))
+    def wait_for_endpoint(self, name: str) -> Any:
+        return self.aws.wait_for_status(lambda: self.control.get_agent_runtime_endpoint(agentRuntimeId=self.runtime_id, endpointName=name))
 
     def invoke(self, endpoint: str = "", *, body: bytes = b"{}", token: str | None = None, **headers: str) -> httpx2.Response:
         bearer = {"Authorization": f"Bearer {self.issuer.token() if token is None else token}"} if token != "" else {}
@@ -136,7 +136,7 @@ def site(aws: Aws, control: Any, session_issuer: Issuer) -> Iterator[Site]:
         site = Site(aws, control, session_issuer, http, bucket, request)
         made = control.create_agent_runtime(**request, tags={"team": "red"})
         site.runtime_id, site.arn = made["agentRuntimeId"], made["agentRuntimeArn"]
-        site.settled()
+        site.wait_for_status()
         yield site
 
 
@@ -250,10 +250,10 @@ def test_a_body_that_is_too_large(site: Site, capfd: pytest.CaptureFixture[str])
 def test_versions_and_endpoints(site: Site) -> None:
     """An update makes a version; DEFAULT follows, another endpoint moves when told, both ways, and no request is lost meanwhile."""
     where = {"agentRuntimeId": site.runtime_id}
-    old = site.settled()
+    old = site.wait_for_status()
     number = str(old["agentRuntimeVersion"])
     made = site.control.create_agent_runtime_endpoint(**where, name="live", agentRuntimeVersion=number, tags={"team": "red"})
-    site.endpoint_settled("live")
+    site.wait_for_endpoint("live")
     before, answers, ending = site.invoke("live").json()["version"], [], threading.Event()
     site.invoke("live")
 
@@ -269,7 +269,7 @@ def test_versions_and_endpoints(site: Site) -> None:
     assert site.invoke().json()["version"] == 20
     for version in (newer, number):
         site.control.update_agent_runtime_endpoint(**where, endpointName="live", agentRuntimeVersion=version)
-        seen = site.endpoint_settled("live")
+        seen = site.wait_for_endpoint("live")
         assert seen["liveVersion"] == seen["targetVersion"] == version
         assert site.invoke("live").json()["version"] == (20 if version == newer else before)
     ending.set()
@@ -298,7 +298,7 @@ def test_a_package_that_does_not_start(site: Site) -> None:
     request = {key: value for key, value in site.request.items() if key != "agentRuntimeName"}
     request["agentRuntimeArtifact"] = code(site.bucket, "bad.zip")
     site.control.update_agent_runtime(agentRuntimeId=site.runtime_id, **request)
-    site.settled()
+    site.wait_for_status()
     answer = site.invoke()
     assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (424, "RuntimeClientError")
     site.update(3)
@@ -328,7 +328,7 @@ def test_a_name_that_is_taken(site: Site) -> None:
     twice = site.request | {"agentRuntimeName": unique("y").replace("-", "_"), "clientToken": "t" * 33}
     first, again = (site.control.create_agent_runtime(**twice)["agentRuntimeId"] for _ in range(2))
     assert first == again
-    site.aws.settled(lambda: site.control.get_agent_runtime(agentRuntimeId=first))
+    site.aws.wait_for_status(lambda: site.control.get_agent_runtime(agentRuntimeId=first))
     site.control.delete_agent_runtime(agentRuntimeId=first)
     with pytest.raises(site.control.exceptions.ResourceNotFoundException):
         while True:
@@ -365,9 +365,9 @@ def test_a_network_in_a_vpc(site: Site) -> None:
     assert "more than one VPC" in refused(**vpc(good["SubnetId"], groups["foreign"]))
     fits = vpc(good["SubnetId"], groups["good"])
     site.update(1, networkConfiguration=fits)
-    assert site.settled()["networkConfiguration"] == fits
+    assert site.wait_for_status()["networkConfiguration"] == fits
     site.update(1)
-    assert site.settled()["networkConfiguration"] == {"networkMode": "PUBLIC"}
+    assert site.wait_for_status()["networkConfiguration"] == {"networkMode": "PUBLIC"}
 
 
 def manifest_list(architecture: str) -> str:
@@ -404,7 +404,7 @@ def test_an_image(site: Site, tmp_path: Path) -> None:
         request = {key: value for key, value in site.request.items() if key != "agentRuntimeName"}
         request["agentRuntimeArtifact"] = {"containerConfiguration": {"containerUri": f"{registry}/{repository}{reference}"}}
         answer = site.control.update_agent_runtime(agentRuntimeId=site.runtime_id, **request | {"environmentVariables": environment})
-        site.settled()
+        site.wait_for_status()
         return str(answer["agentRuntimeVersion"])
 
     def refused(reference: str) -> str:

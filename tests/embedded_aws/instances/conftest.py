@@ -113,7 +113,7 @@ class MemoryWorld:
         bodies = (body for uri, body in self.objects.items() if uri.startswith(place) and uri.endswith(name))
         return dict(json.loads(next(bodies, b"{}")))
 
-    async def settled(self, machine: str = "instance-1") -> dict[str, Any]:
+    async def wait_for_status(self, machine: str = "instance-1") -> dict[str, Any]:
         """The first step that failed, else the last one when it is done."""
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
@@ -193,7 +193,7 @@ class Launch:
     async def ready(self, instance_id: str = "i-1") -> dict[int, int]:
         """Launch, wait, and give the actual port of each listener."""
         await self(instance_id)
-        status = await self.world.settled(self.machine["machine"])
+        status = await self.world.wait_for_status(self.machine["machine"])
         assert status["state"] == "ok", status
         return {each["port"]: each["actual_port"] for each in status["listeners"]}
 

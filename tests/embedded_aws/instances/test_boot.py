@@ -96,7 +96,7 @@ async def test_another_release_than_the_named_one(world, machine) -> None:
     launch = machine()
     world.objects["s3://bucket/release.zip"] += b"tampered"
     await launch()
-    failed = await world.settled()
+    failed = await world.wait_for_status()
     assert failed["step"] == "release"
     assert "SHA-256" in failed["what"]
     assert not (world.folder / "instances/i-1/release").exists()
@@ -107,7 +107,7 @@ async def test_a_release_that_is_absent(world, machine) -> None:
     launch = machine()
     launch.machine["release"]["uri"] = "s3://bucket/other.zip"
     await launch()
-    assert "s3://bucket/other.zip does not exist" in (await world.settled())["what"]
+    assert "s3://bucket/other.zip does not exist" in (await world.wait_for_status())["what"]
 
 
 async def test_a_damaged_release(world, machine) -> None:
@@ -116,13 +116,13 @@ async def test_a_damaged_release(world, machine) -> None:
     world.objects["s3://bucket/release.zip"] = b"PK no zip"
     launch.machine["release"]["sha256"] = hashlib.sha256(b"PK no zip").hexdigest()
     await launch()
-    assert "not a zip" in (await world.settled())["what"]
+    assert "not a zip" in (await world.wait_for_status())["what"]
 
 
 async def test_a_service_that_ends_at_start(world, machine, eventually) -> None:
     """The report has its output without the secret it printed, and nothing is left running."""
     await machine("alpha", "broken")()
-    failed = await world.settled()
+    failed = await world.wait_for_status()
     assert failed["step"] == "services"
     assert "broken ended with exit code 7" in failed["what"]
     assert "could not start with ***" in failed["output"]
@@ -135,7 +135,7 @@ async def test_a_secret_that_is_missing(world, machine) -> None:
     launch = machine("alpha")
     del world.secrets["arn:key"]
     await launch()
-    failed = await world.settled()
+    failed = await world.wait_for_status()
     assert failed["step"] == "credentials"
     assert "arn:key (the credential api-key of alpha)" in failed["what"]
 
@@ -146,7 +146,7 @@ async def test_a_secret_of_another_form(world, machine, value: str) -> None:
     launch = machine("alpha")
     world.secrets["arn:key"] = value
     await launch()
-    failed = await world.settled()
+    failed = await world.wait_for_status()
     assert failed["step"] == "credentials"
     assert "arn:key" in failed["what"]
     assert "not json" not in failed["what"]
@@ -158,7 +158,7 @@ async def test_a_certificate_with_another_key(world, machine, eventually) -> Non
     one, other = world.authority.issue("127.0.0.1"), world.authority.issue("127.0.0.1")
     world.secrets["arn:certificate"] = json.dumps({"certificate": one.chain, "private_key": other.key})
     await launch()
-    failed = await world.settled()
+    failed = await world.wait_for_status()
     assert failed["step"] == "front_door"
     assert other.key.splitlines()[1] not in json.dumps(failed)
     await eventually(lambda: not processes_of(world))
@@ -232,6 +232,6 @@ async def test_stopped_and_started(world, host, machine, browser, eventually) ->
     await eventually(lambda: not processes_of(world))
     del world.objects["s3://bucket/status/instance-1/i-1/ready.json"]
     await host.start("i-1")
-    status = await world.settled()
+    status = await world.wait_for_status()
     async with browser.get(f"https://{launch.address}:{status['listeners'][0]['actual_port']}/health") as answer:
         assert answer.status == 200

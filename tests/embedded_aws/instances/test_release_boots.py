@@ -37,7 +37,7 @@ async def test_the_release(world, host, loopback, browser) -> None:
         certificate=SecretRef("arn:certificate"),
     )
     await host.launch("i-1", render_user_data(machine).encode(), address, PROFILE)
-    status = await world.settled()
+    status = await world.wait_for_status()
     assert status["state"] == "ok", status
     port = status["listeners"][0]["actual_port"]
     for service in release.services():

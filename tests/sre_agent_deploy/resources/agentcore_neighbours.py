@@ -13,7 +13,7 @@ from sre_agent_deploy.resources.agentcore_gateway_target import GatewayTarget
 from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredentialProvider
 
 from .conftest import Marked
-from .life import born
+from .life import create
 
 JSON_KEY = "api_key"
 
@@ -73,11 +73,11 @@ def provider(secret_arn: str, deployment: str) -> ApiKeyCredentialProvider:
 @pytest.fixture
 def target(aws: Aws, marked: Marked, gateway: Gateway, provider: ApiKeyCredentialProvider, schema_uri: str) -> GatewayTarget:
     """A target to make, under a gateway that is there."""
-    made = ApiKeyCredentialProvider.read(aws, born(aws, provider, marked("provider")), "provider")
+    made = ApiKeyCredentialProvider.read(aws, create(aws, provider, marked("provider")), "provider")
     assert made
     return GatewayTarget(
         name="kubernetes_target",
-        gateway_id=born(aws, gateway, marked("gateway")),
+        gateway_id=create(aws, gateway, marked("gateway")),
         target_name="kubernetes",
         description="Pods and nodes",
         schema_uri=schema_uri,

@@ -14,17 +14,17 @@ from sre_agent_deploy.resource import Found, Mark, Ready, Waiting
 from sre_core.problem import Problem
 
 
-def born(aws: Aws, wanted: Any, mark: Mark) -> str:
+def create(aws: Aws, wanted: Any, mark: Mark) -> str:
     """Make it, wait for it, and say everything that can be said twice; its id."""
     id = wanted.create(aws, mark)
-    settled(lambda: wanted.ready(aws, id))
-    configured(aws, wanted, id)
+    wait_until_ready(lambda: wanted.ready(aws, id))
+    configure(aws, wanted, id)
     return str(id)
 
 
-def configured(aws: Aws, wanted: Any, id: str) -> None:
+def configure(aws: Aws, wanted: Any, id: str) -> None:
     wanted.configure(aws, id)
-    settled(lambda: wanted.ready(aws, id))
+    wait_until_ready(lambda: wanted.ready(aws, id))
 
 
 def read(aws: Aws, wanted: Any, id: str) -> Found[Any]:
@@ -39,19 +39,19 @@ def drift(aws: Aws, wanted: Any, id: str) -> tuple[Difference, ...]:
     return compare(wanted, read(aws, wanted, id).seen)
 
 
-def lives_and_dies(aws: Aws, wanted: Any, mark: Mark) -> None:
+def check_life_cycle(aws: Aws, wanted: Any, mark: Mark) -> None:
     """It is made as declared, found by its deployment, changes nothing when configured again, and goes without a trace."""
-    kind, id = type(wanted), born(aws, wanted, mark)
+    kind, id = type(wanted), create(aws, wanted, mark)
     assert drift(aws, wanted, id) == ()
     assert read(aws, wanted, id).owner(mark.deployment) == "us"
     assert id in [owned.id for owned in kind.owned(aws, mark.deployment)]
     assert kind.owned(aws, "sre-of-somebody-else") == ()
-    configured(aws, wanted, id)
+    configure(aws, wanted, id)
     assert drift(aws, wanted, id) == ()
-    dies(aws, wanted, id, mark.deployment)
+    delete(aws, wanted, id, mark.deployment)
 
 
-def dies(aws: Aws, wanted: Any, id: str, deployment: str) -> None:
+def delete(aws: Aws, wanted: Any, id: str, deployment: str) -> None:
     """Delete it and wait until AWS shows it no longer, neither by its id nor in a listing."""
     kind = type(wanted)
     kind.delete(aws, id)
@@ -59,13 +59,13 @@ def dies(aws: Aws, wanted: Any, id: str, deployment: str) -> None:
     assert id not in [owned.id for owned in kind.owned(aws, deployment)]
 
 
-def repairs(aws: Aws, wanted: Any, id: str, **changed: Any) -> None:
+def check_repair(aws: Aws, wanted: Any, id: str, **changed: Any) -> None:
     """Where AWS has another value, configuring puts the declared one there; and back."""
     other = dataclasses.replace(wanted, **changed)
     assert {entry.field for entry in drift(aws, other, id)} == set(changed)
-    configured(aws, other, id)
+    configure(aws, other, id)
     assert drift(aws, other, id) == ()
-    configured(aws, wanted, id)
+    configure(aws, wanted, id)
     assert drift(aws, wanted, id) == ()
 
 
@@ -84,7 +84,7 @@ def until(happened: Callable[[], bool], seconds: float = 120) -> bool:
     return done
 
 
-def settled(ask: Callable[[], Any]) -> None:
+def wait_until_ready(ask: Callable[[], Any]) -> None:
     """Wait while AWS says that it is still at work; anything but Ready then is a failure."""
     assert until(lambda: not isinstance(ask(), Waiting))
     assert ask() == Ready()

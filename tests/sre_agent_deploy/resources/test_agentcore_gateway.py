@@ -16,27 +16,27 @@ from sre_core.problem import Problem
 
 from .agentcore_neighbours import gateway, provider, role_arn, schema_uri, secret_arn, target
 from .conftest import Marked
-from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs, settled, until
+from .life import check_life_cycle, check_repair, configure, create, delete, drift, read, refused, until, wait_until_ready
 
 __all__ = ["gateway", "provider", "role_arn", "schema_uri", "secret_arn", "target"]
 
 
 def test_a_gateway_from_creation_to_deletion(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """It is made as declared, found by its tags, and goes without a trace."""
-    lives_and_dies(aws, gateway, marked("gateway"))
+    check_life_cycle(aws, gateway, marked("gateway"))
 
 
 def test_a_gateway_while_it_is_made(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """It says what it waits for, and configuring it now asks AWS for nothing that it would refuse."""
     id = gateway.create(aws, marked("gateway"))
     assert gateway.ready(aws, id) in (Waiting(f"gateway {gateway.gateway_name} is CREATING"), Ready())
-    configured(aws, gateway, id)
+    configure(aws, gateway, id)
     assert drift(aws, gateway, id) == ()
 
 
 def test_the_outputs_of_a_gateway(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """Id, URL and ARN are the ones that AgentCore answered."""
-    id = born(aws, gateway, marked("gateway"))
+    id = create(aws, gateway, marked("gateway"))
     answer = aws.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=id)
     assert read(aws, gateway, id).outputs == {"gateway_id": id, "gateway_url": answer["gatewayUrl"], "arn": answer["gatewayArn"]}
 
@@ -57,40 +57,40 @@ def test_a_gateway_that_differs(aws: Aws, marked: Marked, gateway: Gateway) -> N
         "allowed_scopes": (),
         "debug": True,
     }
-    repairs(aws, gateway, born(aws, gateway, marked("gateway")), **changed)
+    check_repair(aws, gateway, create(aws, gateway, marked("gateway")), **changed)
 
 
 def test_a_gateway_that_was_opened_by_hand(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """A gateway that asks nobody for a token is a difference, and is closed again."""
-    id = born(aws, gateway, marked("gateway"))
+    id = create(aws, gateway, marked("gateway"))
     aws.client("bedrock-agentcore-control").update_gateway(
         gatewayIdentifier=id, name=gateway.gateway_name, roleArn=str(gateway.role_arn), protocolType="MCP", authorizerType="NONE"
     )
-    settled(lambda: gateway.ready(aws, id))
+    wait_until_ready(lambda: gateway.ready(aws, id))
     assert {"discovery_url", "allowed_clients"} <= {entry.field for entry in drift(aws, gateway, id)}
-    configured(aws, gateway, id)
+    configure(aws, gateway, id)
     assert drift(aws, gateway, id) == ()
 
 
 def test_a_gateway_with_search(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """Search is chosen at birth and stays when something else is changed."""
     searching = replace(gateway, search=True)
-    id = born(aws, searching, marked("gateway"))
-    repairs(aws, searching, id, description="Another")
+    id = create(aws, searching, marked("gateway"))
+    check_repair(aws, searching, id, description="Another")
     assert "search" in Gateway.FIXED
 
 
 def test_settings_of_a_gateway_that_are_not_ours(aws: Aws, marked: Marked, gateway: Gateway) -> None:
     """Configuring keeps what somebody else set: UpdateGateway alone would reset it."""
-    id = born(aws, gateway, marked("gateway"))
+    id = create(aws, gateway, marked("gateway"))
     answer: Any = aws.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=id)
     kept = {"mcp": {"instructions": "Ask for pods first", "supportedVersions": ["2025-06-18"]}}
     same = {key: answer[key] for key in ("name", "roleArn", "protocolType", "authorizerType", "authorizerConfiguration")}
     aws.client("bedrock-agentcore-control").update_gateway(gatewayIdentifier=id, protocolConfiguration=kept, **same)
-    settled(lambda: gateway.ready(aws, id))
+    wait_until_ready(lambda: gateway.ready(aws, id))
     replace(gateway, debug=True).configure(aws, id)
-    settled(lambda: gateway.ready(aws, id))
-    configured(aws, gateway, id)
+    wait_until_ready(lambda: gateway.ready(aws, id))
+    configure(aws, gateway, id)
     assert drift(aws, gateway, id) == ()
     assert aws.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=id)["protocolConfiguration"] == kept
 
@@ -123,17 +123,17 @@ def test_a_role_that_is_new(aws: Aws, marked: Marked, gateway: Gateway) -> None:
 
 def test_a_gateway_with_targets(aws: Aws, marked: Marked, target: GatewayTarget, deployment: str) -> None:
     """It can't be deleted while it has one; the problem says what to do."""
-    id = born(aws, target, marked("kubernetes_target"))
+    id = create(aws, target, marked("kubernetes_target"))
     refusal = attempt(lambda: Gateway.delete(aws, str(target.gateway_id)), failures=Gateway.FAILURES)
     assert isinstance(refusal, Problem)
     assert refusal.code == "AGENTCORE-GATEWAY-HAS-TARGETS"
-    dies(aws, target, id, deployment)
+    delete(aws, target, id, deployment)
     Gateway.delete(aws, str(target.gateway_id))
 
 
 def test_a_gateway_that_is_being_deleted(aws: Aws, marked: Marked, gateway: Gateway, deployment: str) -> None:
     """It is there until its name is free; a plan makes it anew, and deleting it again does no harm."""
-    id = born(aws, gateway, marked("gateway"))
+    id = create(aws, gateway, marked("gateway"))
     assert Gateway.owned(aws, deployment) == (Owned(id, "gateway"),)
     Gateway.delete(aws, id)
     going = Gateway.read(aws, id, "gateway")
@@ -141,10 +141,10 @@ def test_a_gateway_that_is_being_deleted(aws: Aws, marked: Marked, gateway: Gate
     assert Gateway.owned(aws, deployment) == ()
     Gateway.delete(aws, id)
     assert until(lambda: Gateway.read(aws, id, "gateway") is None)
-    assert born(aws, gateway, marked("gateway")) != id
+    assert create(aws, gateway, marked("gateway")) != id
 
 
 def test_a_gateway_with_a_name_of_its_own(aws: Aws, marked: Marked, gateway: Gateway, deployment: str) -> None:
     """It is found by its tags, whatever its name."""
-    id = born(aws, replace(gateway, gateway_name=f"tools-of-{deployment[4:]}"), marked("gateway"))
+    id = create(aws, replace(gateway, gateway_name=f"tools-of-{deployment[4:]}"), marked("gateway"))
     assert Gateway.owned(aws, deployment) == (Owned(id, "gateway"),)

@@ -15,20 +15,20 @@ from sre_core.problem import Problem
 
 from .agentcore_neighbours import gateway, provider, role_arn, schema_uri, secret_arn, stored_schema, target
 from .conftest import Marked
-from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs, settled, until
+from .life import check_life_cycle, check_repair, configure, create, delete, drift, read, refused, until, wait_until_ready
 
 __all__ = ["gateway", "provider", "role_arn", "schema_uri", "secret_arn", "target"]
 
 
 def test_a_target_from_creation_to_deletion(aws: Aws, marked: Marked, target: GatewayTarget) -> None:
     """It is made as declared, found under its gateway, and goes without a trace."""
-    lives_and_dies(aws, target, marked("kubernetes_target"))
+    check_life_cycle(aws, target, marked("kubernetes_target"))
 
 
 def test_the_ids_of_a_target(aws: Aws, marked: Marked, target: GatewayTarget) -> None:
     """A target is found again by its name under its gateway, so that none is made twice."""
     assert target.natural_id(aws) == ""
-    id = born(aws, target, marked("kubernetes_target"))
+    id = create(aws, target, marked("kubernetes_target"))
     assert target.natural_id(aws) == id == f"{target.gateway_id}/{read(aws, target, id).outputs['target_id']}"
 
 
@@ -41,30 +41,30 @@ def test_a_target_creation_that_is_sent_twice(aws: Aws, marked: Marked, target: 
 def test_a_target_that_differs(aws: Aws, marked: Marked, target: GatewayTarget, deployment: str) -> None:
     """Name, description, header and document become what is declared, in place."""
     uri = stored_schema(aws, deployment, "openapi/other.json")
-    id = born(aws, target, marked("kubernetes_target"))
-    repairs(aws, target, id, target_name="pods", description="Another", header="X-Other-Key", schema_uri=uri)
+    id = create(aws, target, marked("kubernetes_target"))
+    check_repair(aws, target, id, target_name="pods", description="Another", header="X-Other-Key", schema_uri=uri)
 
 
 def test_a_target_with_a_private_ca(aws: Aws, marked: Marked, target: GatewayTarget, deployment: str, embedded: EmbeddedAws) -> None:
     """The CA is told to the gateway, can be taken back, and CloudFormation's template says what it can't do."""
     aws.client("s3").put_object(Bucket=deployment, Key="ca.pem", Body=Path(embedded.ca_file).read_bytes())
     private = replace(target, ca_uri=f"s3://{deployment}/ca.pem")
-    id = born(aws, private, marked("kubernetes_target"))
-    repairs(aws, private, id, ca_uri="")
+    id = create(aws, private, marked("kubernetes_target"))
+    check_repair(aws, private, id, ca_uri="")
     assert f"s3://{deployment}/ca.pem" in private.template().note
     assert target.template().note == ""
 
 
 def test_a_target_that_sends_the_key_elsewhere(aws: Aws, marked: Marked, target: GatewayTarget) -> None:
     """A key in the query string would stand in every log: that is a difference, and is taken back."""
-    id = born(aws, target, marked("kubernetes_target"))
+    id = create(aws, target, marked("kubernetes_target"))
     sent: Any = replace(target, header="key")._settings() | {"gatewayIdentifier": target.gateway_id, "targetId": id.partition("/")[2]}
     key = sent["credentialProviderConfigurations"][0]["credentialProvider"]["apiKeyCredentialProvider"]
     key["credentialLocation"] = "QUERY_PARAMETER"
     aws.client("bedrock-agentcore-control").update_gateway_target(**sent)
     assert "header" in {entry.field for entry in drift(aws, target, id)}
-    settled(lambda: target.ready(aws, id))
-    configured(aws, target, id)
+    wait_until_ready(lambda: target.ready(aws, id))
+    configure(aws, target, id)
     assert drift(aws, target, id) == ()
 
 
@@ -76,7 +76,7 @@ def test_a_document_that_was_corrected(aws: Aws, marked: Marked, target: Gateway
     assert until(lambda: isinstance(wanted.ready(aws, id), Problem))
     assert {entry.field for entry in drift(aws, wanted, id)} == {"schema_uri"}
     stored_schema(aws, deployment, "openapi/corrected.json")
-    configured(aws, wanted, id)
+    configure(aws, wanted, id)
     assert drift(aws, wanted, id) == ()
 
 
@@ -95,7 +95,7 @@ def test_a_document_that_agentcore_can_not_use(aws: Aws, marked: Marked, target:
 
 def test_a_target_name_that_the_gateway_has(aws: Aws, marked: Marked, target: GatewayTarget) -> None:
     """A second birth of the name is refused, with what to do."""
-    born(aws, target, marked("kubernetes_target"))
+    create(aws, target, marked("kubernetes_target"))
     assert refused(aws, target, marked("kubernetes_target")).code == "AGENTCORE-TARGET-EXISTS"
 
 
@@ -108,11 +108,11 @@ def test_a_provider_that_is_not_there(aws: Aws, marked: Marked, target: GatewayT
 
 def test_a_target_that_is_being_deleted(aws: Aws, marked: Marked, target: GatewayTarget, deployment: str) -> None:
     """It is there until it is really gone, because its gateway can't go before; then the gateway can."""
-    id = born(aws, target, marked("kubernetes_target"))
+    id = create(aws, target, marked("kubernetes_target"))
     GatewayTarget.delete(aws, id)
     going = GatewayTarget.read(aws, id, target.name)
     assert going is None or going.broken == "it is being deleted"
-    dies(aws, target, id, deployment)
+    delete(aws, target, id, deployment)
     Gateway.delete(aws, str(target.gateway_id))
     assert until(lambda: Gateway.read(aws, str(target.gateway_id), "gateway") is None)
 

@@ -12,20 +12,20 @@ from sre_agent_deploy.resources.api_key_credential_provider import ApiKeyCredent
 
 from .agentcore_neighbours import provider, secret_arn
 from .conftest import Marked
-from .life import born, drift, lives_and_dies, read, refused, repairs
+from .life import check_life_cycle, check_repair, create, drift, read, refused
 
 __all__ = ["provider", "secret_arn"]
 
 
 def test_a_provider_from_creation_to_deletion(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
     """It is made as declared, found by its tags, and goes without a trace; the secret stays."""
-    lives_and_dies(aws, provider, marked("provider"))
+    check_life_cycle(aws, provider, marked("provider"))
     assert aws.client("secretsmanager").describe_secret(SecretId=str(provider.secret_arn)).get("DeletedDate") is None
 
 
 def test_the_outputs_of_a_provider(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
     """The ARN is AgentCore's own answer, and where the key lies is told; no output holds the key."""
-    id = born(aws, provider, marked("provider"))
+    id = create(aws, provider, marked("provider"))
     answer = aws.client("bedrock-agentcore-control").get_api_key_credential_provider(name=id)
     assert read(aws, provider, id).outputs == {
         "provider_arn": answer["credentialProviderArn"],
@@ -48,12 +48,12 @@ def test_where_a_provider_of_another_owner_has_its_key(aws: Aws, provider: ApiKe
 
 def test_a_provider_that_differs(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
     """Which key of the secret it hands out becomes what is declared, in place."""
-    repairs(aws, provider, born(aws, provider, marked("provider")), json_key="other_key")
+    check_repair(aws, provider, create(aws, provider, marked("provider")), json_key="other_key")
 
 
 def test_a_provider_with_a_key_of_its_own(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
     """A copy of the key in a secret that AgentCore manages is a difference, and is taken back."""
-    id = born(aws, provider, marked("provider"))
+    id = create(aws, provider, marked("provider"))
     aws.client("bedrock-agentcore-control").update_api_key_credential_provider(name=id, apiKey="typed in by hand")
     assert "secret_arn" in {entry.field for entry in drift(aws, provider, id)}
     provider.configure(aws, id)
@@ -79,7 +79,7 @@ def test_a_provider_without_a_key(aws: Aws, marked: Marked, provider: ApiKeyCred
 
 def test_deleting_a_provider_twice(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
     """What is gone needs no deleting."""
-    id = born(aws, provider, marked("provider"))
+    id = create(aws, provider, marked("provider"))
     ApiKeyCredentialProvider.delete(aws, id)
     ApiKeyCredentialProvider.delete(aws, id)
     assert ApiKeyCredentialProvider.read(aws, id, "provider") is None

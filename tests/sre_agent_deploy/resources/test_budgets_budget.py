@@ -14,7 +14,7 @@ from sre_agent_deploy.resources.budgets_budget import Budget, Notification
 from sre_agent_deploy.resources.sns_topic import SnsTopic
 
 from .conftest import Marked
-from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs
+from .life import check_life_cycle, check_repair, configure, create, delete, drift, read, refused
 
 TEAM = "team@example.com"
 
@@ -53,57 +53,57 @@ def place(aws: Aws, budget: Budget) -> dict[str, str]:
 def test_a_budget_from_creation_to_deletion(aws: Aws, marked: Marked, budget: Budget) -> None:
     """It is made whole in one call, and takes its notifications along when it goes."""
     with said(aws) as calls:
-        lives_and_dies(aws, budget, marked("budget"))
+        check_life_cycle(aws, budget, marked("budget"))
     assert calls == ["CreateBudget", "DeleteBudget"]
 
 
 def test_another_limit(aws: Aws, marked: Marked, deployment: str, budget: Budget) -> None:
     """It takes one call, after which nothing differs; a limit that is only written otherwise takes none."""
-    id = born(aws, budget, marked("budget"))
+    id = create(aws, budget, marked("budget"))
     with said(aws) as calls:
-        configured(aws, replace(budget, limit_amount="70.50"), id)
+        configure(aws, replace(budget, limit_amount="70.50"), id)
         assert drift(aws, replace(budget, limit_amount="70.5"), id) == ()
-        configured(aws, replace(budget, limit_amount="70.5"), id)
+        configure(aws, replace(budget, limit_amount="70.5"), id)
     assert calls == ["UpdateBudget"]
     assert read(aws, budget, id).owner(deployment) == "us"
 
 
 def test_a_budget_that_differs(aws: Aws, marked: Marked, budget: Budget) -> None:
     """Amount, period, filter and notifications are put right."""
-    id = born(aws, budget, marked("budget"))
-    repairs(aws, budget, id, limit_amount="1000")
-    repairs(aws, budget, id, time_unit="QUARTERLY")
-    repairs(aws, budget, id, tag_key_value="user:team$sre")
-    repairs(aws, budget, id, notifications=budget.notifications[:1])
+    id = create(aws, budget, marked("budget"))
+    check_repair(aws, budget, id, limit_amount="1000")
+    check_repair(aws, budget, id, time_unit="QUARTERLY")
+    check_repair(aws, budget, id, tag_key_value="user:team$sre")
+    check_repair(aws, budget, id, notifications=budget.notifications[:1])
 
 
 def test_a_filter_that_was_changed_by_hand(aws: Aws, marked: Marked, budget: Budget) -> None:
     """A budget that counts more, less or nothing at all by its filter is seen to differ."""
-    id = born(aws, budget, marked("budget"))
+    id = create(aws, budget, marked("budget"))
     told = {"BudgetName": id, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "50", "Unit": "USD"}}
     for filters in ({}, {"Service": ["Amazon EC2"]}, {"TagKeyValue": [budget.tag_key_value, "user:team$sre"]}):
         aws.client("budgets").update_budget(AccountId=aws.account_id, NewBudget={**told, "CostFilters": filters})
         assert [entry.field for entry in drift(aws, budget, id)] == ["tag_key_value"]
-        configured(aws, budget, id)
+        configure(aws, budget, id)
         assert drift(aws, budget, id) == ()
 
 
 def test_another_address(aws: Aws, marked: Marked, budget: Budget) -> None:
     """Everybody who is not declared stops being told, and who is declared is told."""
-    id = born(aws, budget, marked("budget"))
+    id = create(aws, budget, marked("budget"))
     other = replace(budget, notifications=tuple(replace(each, email="new@example.com") for each in budget.notifications))
-    configured(aws, other, id)
+    configure(aws, other, id)
     assert {each.email for each in read(aws, budget, id).seen.notifications} == {"new@example.com"}
 
 
 def test_an_address_that_was_added_by_hand(aws: Aws, marked: Marked, budget: Budget) -> None:
     """It is seen, and taken away again; only that notification is touched."""
-    id = born(aws, budget, marked("budget"))
+    id = create(aws, budget, marked("budget"))
     someone = {"SubscriptionType": "EMAIL", "Address": "a@example.com"}
     aws.client("budgets").create_subscriber(**place(aws, budget), Notification=budget.notifications[0].key(), Subscriber=someone)
     assert read(aws, budget, id).seen.notifications[0].email == f"a@example.com, {TEAM}"
     with said(aws) as calls:
-        configured(aws, budget, id)
+        configure(aws, budget, id)
     assert calls == ["DeleteNotification", "CreateNotification"]
     assert drift(aws, budget, id) == ()
 
@@ -113,38 +113,38 @@ def test_a_topic_beside_the_address(aws: Aws, marked: Marked, budget: Budget, de
     arn = f"arn:aws:sns:{aws.region}:{aws.account_id}:{deployment}-alerts"
     topic = SnsTopic(name="alerts_topic", topic_arn=arn, display_name="alerts")
     told = replace(budget, notifications=tuple(replace(each, topic_arn=arn) for each in budget.notifications))
-    born(aws, topic, marked("alerts_topic"))
+    create(aws, topic, marked("alerts_topic"))
     topic.configure(aws, arn)
     assert refused(aws, told, marked("budget")).code == "BUDGET-REFUSED"
     replace(topic, budgets=True).configure(aws, arn)
     assert [entry.field for entry in drift(aws, topic, arn)] == ["budgets"]
-    id = born(aws, told, marked("budget"))
+    id = create(aws, told, marked("budget"))
     assert drift(aws, told, id) == ()
-    repairs(aws, told, id, notifications=budget.notifications)
-    dies(aws, told, id, deployment)
-    dies(aws, topic, arn, deployment)
+    check_repair(aws, told, id, notifications=budget.notifications)
+    delete(aws, told, id, deployment)
+    delete(aws, topic, arn, deployment)
 
 
 def test_a_budget_full_of_notifications(aws: Aws, marked: Marked, budget: Budget) -> None:
     """What is not wanted goes first, so there is room for what is."""
-    id = born(aws, budget, marked("budget"))
+    id = create(aws, budget, marked("budget"))
     for each in budget.notifications:
         aws.client("budgets").delete_notification(**place(aws, budget), Notification=each.key())
     for threshold in range(1, 11):
         other = replace(budget.notifications[0], threshold=threshold)
         aws.client("budgets").create_notification(**place(aws, budget), Notification=other.key(), Subscribers=other.subscribers())
-    configured(aws, budget, id)
+    configure(aws, budget, id)
     assert drift(aws, budget, id) == ()
 
 
 def test_a_budget_of_another_owner(aws: Aws, marked: Marked, deployment: str, budget: Budget) -> None:
     """Its name is taken: it shows as a stranger's before anything is made, and a birth is refused."""
     someone = replace(marked("budget"), deployment="sre-of-somebody-else")
-    id = born(aws, budget, someone)
+    id = create(aws, budget, someone)
     assert read(aws, budget, budget.natural_id(aws)).owner(deployment) == "stranger"
     assert Budget.owned(aws, deployment) == ()
     assert refused(aws, budget, marked("budget")).code == "BUDGET-NAME-TAKEN"
-    dies(aws, budget, id, "sre-of-somebody-else")
+    delete(aws, budget, id, "sre-of-somebody-else")
 
 
 def test_what_aws_does_not_accept(aws: Aws, marked: Marked, budget: Budget) -> None:
@@ -156,8 +156,8 @@ def test_what_aws_does_not_accept(aws: Aws, marked: Marked, budget: Budget) -> N
 
 def test_a_budget_that_is_gone(aws: Aws, marked: Marked, deployment: str, budget: Budget) -> None:
     """It reads as nothing, and deleting it again is no failure."""
-    id = born(aws, budget, marked("budget"))
-    dies(aws, budget, id, deployment)
+    id = create(aws, budget, marked("budget"))
+    delete(aws, budget, id, deployment)
     Budget.delete(aws, id)
     assert Budget.read(aws, id, "budget") is None
 

@@ -19,7 +19,7 @@ from sre_core import clock
 from sre_core.secret import Secret
 
 from .conftest import Marked
-from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs
+from .life import check_life_cycle, check_repair, configure, create, delete, drift, read, refused
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,20 @@ def stored(aws: Aws, id: str) -> dict[str, str]:
 
 def test_a_certificate_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
     """It is issued, stored and deleted."""
-    lives_and_dies(aws, certificate(deployment, authority), marked("certificate"))
+    check_life_cycle(aws, certificate(deployment, authority), marked("certificate"))
 
 
 def test_what_a_machine_finds(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
     """The secret has the chain, leaf first, and the leaf's key; the output says when it ends."""
     declared = certificate(deployment, authority)
-    id = born(aws, declared, marked("certificate"))
+    id = create(aws, declared, marked("certificate"))
     parts = stored(aws, id)
     chain = Chain.parse(parts["certificate"])
     assert find_faults(chain, None, declared_hosts(declared)) == ()
     assert parts["private_key"].startswith("-----BEGIN PRIVATE KEY-----")
     assert read(aws, declared, id).outputs["not_after"] == clock.stamp(chain.not_after)
     assert parts["private_key"] not in repr(read(aws, declared, id))
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def declared_hosts(declared: Certificate) -> tuple[str, ...]:
@@ -80,13 +80,13 @@ def declared_hosts(declared: Certificate) -> tuple[str, ...]:
 def test_other_hosts_or_another_authority(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa, tmp_path: Path) -> None:
     """Each is a difference, and gets another certificate."""
     declared = certificate(deployment, authority)
-    id = born(aws, declared, marked("certificate"))
-    repairs(aws, declared, id, hosts=("198.51.100.4",))
+    id = create(aws, declared, marked("certificate"))
+    check_repair(aws, declared, id, hosts=("198.51.100.4",))
     other = certificate(deployment, local_ca.open_local_ca(tmp_path / "another"))
     assert [entry.field for entry in drift(aws, other, id)] == ["issued_by"]
-    configured(aws, other, id)
+    configure(aws, other, id)
     assert drift(aws, other, id) == ()
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 @pytest.mark.parametrize("days_left", [31, 29, -1])
@@ -97,18 +97,18 @@ def test_a_certificate_of_some_age(aws: Aws, marked: Marked, deployment: str, au
     id = certificate(deployment, aged).create(aws, marked("certificate"))
     declared, before = certificate(deployment, authority), stored(aws, id)
     assert [entry.field for entry in drift(aws, declared, id)] == (["fresh"] if renewed else [])
-    configured(aws, declared, id)
+    configure(aws, declared, id)
     assert (stored(aws, id) != before) is renewed
     assert drift(aws, declared, id) == ()
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def test_files_in_their_last_days(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
     """What does not get fresher by storing it again is not stored again at every run."""
     last_days = certificate(deployment, OfAge(authority, local_ca.LEAF_LIFE - timedelta(days=5), renews=False))
-    id = born(aws, last_days, marked("certificate"))
+    id = create(aws, last_days, marked("certificate"))
     assert drift(aws, last_days, id) == ()
-    dies(aws, last_days, id, deployment)
+    delete(aws, last_days, id, deployment)
 
 
 @pytest.mark.parametrize("damage", ["{}", "no JSON", '{"certificate": "-----BEGIN CERTIFICATE-----"}'])
@@ -117,58 +117,58 @@ def test_a_certificate_that_was_damaged_by_hand(
 ) -> None:
     """It differs in everything, and is replaced."""
     declared = certificate(deployment, authority)
-    id = born(aws, declared, marked("certificate"))
+    id = create(aws, declared, marked("certificate"))
     aws.client("secretsmanager").put_secret_value(SecretId=id, SecretString=damage)
     assert {entry.field for entry in drift(aws, declared, id)} == {"hosts", "issued_by", "fresh"}
-    configured(aws, declared, id)
+    configure(aws, declared, id)
     assert drift(aws, declared, id) == ()
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def test_a_certificate_that_was_replaced_by_hand(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
     """A chain that does not name the hosts shows the names that it has, whatever else the secret says."""
     declared = certificate(deployment, authority)
-    id = born(aws, declared, marked("certificate"))
+    id = create(aws, declared, marked("certificate"))
     other = authority.issue(("elsewhere.example.com",))
     replaced = stored(aws, id) | {"certificate": other.chain, "private_key": other.private_key.reveal()}
     aws.client("secretsmanager").put_secret_value(SecretId=id, SecretString=json.dumps(replaced))
     (difference,) = drift(aws, declared, id)
     assert "elsewhere.example.com" in difference.seen
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def test_a_certificate_with_another_key(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
     """No server could use it, so it is replaced, however good its dates are."""
     declared = certificate(deployment, authority)
-    id = born(aws, declared, marked("certificate"))
+    id = create(aws, declared, marked("certificate"))
     other = authority.issue(declared_hosts(declared))
     aws.client("secretsmanager").put_secret_value(
         SecretId=id, SecretString=json.dumps(stored(aws, id) | {"private_key": other.private_key.reveal()})
     )
     assert drift(aws, declared, id) != ()
-    configured(aws, declared, id)
+    configure(aws, declared, id)
     assert drift(aws, declared, id) == ()
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def test_a_certificate_that_was_stored_by_hand(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
     """The guide's two keys are enough: what it is, and for whom, is read from the chain itself."""
     declared = certificate(deployment, authority)
-    id = born(aws, declared, marked("certificate"))
+    id = create(aws, declared, marked("certificate"))
     by_hand = {key: value for key, value in stored(aws, id).items() if key in ("certificate", "private_key")}
     aws.client("secretsmanager").put_secret_value(SecretId=id, SecretString=json.dumps(by_hand))
     assert drift(aws, declared, id) == ()
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def test_a_secret_name_that_is_taken(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
     """The secret that has the name stays as it is."""
     declared = certificate(deployment, authority)
-    id = born(aws, declared, marked("certificate"))
+    id = create(aws, declared, marked("certificate"))
     before = stored(aws, id)
     assert refused(aws, declared, marked("certificate")).code == "SECRET-NAME-TAKEN"
     assert stored(aws, id) == before
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def test_guide_and_template(authority: local_ca.LocalCa) -> None:
@@ -196,7 +196,7 @@ def find_due(aws: Aws, id: str) -> str:
 def test_a_certificate_that_the_machine_orders(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
     """The deployer stores a placeholder and the settings; what the machine has ordered stays, and an order is asked for anew."""
     declared = replace(certificate(deployment, acme_source()), hosts=("sre.example.com",))
-    id = born(aws, declared, marked("certificate"))
+    id = create(aws, declared, marked("certificate"))
     assert drift(aws, declared, id) == ()
     assert find_due(aws, id) == "there is none yet"
     assert "not_after" not in read(aws, declared, id).outputs, "a placeholder's end"
@@ -204,12 +204,12 @@ def test_a_certificate_that_the_machine_orders(aws: Aws, marked: Marked, deploym
     pair = {"certificate": ordered.chain, "private_key": ordered.private_key.reveal()}
     put(aws, id, **pair, acme_account_key="a key", acme_ordered_from="https://ca.example.com/dir", acme_asked="i-1 now")
     assert (drift(aws, declared, id), find_due(aws, id)) == ((), ""), "the machine renews it, however old"
-    configured(aws, declared, id)
+    configure(aws, declared, id)
     assert stored(aws, id)["acme_asked"] == "i-1 now"
 
     staging = replace(declared, source=acme_source("https://staging.example.com/dir"))
     assert [each.field for each in drift(aws, staging, id)] == ["issued_by"]
-    configured(aws, staging, id)
+    configure(aws, staging, id)
     changed = stored(aws, id)
     assert {key: changed[key] for key in pair} == pair
     assert changed["acme_account_key"] == "a key"
@@ -218,19 +218,19 @@ def test_a_certificate_that_the_machine_orders(aws: Aws, marked: Marked, deploym
 
     put(aws, id, private_key=local_ca_key(authority))
     assert drift(aws, staging, id) != ()
-    configured(aws, staging, id)
+    configure(aws, staging, id)
     assert stored(aws, id)["acme_account_key"] == "a key"
     assert (drift(aws, staging, id), find_due(aws, id)) == ((), "there is none yet"), "one that no server can use is ordered anew"
 
     own = replace(declared, source=authority)
-    configured(aws, own, id)
+    configure(aws, own, id)
     assert drift(aws, own, id) == ()
     before = stored(aws, id)
     assert not [key for key in before if key.startswith("acme_")]
-    configured(aws, declared, id)
+    configure(aws, declared, id)
     assert stored(aws, id)["certificate"] == before["certificate"], "the files' certificate is served until the order"
     assert find_due(aws, id) == "there is none yet"
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def local_ca_key(authority: local_ca.LocalCa) -> str:

@@ -14,7 +14,7 @@ from sre_agent_deploy.resources.cloudtrail_trail import Trail
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 
 from .conftest import Marked
-from .life import born, dies, drift, lives_and_dies, read, refused, repairs
+from .life import check_life_cycle, check_repair, create, delete, drift, read, refused
 from .trail_neighbours import make_place, trail_key
 
 GATEWAY = "arn:aws:bedrock-agentcore:us-east-1:123456789012:gateway/sre-0000000000-abcdefghij"
@@ -31,21 +31,21 @@ def test_a_trail_from_creation_to_deletion(aws: Aws, marked: Marked, deployment:
     """It is as declared, what differs is repaired in both directions, and its bucket keeps files for a time."""
     # CloudTrail takes no empty value, but a key without one.
     mark = replace(marked("trail"), extra={"owner": ""})
-    lives_and_dies(aws, trail, mark)
-    id = born(aws, trail, mark)
+    check_life_cycle(aws, trail, mark)
+    id = create(aws, trail, mark)
     key = trail_key(aws, "kms:GenerateDataKey*", "kms:DescribeKey")
-    repairs(aws, trail, id, kms_key=key, log_file_validation=False, logging=False, gateway_arn=f"{GATEWAY}x")
-    repairs(aws, trail, id, **make_place(aws, marked, deployment, f"{deployment}-other"))
-    repairs(aws, trail, id, multi_region=True, global_events=True)
+    check_repair(aws, trail, id, kms_key=key, log_file_validation=False, logging=False, gateway_arn=f"{GATEWAY}x")
+    check_repair(aws, trail, id, **make_place(aws, marked, deployment, f"{deployment}-other"))
+    check_repair(aws, trail, id, multi_region=True, global_events=True)
     bucket = S3Bucket(
         name="b", bucket_name=str(trail.bucket_name), trail_arn=str(read(aws, trail, id).outputs["trail_arn"]), expire_days=30
     )
-    repairs(aws, bucket, id, trail_arn="", expire_days=0)
-    repairs(aws, bucket, id, expire_days=90, old_version_days=30, versioning="Enabled")
+    check_repair(aws, bucket, id, trail_arn="", expire_days=0)
+    check_repair(aws, bucket, id, expire_days=90, old_version_days=30, versioning="Enabled")
     assert refused(aws, trail, mark).code == "CLOUDTRAIL-NAME-TAKEN"
     aws.client("cloudtrail").put_event_selectors(TrailName=id, EventSelectors=[{"ReadWriteType": "All"}])
     assert {entry.field for entry in drift(aws, trail, id)} == {"gateway_arn", "selectors"}
-    dies(aws, trail, id, mark.deployment)
+    delete(aws, trail, id, mark.deployment)
 
 
 def test_a_trail_that_cannot_write(aws: Aws, marked: Marked, trail: Trail) -> None:

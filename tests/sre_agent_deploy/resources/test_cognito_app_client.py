@@ -15,16 +15,16 @@ from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_core.secret import Secret
 
 from .conftest import Marked
-from .life import born, drift, lives_and_dies, read, refused, repairs
+from .life import check_life_cycle, check_repair, create, drift, read, refused
 
 SCOPES = ("sre-agent/gateway.invoke", "sre-agent/assistant.invoke")
 
 
 @pytest.fixture
 def client(aws: Aws, marked: Marked, deployment: str) -> AppClient:
-    pool = born(aws, UserPool(name="user_pool", pool_name=f"{deployment}-users"), marked("user_pool"))
+    pool = create(aws, UserPool(name="user_pool", pool_name=f"{deployment}-users"), marked("user_pool"))
     scopes = (("gateway.invoke", "Call tools"), ("assistant.invoke", "Ask"))
-    born(aws, ResourceServer(name="server", user_pool_id=pool, identifier="sre-agent", scopes=scopes), marked("server"))
+    create(aws, ResourceServer(name="server", user_pool_id=pool, identifier="sre-agent", scopes=scopes), marked("server"))
     return AppClient(name="gateway_client", user_pool_id=pool, client_name=f"{deployment}-gateway", scopes=SCOPES)
 
 
@@ -40,18 +40,18 @@ def _update(aws: Aws, id: str, **settings: Any) -> None:
 
 def test_a_client_from_creation_to_deletion(aws: Aws, marked: Marked, client: AppClient) -> None:
     """It is made as declared, found under its pool, and goes without a trace."""
-    lives_and_dies(aws, client, marked("gateway_client"))
+    check_life_cycle(aws, client, marked("gateway_client"))
 
 
 def test_the_id_of_a_client(aws: Aws, marked: Marked, client: AppClient) -> None:
     """A client is found again by its name in the pool, so that none is made twice."""
     assert client.natural_id(aws) == ""
-    assert born(aws, client, marked("gateway_client")) == client.natural_id(aws)
+    assert create(aws, client, marked("gateway_client")) == client.natural_id(aws)
 
 
 def test_the_secret_of_a_client(aws: Aws, marked: Marked, client: AppClient) -> None:
     """It is the one that Cognito made, and can't be shown or written by accident."""
-    id = born(aws, client, marked("gateway_client"))
+    id = create(aws, client, marked("gateway_client"))
     found = read(aws, client, id)
     secret = found.outputs["client_secret"]
     assert isinstance(secret, Secret)
@@ -62,7 +62,7 @@ def test_the_secret_of_a_client(aws: Aws, marked: Marked, client: AppClient) -> 
 
 def test_what_a_client_may_do(aws: Aws, marked: Marked, client: AppClient) -> None:
     """It gets tokens by its secret and in no other way: no password, no browser."""
-    described = _described(aws, born(aws, client, marked("gateway_client")))
+    described = _described(aws, create(aws, client, marked("gateway_client")))
     assert described["AllowedOAuthFlows"] == ["client_credentials"]
     assert described["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
     assert not described.get("CallbackURLs")
@@ -70,15 +70,15 @@ def test_what_a_client_may_do(aws: Aws, marked: Marked, client: AppClient) -> No
 
 def test_a_client_that_differs(aws: Aws, marked: Marked, client: AppClient) -> None:
     """Name, scopes and times become what is declared, and the secret stays."""
-    id = born(aws, client, marked("gateway_client"))
+    id = create(aws, client, marked("gateway_client"))
     secret = _described(aws, id)["ClientSecret"]
-    repairs(aws, client, id, scopes=SCOPES[:1], token_minutes=5, client_name="renamed")
+    check_repair(aws, client, id, scopes=SCOPES[:1], token_minutes=5, client_name="renamed")
     assert _described(aws, id)["ClientSecret"] == secret
 
 
 def test_a_client_that_was_opened_by_hand(aws: Aws, marked: Marked, client: AppClient) -> None:
     """A client that also takes passwords is another client, until it is configured again."""
-    id = born(aws, client, marked("gateway_client"))
+    id = create(aws, client, marked("gateway_client"))
     _update(aws, id, ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"])
     assert "auth_flows" in {entry.field for entry in drift(aws, client, id)}
     client.configure(aws, id)
@@ -87,7 +87,7 @@ def test_a_client_that_was_opened_by_hand(aws: Aws, marked: Marked, client: AppC
 
 def test_settings_of_a_client_that_are_not_ours(aws: Aws, marked: Marked, client: AppClient) -> None:
     """Configuring keeps what somebody else set: UpdateUserPoolClient alone would reset it."""
-    id = born(aws, client, marked("gateway_client"))
+    id = create(aws, client, marked("gateway_client"))
     kept = {"TokenValidityUnits": {"IdToken": "minutes", "AccessToken": "minutes"}, "IdTokenValidity": 30, "AuthSessionValidity": 7}
     _update(aws, id, AccessTokenValidity=10, **kept)
     client.configure(aws, id)
@@ -97,7 +97,7 @@ def test_settings_of_a_client_that_are_not_ours(aws: Aws, marked: Marked, client
 
 def test_token_times_in_every_unit(aws: Aws, marked: Marked, client: AppClient) -> None:
     """A time that somebody set in another unit is understood."""
-    id = born(aws, client, marked("gateway_client"))
+    id = create(aws, client, marked("gateway_client"))
     for number, unit, minutes in ((2, "hours", 120), (1, "days", 1440), (900, "seconds", 15), (30, "minutes", 30)):
         _update(aws, id, AccessTokenValidity=number, TokenValidityUnits={"AccessToken": unit})
         assert read(aws, client, id).seen.token_minutes == minutes

@@ -17,30 +17,30 @@ from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_agent_deploy.resources.route53_record import AliasRecord
 
 from .conftest import Marked
-from .life import born, dies, lives_and_dies, read, refused, repairs
+from .life import check_life_cycle, check_repair, create, delete, read, refused
 
 type Certify = Callable[..., str]
 
 
 def _domain(aws: Aws, marked: Marked, deployment: str) -> UserPoolDomain:
-    pool = born(aws, UserPool(name="user_pool", pool_name=f"{deployment}-users"), marked("user_pool"))
+    pool = create(aws, UserPool(name="user_pool", pool_name=f"{deployment}-users"), marked("user_pool"))
     return UserPoolDomain(name="domain", user_pool_id=pool, domain=deployment)
 
 
 def test_a_domain_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """It is made as declared, found under its pool, and goes without a trace."""
-    lives_and_dies(aws, _domain(aws, marked, deployment), marked("domain"))
+    check_life_cycle(aws, _domain(aws, marked, deployment), marked("domain"))
 
 
 def test_the_id_of_a_domain(aws: Aws, marked: Marked, deployment: str) -> None:
     """It is known before the domain is: the pool's id and the prefix."""
     domain = _domain(aws, marked, deployment)
-    assert domain.natural_id(aws) == born(aws, domain, marked("domain")) == f"{domain.user_pool_id}/{deployment}"
+    assert domain.natural_id(aws) == create(aws, domain, marked("domain")) == f"{domain.user_pool_id}/{deployment}"
 
 
 def test_a_domain_that_another_pool_has(aws: Aws, marked: Marked, deployment: str) -> None:
     """It is not taken for ours, and its birth is refused with a prefix to try."""
-    born(aws, _domain(aws, marked, deployment), marked("domain"))
+    create(aws, _domain(aws, marked, deployment), marked("domain"))
     wanted = _domain(aws, marked, deployment)
     assert UserPoolDomain.read(aws, wanted.natural_id(aws), "domain") is None
     problem = refused(aws, wanted, marked("domain"))
@@ -101,7 +101,7 @@ def certificate(aws: Aws, tmp_path: Path) -> Certify:
 
 
 def _custom(aws: Aws, marked: Marked, deployment: str, name: str, certificate: str) -> CustomDomain:
-    pool = born(aws, UserPool(name="user_pool", pool_name=f"{deployment}-users"), marked("user_pool"))
+    pool = create(aws, UserPool(name="user_pool", pool_name=f"{deployment}-users"), marked("user_pool"))
     return CustomDomain(name="custom_domain", user_pool_id=pool, domain=name, certificate_arn=certificate)
 
 
@@ -109,15 +109,15 @@ def test_a_custom_domain_and_its_record(aws: Aws, marked: Marked, deployment: st
     """It gets ready after a while, changes its certificate in place, and its record leads to its name in CloudFront."""
     name = f"auth.{zone[1]}"
     domain = _custom(aws, marked, deployment, name, certificate(name))
-    id = born(aws, domain, marked("custom_domain"))
-    repairs(aws, domain, id, certificate_arn=certificate(f"*.{zone[1]}"))
+    id = create(aws, domain, marked("custom_domain"))
+    check_repair(aws, domain, id, certificate_arn=certificate(f"*.{zone[1]}"))
     target = str(read(aws, domain, id).outputs["cloudfront_domain"])
     assert target.endswith(".cloudfront.net")
     record = AliasRecord(name="custom_domain_record", hosted_zone_id=zone[0], domain=name, address=target)
-    repairs(aws, record, born(aws, record, marked("custom_domain_record")), address="d0000000000000.cloudfront.net")
-    dies(aws, record, record.natural_id(aws), deployment)
-    lives_and_dies(aws, record, marked("custom_domain_record"))
-    dies(aws, domain, id, deployment)
+    check_repair(aws, record, create(aws, record, marked("custom_domain_record")), address="d0000000000000.cloudfront.net")
+    delete(aws, record, record.natural_id(aws), deployment)
+    check_life_cycle(aws, record, marked("custom_domain_record"))
+    delete(aws, domain, id, deployment)
 
 
 @pytest.mark.parametrize("fault", ["no address above it", "another region", "another name", "no certificate"])

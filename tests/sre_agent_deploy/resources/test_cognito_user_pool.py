@@ -13,7 +13,7 @@ from sre_agent_deploy.resources.cognito_user_pool import UserPool
 from sre_core.problem import Problem
 
 from .conftest import Marked
-from .life import born, drift, lives_and_dies, read, repairs
+from .life import check_life_cycle, check_repair, create, drift, read
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def pool(deployment: str) -> UserPool:
 
 def test_a_pool_from_creation_to_deletion(aws: Aws, marked: Marked, pool: UserPool) -> None:
     """It is made as declared, found by its tags, and goes without a trace."""
-    lives_and_dies(aws, pool, marked("user_pool"))
+    check_life_cycle(aws, pool, marked("user_pool"))
 
 
 def test_a_pool_before_it_is_configured(aws: Aws, marked: Marked, pool: UserPool) -> None:
@@ -34,7 +34,7 @@ def test_a_pool_before_it_is_configured(aws: Aws, marked: Marked, pool: UserPool
 
 def test_the_outputs_of_a_pool(aws: Aws, marked: Marked, pool: UserPool) -> None:
     """The issuer is where this AWS's Cognito answers, and the discovery document is under it."""
-    id = born(aws, pool, marked("user_pool"))
+    id = create(aws, pool, marked("user_pool"))
     outputs = read(aws, pool, id).outputs
     assert outputs["issuer"] == f"{aws.client('cognito-idp').meta.endpoint_url}/{id}"
     assert outputs["discovery_url"] == f"{outputs['issuer']}/.well-known/openid-configuration"
@@ -48,12 +48,12 @@ def test_the_outputs_of_a_pool(aws: Aws, marked: Marked, pool: UserPool) -> None
 )
 def test_a_pool_that_differs(aws: Aws, marked: Marked, pool: UserPool, changed: dict[str, Any]) -> None:
     """MFA, password policy and registration become what is declared, in place."""
-    repairs(aws, pool, born(aws, pool, marked("user_pool")), **changed)
+    check_repair(aws, pool, create(aws, pool, marked("user_pool")), **changed)
 
 
 def test_a_weakened_password_policy(aws: Aws, marked: Marked, pool: UserPool) -> None:
     """A policy that is long enough and asks for lowercase letters only counts as different."""
-    id = born(aws, pool, marked("user_pool"))
+    id = create(aws, pool, marked("user_pool"))
     aws.client("cognito-idp").update_user_pool(UserPoolId=id, Policies={"PasswordPolicy": {"MinimumLength": 14, "RequireLowercase": True}})
     assert "password_kinds" in {entry.field for entry in drift(aws, pool, id)}
     pool.configure(aws, id)
@@ -62,7 +62,7 @@ def test_a_weakened_password_policy(aws: Aws, marked: Marked, pool: UserPool) ->
 
 def test_mfa_without_authenticator_apps(aws: Aws, marked: Marked, pool: UserPool) -> None:
     """Codes by SMS are not the second factor that was declared."""
-    id = born(aws, pool, marked("user_pool"))
+    id = create(aws, pool, marked("user_pool"))
     sms: Any = {"SmsConfiguration": {"SnsCallerArn": f"arn:aws:iam::{aws.account_id}:role/sms"}}
     aws.client("cognito-idp").set_user_pool_mfa_config(UserPoolId=id, MfaConfiguration="OPTIONAL", SmsMfaConfiguration=sms)
     assert [str(entry) for entry in drift(aws, pool, id)] == ["mfa: OPTIONAL with text messages -> OPTIONAL"]
@@ -71,7 +71,7 @@ def test_mfa_without_authenticator_apps(aws: Aws, marked: Marked, pool: UserPool
 def test_settings_of_a_pool_that_are_not_ours(aws: Aws, marked: Marked, pool: UserPool) -> None:
     """Configuring keeps what somebody else set, and the tags: UpdateUserPool alone would reset them."""
     mark = marked("user_pool")
-    id = born(aws, pool, mark)
+    id = create(aws, pool, mark)
     invitation: Any = {"InviteMessageTemplate": {"EmailSubject": "Join us"}}
     aws.client("cognito-idp").update_user_pool(
         UserPoolId=id, EmailVerificationSubject="Welcome", AdminCreateUserConfig=invitation, UserPoolTags=mark.tags()
@@ -91,7 +91,7 @@ def _as_declared(aws: Aws, id: str) -> Any:
 
 def test_a_pool_of_the_same_name(aws: Aws, marked: Marked, pool: UserPool, deployment: str) -> None:
     """A pool is ours by its tag; one that only has our name is not."""
-    id = born(aws, pool, marked("user_pool"))
+    id = create(aws, pool, marked("user_pool"))
     aws.client("cognito-idp").create_user_pool(PoolName=pool.pool_name)
     assert [(owned.id, owned.name) for owned in UserPool.owned(aws, deployment)] == [(id, "user_pool")]
 
@@ -99,7 +99,7 @@ def test_a_pool_of_the_same_name(aws: Aws, marked: Marked, pool: UserPool, deplo
 def test_a_protected_pool(aws: Aws, marked: Marked, pool: UserPool) -> None:
     """Whoever switched protection on may have had a reason: a plan shows it, no update switches it off, nor does deleting."""
     mark = marked("user_pool")
-    id = born(aws, pool, mark)
+    id = create(aws, pool, mark)
     aws.client("cognito-idp").update_user_pool(UserPoolId=id, DeletionProtection="ACTIVE", **_as_declared(aws, id))
     assert [str(entry) for entry in drift(aws, pool, id)] == ["deletion_protection: True (stays)"]
     replace(pool, password_length=20).configure(aws, id)
@@ -110,7 +110,7 @@ def test_a_protected_pool(aws: Aws, marked: Marked, pool: UserPool) -> None:
 
 def test_deleting_a_pool_twice(aws: Aws, marked: Marked, pool: UserPool) -> None:
     """What is gone needs no deleting."""
-    id = born(aws, pool, marked("user_pool"))
+    id = create(aws, pool, marked("user_pool"))
     UserPool.delete(aws, id)
     UserPool.delete(aws, id)
     assert UserPool.read(aws, id, "user_pool") is None

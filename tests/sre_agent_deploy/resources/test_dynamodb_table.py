@@ -16,7 +16,7 @@ from sre_agent_deploy.resources.dynamodb_table import DynamoDbTable
 from sre_core.problem import Problem
 
 from .conftest import Marked
-from .life import born, drift, lives_and_dies, settled
+from .life import check_life_cycle, create, drift, wait_until_ready
 
 
 def declared(deployment: str) -> DynamoDbTable:
@@ -31,7 +31,7 @@ def declared(deployment: str) -> DynamoDbTable:
 
 def test_a_table_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """It is as declared, and goes without a trace; another one under its name is refused while it is there."""
-    lives_and_dies(aws, declared(deployment), marked("session_table"))
+    check_life_cycle(aws, declared(deployment), marked("session_table"))
 
 
 def test_a_table_that_is_not_there_yet(aws: Aws, marked: Marked, deployment: str) -> None:
@@ -53,7 +53,7 @@ def test_a_table_that_is_not_there_yet(aws: Aws, marked: Marked, deployment: str
 def test_what_dynamodb_refuses(aws: Aws, marked: Marked, deployment: str) -> None:
     """A name that is taken, a protected table, and a second change of its Time to Live are Problems; a wrong item is an error of AWS's."""
     table, client = declared(deployment), aws.client("dynamodb")
-    id = born(aws, table, marked("session_table"))
+    id = create(aws, table, marked("session_table"))
     assert isinstance(attempt(lambda: client.create_table(**_request(id)), subject=table, failures=DynamoDbTable.FAILURES), Problem)
     assert drift(aws, table, id) == ()
     key: Any = {"session": {"S": "s"}, "turn": {"N": "1"}}
@@ -76,7 +76,7 @@ def test_what_dynamodb_refuses(aws: Aws, marked: Marked, deployment: str) -> Non
     kept = delete_resource(aws, DynamoDbTable, id, table.name, deployment)
     assert kept and kept.code == "DYNAMODB-PROTECTED"
     client.update_table(TableName=id, DeletionProtectionEnabled=False)
-    settled(lambda: table.ready(aws, id))
+    wait_until_ready(lambda: table.ready(aws, id))
     assert delete_resource(aws, DynamoDbTable, id, table.name, deployment) is None
 
 

@@ -18,7 +18,7 @@ from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
 
 from .conftest import Marked
-from .life import born
+from .life import create
 
 AGES_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 STATUSES = st.builds(
@@ -68,7 +68,7 @@ def test_where_the_front_door_listens(listeners: tuple[dict[str, object], ...], 
 
 def test_reports_of_a_start_before(aws: Aws, marked: Marked, deployment: str) -> None:
     """They don't count; of the later ones the newest does, and objects that are no reports don't."""
-    bucket = born(aws, S3Bucket(name="bucket", bucket_name=f"{deployment}-files"), marked("bucket"))
+    bucket = create(aws, S3Bucket(name="bucket", bucket_name=f"{deployment}-files"), marked("bucket"))
     uri = f"s3://{bucket}/status/instance-1/"
     assert ec2_boot.read_latest_status(aws, uri, "i-1", AGES_AGO) is None
     for key in ("i-1/release.json", "i-1/credentials.json", "i-1/notes.txt", "i-1/deeper/ready.json", "i-2/services.json"):
@@ -82,7 +82,7 @@ def test_reports_of_a_start_before(aws: Aws, marked: Marked, deployment: str) ->
 
 def test_reports_of_a_version_before(aws: Aws, marked: Marked, deployment: str) -> None:
     """They lie at one place for all machines: that one is ready is believed, a failure may be another machine's."""
-    bucket = born(aws, S3Bucket(name="bucket", bucket_name=f"{deployment}-files"), marked("bucket"))
+    bucket = create(aws, S3Bucket(name="bucket", bucket_name=f"{deployment}-files"), marked("bucket"))
     uri = f"s3://{bucket}/status/"
     aws.client("s3").put_object(Bucket=bucket, Key="status/ready.json", Body=b'{"state": "ok"}')
     aws.client("s3").put_object(Bucket=bucket, Key="status/services.json", Body=b'{"state": "failed"}')

@@ -21,7 +21,7 @@ from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
 
 from .conftest import Marked
-from .life import born, dies, drift, lives_and_dies, read, refused, until
+from .life import check_life_cycle, create, delete, drift, read, refused, until
 
 
 @pytest.fixture
@@ -34,18 +34,18 @@ def machine(aws: Aws, marked: Marked, deployment: str) -> Ec2Instance:
     subnets = aws.client("ec2").describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["Subnets"]
     group = SecurityGroup(name="group", group_name=deployment, description="for tests", vpc_id=vpc["VpcId"], ingress=())
     bucket = S3Bucket(name="bucket", bucket_name=f"{deployment}-files")
-    born(aws, role, marked("role"))
-    profile_arn = read(aws, profile, born(aws, profile, marked("profile"))).outputs["profile_arn"]
+    create(aws, role, marked("role"))
+    profile_arn = read(aws, profile, create(aws, profile, marked("profile"))).outputs["profile_arn"]
     return Ec2Instance(
         name="instance",
         image_id=latest_image(aws, "amazon-linux-2023"),
         instance_type="t3.xlarge",
         subnet_id=subnets[0]["SubnetId"],
-        security_group_id=born(aws, group, marked("group")),
+        security_group_id=create(aws, group, marked("group")),
         profile_arn=str(profile_arn),
         user_data="#cloud-config\n# ünïcode\n{}\n",
         volume_gb=50,
-        status_uri=f"s3://{born(aws, bucket, marked('bucket'))}/status/instance-1/",
+        status_uri=f"s3://{create(aws, bucket, marked('bucket'))}/status/instance-1/",
     )
 
 
@@ -67,7 +67,7 @@ def running(aws: Aws, machine: Ec2Instance, marked: Marked) -> str:
 
 def test_a_machine_from_creation_to_deletion(aws: Aws, marked: Marked, machine: Ec2Instance) -> None:
     """AWS shows every declared value, user data included; after termination it shows none."""
-    lives_and_dies(aws, Ec2Instance(**without_reports(machine)), marked("instance"))
+    check_life_cycle(aws, Ec2Instance(**without_reports(machine)), marked("instance"))
 
 
 def test_how_a_machine_is_created(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
@@ -79,7 +79,7 @@ def test_how_a_machine_is_created(aws: Aws, marked: Marked, deployment: str, mac
     assert [(volume["VolumeType"], volume["Encrypted"], volume["Size"]) for volume in attached] == [("gp3", True, 50)]
     tags = {(tag["Key"], tag["Value"]) for tag in attached[0]["Tags"]}
     assert ("sre-agent:deployment-id", deployment) in tags
-    dies(aws, machine, id, deployment)
+    delete(aws, machine, id, deployment)
 
 
 def test_a_creation_that_is_sent_again(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
@@ -88,7 +88,7 @@ def test_a_creation_that_is_sent_again(aws: Aws, marked: Marked, deployment: str
     id = machine.create(aws, mark)
     assert machine.create(aws, mark) == id
     assert [owned.id for owned in Ec2Instance.owned(aws, deployment)] == [id]
-    dies(aws, machine, id, deployment)
+    delete(aws, machine, id, deployment)
 
 
 def test_another_declaration(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
@@ -98,7 +98,7 @@ def test_another_declaration(aws: Aws, marked: Marked, deployment: str, machine:
     wanted = Ec2Instance(**{**vars(machine), **other})
     assert {entry.field for entry in drift(aws, wanted, id)} == set(other)
     assert set(other) <= Ec2Instance.FIXED
-    dies(aws, machine, id, deployment)
+    delete(aws, machine, id, deployment)
 
 
 def test_a_machine_that_reports(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
@@ -114,7 +114,7 @@ def test_a_machine_that_reports(aws: Aws, marked: Marked, deployment: str, machi
     report(aws, machine, id, "ready", "ok", listeners=[{"port": 443, "address": "127.0.9.1", "actual_port": 40123}])
     assert machine.ready(aws, id) == Ready()
     assert read(aws, machine, id).outputs["private_url"] == "https://127.0.9.1:40123"
-    dies(aws, machine, id, deployment)
+    delete(aws, machine, id, deployment)
     assert "Contents" not in aws.client("s3").list_objects_v2(Bucket=f"{deployment}-files")
 
 
@@ -128,7 +128,7 @@ def test_a_machine_whose_bootstrap_fails(aws: Aws, marked: Marked, deployment: s
     assert problem.code == "INSTANCE-BOOT-FAILED"
     assert "credentials: The secret could not be read." in problem.what
     assert "AccessDeniedException" in problem.why
-    dies(aws, machine, id, deployment)
+    delete(aws, machine, id, deployment)
 
 
 def test_two_machines_beside_each_other(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
@@ -141,7 +141,7 @@ def test_two_machines_beside_each_other(aws: Aws, marked: Marked, deployment: st
     assert (read(aws, machine, old).broken, read(aws, machine, new).broken) == ("", "its bootstrap failed at services")
     Ec2Instance.delete(aws, new)
     assert machine.ready(aws, old) == Ready()
-    dies(aws, machine, old, deployment)
+    delete(aws, machine, old, deployment)
     assert "Contents" not in aws.client("s3").list_objects_v2(Bucket=f"{deployment}-files")
 
 
@@ -156,7 +156,7 @@ def test_reports_go_before_the_instance(aws: Aws, marked: Marked, deployment: st
     )
     Ec2Instance.delete(aws, old)
     assert at_termination == [False]
-    dies(aws, machine, new, deployment)
+    delete(aws, machine, new, deployment)
 
 
 @pytest.mark.parametrize("protection", ["DisableApiTermination", "DisableApiStop"])
@@ -171,7 +171,7 @@ def test_a_protected_instance_keeps_its_reports(
         Ec2Instance.delete(aws, id)
     assert machine.ready(aws, id) == Ready()
     aws.client("ec2").modify_instance_attribute(InstanceId=id, **{protection: {"Value": False}})  # type: ignore[arg-type]
-    dies(aws, machine, id, deployment)
+    delete(aws, machine, id, deployment)
 
 
 def test_a_machine_that_was_stopped_by_hand(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
@@ -182,7 +182,7 @@ def test_a_machine_that_was_stopped_by_hand(aws: Aws, marked: Marked, deployment
     problem = machine.ready(aws, id)
     assert isinstance(problem, Problem)
     assert problem.code == "INSTANCE-NOT-RUNNING"
-    dies(aws, machine, id, deployment)
+    delete(aws, machine, id, deployment)
 
 
 def test_an_image_that_is_not_there(aws: Aws, marked: Marked, machine: Ec2Instance) -> None:

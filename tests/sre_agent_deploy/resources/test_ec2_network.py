@@ -20,30 +20,30 @@ from sre_agent_deploy.resources.policy_document import Statement
 from sre_core.problem import Problem
 
 from .conftest import Marked
-from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs
+from .life import check_life_cycle, check_repair, configure, create, delete, drift, read, refused
 
 
 def test_a_network_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """Each part is as declared and repaired; what still uses a part is named where EC2 refuses its deletion."""
     ec2: Any = aws.client("ec2")
     vpc = Vpc(name="vpc", cidr_block="10.20.0.0/16")
-    vpc_id = born(aws, vpc, marked("vpc"))
+    vpc_id = create(aws, vpc, marked("vpc"))
     assert drift(aws, vpc, vpc_id) == ()
     gateway = InternetGateway(name="internet_gateway", vpc_id=vpc_id)
-    gateway_id = born(aws, gateway, marked("internet_gateway"))
+    gateway_id = create(aws, gateway, marked("internet_gateway"))
     table = RouteTable(name="route_table", vpc_id=vpc_id, internet_gateway_id=gateway_id)
-    table_id = born(aws, table, marked("route_table"))
+    table_id = create(aws, table, marked("route_table"))
     subnet = Subnet(name="subnet", vpc_id=vpc_id, cidr_block="10.20.0.0/20", availability_zone="us-east-1b", route_table_id=table_id)
-    subnet_id = born(aws, subnet, marked("subnet"))
+    subnet_id = create(aws, subnet, marked("subnet"))
     assert [drift(aws, part, id) for part, id in ((gateway, gateway_id), (table, table_id), (subnet, subnet_id))] == [(), (), ()]
 
     ec2.detach_internet_gateway(InternetGatewayId=gateway_id, VpcId=vpc_id)
     assert [entry.field for entry in drift(aws, gateway, gateway_id)] == ["vpc_id"]
-    configured(aws, gateway, gateway_id)
+    configure(aws, gateway, gateway_id)
     other = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.replace_route(RouteTableId=table_id, DestinationCidrBlock="0.0.0.0/0", GatewayId=other)
     assert [entry.field for entry in drift(aws, table, table_id)] == ["internet_gateway_id"]
-    configured(aws, table, table_id)
+    configure(aws, table, table_id)
     ec2.delete_internet_gateway(InternetGatewayId=other)
     assert drift(aws, gateway, gateway_id) == drift(aws, table, table_id) == ()
 
@@ -61,7 +61,7 @@ def test_a_network_from_creation_to_deletion(aws: Aws, marked: Marked, deploymen
     assert isinstance(Subnet.blockers(aws, subnet_id, "DependencyViolation"), Waiting)
     for part, id in ((subnet, subnet_id), (table, table_id), (gateway, gateway_id), (vpc, vpc_id)):
         assert read(aws, part, id).owner(deployment) == "us"
-        dies(aws, part, id, deployment)
+        delete(aws, part, id, deployment)
 
 
 def test_a_vpc_whose_ipv6_addresses_are_not_chosen_yet(aws: Aws, marked: Marked) -> None:
@@ -69,7 +69,7 @@ def test_a_vpc_whose_ipv6_addresses_are_not_chosen_yet(aws: Aws, marked: Marked)
     ec2: Any = aws.client("ec2")
     vpc = Vpc(name="vpc", cidr_block="10.23.0.0/24", ipv6=True)
     id = vpc.create(aws, marked("vpc"))
-    configured(aws, vpc, id)
+    configure(aws, vpc, id)
 
     def hide(parsed: Any, **_: Any) -> None:
         for each in (each for shown in parsed["Vpcs"] for each in shown.get("Ipv6CidrBlockAssociationSet", ())):
@@ -91,17 +91,17 @@ def test_a_vpc_whose_ipv6_addresses_are_not_chosen_yet(aws: Aws, marked: Marked)
 
 def test_settings_of_a_vpc(aws: Aws, marked: Marked) -> None:
     """Names are resolved, and the machine has one."""
-    lives_and_dies(aws, Vpc(name="vpc", cidr_block="10.21.0.0/24", dns_hostnames=False), marked("vpc"))
+    check_life_cycle(aws, Vpc(name="vpc", cidr_block="10.21.0.0/24", dns_hostnames=False), marked("vpc"))
 
 
 def test_endpoints_of_a_vpc(aws: Aws, marked: Marked, deployment: str) -> None:
     """A gateway and an interface are as declared, created once by their token, and refused where EC2 has none or another one serves."""
     ec2: Any = aws.client("ec2")
-    vpc_id = born(aws, Vpc(name="vpc", cidr_block="10.22.0.0/24"), marked("vpc"))
+    vpc_id = create(aws, Vpc(name="vpc", cidr_block="10.22.0.0/24"), marked("vpc"))
     [table] = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["RouteTables"]
     subnet_id = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.22.0.0/28")["Subnet"]["SubnetId"]
     group = SecurityGroup(name="group", group_name=deployment, description="for tests", vpc_id=vpc_id, ingress=())
-    group_id = born(aws, group, marked("group"))
+    group_id = create(aws, group, marked("group"))
     inner = SecurityGroup(
         name="inner",
         group_name=f"{deployment}-in",
@@ -109,7 +109,7 @@ def test_endpoints_of_a_vpc(aws: Aws, marked: Marked, deployment: str) -> None:
         vpc_id=vpc_id,
         ingress=(Ingress(443, group_id, "HTTPS"),),
     )
-    inner_id = born(aws, inner, marked("inner"))
+    inner_id = create(aws, inner, marked("inner"))
     assert drift(aws, inner, inner_id) == ()
     own = {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/machine"}}
     only = (Statement("Read", ("s3:GetObject",), ("arn:aws:s3:::files/*",), own),)
@@ -132,10 +132,10 @@ def test_endpoints_of_a_vpc(aws: Aws, marked: Marked, deployment: str) -> None:
         private_dns=True,
     )
     once = marked("logs")
-    s3_id, logs_id = born(aws, of_s3, marked("s3")), of_logs.create(aws, once)
+    s3_id, logs_id = create(aws, of_s3, marked("s3")), of_logs.create(aws, once)
     assert of_logs.create(aws, once) == logs_id
     assert (drift(aws, of_s3, s3_id), drift(aws, of_logs, logs_id)) == ((), ())
-    repairs(aws, of_logs, logs_id, statements=(), private_dns=False)
+    check_repair(aws, of_logs, logs_id, statements=(), private_dns=False)
     other = replace(of_logs, service_name="com.amazonaws.us-east-1.nothing")
     assert [refused(aws, each, marked("again")).code for each in (of_s3, of_logs, other)] == ["VPC-ENDPOINT-REFUSED"] * 3
     with pytest.raises(ClientError, match=r"InvalidVpcEndpoint\.NotFound"):
@@ -145,6 +145,6 @@ def test_endpoints_of_a_vpc(aws: Aws, marked: Marked, deployment: str) -> None:
     assert isinstance(SecurityGroup.blockers(aws, inner_id, "DependencyViolation"), Waiting)
     assert isinstance(SecurityGroup.blockers(aws, group_id, "DependencyViolation"), Waiting)
     for part, id in ((of_logs, logs_id), (of_s3, s3_id), (inner, inner_id), (group, group_id)):
-        dies(aws, part, id, deployment)
+        delete(aws, part, id, deployment)
     ec2.delete_subnet(SubnetId=subnet_id)
     Vpc.delete(aws, vpc_id)

@@ -22,7 +22,7 @@ from sre_agent_deploy.resources.policy_document import permissions_policy
 from sre_core.secret import Secret
 
 from .conftest import Marked
-from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs
+from .life import check_life_cycle, check_repair, configure, create, delete, drift, read, refused
 
 TRUST = {
     "Version": "2012-10-17",
@@ -61,27 +61,27 @@ def test_an_entry_from_creation_to_deletion(aws: Aws, marked: Marked, entry: Acc
     """It is created with its tags, found by them, and deleted; nothing else of the cluster is another afterwards."""
     eks = aws.client("eks")
     before = eks.describe_cluster(name=entry.cluster_name)["cluster"]
-    lives_and_dies(aws, entry, marked("access_entry_prod"))
+    check_life_cycle(aws, entry, marked("access_entry_prod"))
     assert eks.describe_cluster(name=entry.cluster_name)["cluster"] == before
     assert eks.list_access_entries(clusterName=entry.cluster_name)["accessEntries"] == []
 
 
 def test_an_entry_that_differs(aws: Aws, marked: Marked, deployment: str, entry: AccessEntry) -> None:
     """Another group is repaired, and a policy that was added by hand is removed: it may give more than the manifest."""
-    id = born(aws, entry, marked("access_entry_prod"))
-    repairs(aws, entry, id, kubernetes_groups=("others", READERS))
+    id = create(aws, entry, marked("access_entry_prod"))
+    check_repair(aws, entry, id, kubernetes_groups=("others", READERS))
     cluster, _, principal = id.partition("/")
     aws.client("eks").associate_access_policy(clusterName=cluster, principalArn=principal, policyArn=VIEW, accessScope={"type": "cluster"})
     assert [each.field for each in drift(aws, entry, id)] == ["access_policies"]
-    configured(aws, entry, id)
+    configure(aws, entry, id)
     assert drift(aws, entry, id) == ()
     assert set(AccessEntry.deployments(aws)) >= {deployment}
-    dies(aws, entry, id, deployment)
+    delete(aws, entry, id, deployment)
 
 
 def test_an_entry_of_others(aws: Aws, marked: Marked, deployment: str, entry: AccessEntry) -> None:
     """One that was created by hand is shown as a stranger's, and never taken over."""
-    id = born(aws, entry, replace(marked("access_entry_prod"), deployment="sre-of-others"))
+    id = create(aws, entry, replace(marked("access_entry_prod"), deployment="sre-of-others"))
     assert read(aws, entry, id).owner(deployment) == "stranger"
     assert AccessEntry.owned(aws, deployment) == ()
     assert refused(aws, entry, marked("access_entry_prod")).code == "EKS-ACCESS-EXISTS"
@@ -89,13 +89,13 @@ def test_an_entry_of_others(aws: Aws, marked: Marked, deployment: str, entry: Ac
 
 def test_a_role_that_was_created_anew(aws: Aws, marked: Marked, deployment: str, entry: AccessEntry) -> None:
     """EKS lets only the role before in, although the ARN is the same: the entry must be replaced."""
-    id = born(aws, entry, marked("access_entry_prod"))
+    id = create(aws, entry, marked("access_entry_prod"))
     assert read(aws, entry, id).broken == ""
     aws.client("iam").delete_role(RoleName=f"{deployment}-instance")
     time.sleep(1.1)  # both times have whole seconds
     create_role(aws, deployment)
     assert "created again" in read(aws, entry, id).broken
-    dies(aws, entry, id, deployment)
+    delete(aws, entry, id, deployment)
 
 
 @pytest.mark.parametrize(("mode", "code"), [("CONFIG_MAP", "EKS-AUTHENTICATION-MODE"), ("", "EKS-AUTHENTICATION-MODE")])
@@ -143,14 +143,14 @@ def deployer(aws: Aws, embedded: EmbeddedAws, deployment: str) -> Iterator[Aws]:
 def test_under_the_printed_policy(deployer: Aws, marked: Marked, deployment: str, entry: AccessEntry) -> None:
     """The whole life of an entry needs no more than the policy says; another group, another role or another cluster is refused."""
     mark = marked("access_entry_prod")
-    id = born(deployer, entry, mark)
-    configured(deployer, replace(entry, kubernetes_groups=(READERS,)), id)
+    id = create(deployer, entry, mark)
+    configure(deployer, replace(entry, kubernetes_groups=(READERS,)), id)
     AccessEntry.set_tags(deployer, id, TagChanges({"team": "red"}, ()))
     assert dict(read(deployer, entry, id).tags or {})["team"] == "red"
     AccessEntry.set_tags(deployer, id, TagChanges({}, ("team", "stage")))
     assert "team" not in dict(read(deployer, entry, id).tags or {})
     assert [owned.id for owned in AccessEntry.owned(deployer, deployment)] == [id]
-    dies(deployer, entry, id, deployment)
+    delete(deployer, entry, id, deployment)
     theirs = str(entry.principal_arn).replace(f"/sre-agent/{deployment}/", "/")
     for changed in ({"kubernetes_groups": ("admins",)}, {"principal_arn": theirs}, {"cluster_name": f"{deployment}-other"}):
         assert refused(deployer, replace(entry, **changed), mark).code == "AWS-ACCESS-DENIED"

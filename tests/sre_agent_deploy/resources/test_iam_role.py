@@ -16,7 +16,7 @@ from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.policy_document import Statement
 
 from .conftest import Marked
-from .life import born, configured, dies, drift, lives_and_dies, refused, repairs
+from .life import check_life_cycle, check_repair, configure, create, delete, drift, refused
 
 MANAGED = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
 
@@ -43,13 +43,13 @@ def profile(deployment: str, role_name: str) -> InstanceProfile:
 
 def test_a_role_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """It is made as declared, found under the deployment's path, and goes with its policies."""
-    lives_and_dies(aws, role(deployment), marked("gateway_role"))
+    check_life_cycle(aws, role(deployment), marked("gateway_role"))
 
 
 def test_a_role_that_iam_still_counts_as_used(aws: Aws, marked: Marked, deployment: str) -> None:
     """What was just taken off it may still count: it is taken off once more, and the role is deleted again, until it goes."""
     declared = role(deployment)
-    id = born(aws, declared, marked("gateway_role"))
+    id = create(aws, declared, marked("gateway_role"))
     with refused_once(aws.client("iam"), "DeleteRole", "DeleteConflict", 409):
         assert delete_resource(aws, IamRole, id, declared.name, deployment) is None
     assert IamRole.read(aws, id, declared.name) is None
@@ -71,34 +71,34 @@ def test_a_role_that_iam_still_counts_as_used(aws: Aws, marked: Marked, deployme
 def test_a_role_that_differs(aws: Aws, marked: Marked, deployment: str, changed: dict[str, Any]) -> None:
     """Trust, boundary, inline policy and managed policies become what is declared, more or less than before."""
     declared = role(deployment, permissions_boundary="arn:aws:iam::aws:policy/ReadOnlyAccess")
-    id = born(aws, declared, marked(declared.name))
-    repairs(aws, declared, id, **changed)
-    dies(aws, declared, id, deployment)
+    id = create(aws, declared, marked(declared.name))
+    check_repair(aws, declared, id, **changed)
+    delete(aws, declared, id, deployment)
 
 
 def test_a_policy_that_was_added_by_hand(aws: Aws, marked: Marked, deployment: str) -> None:
     """An inline policy that nobody declared shows as a difference, and is taken away."""
     declared = role(deployment)
-    id = born(aws, declared, marked(declared.name))
+    id = create(aws, declared, marked(declared.name))
     wide = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     aws.client("iam").put_role_policy(RoleName=id, PolicyName="added-by-hand", PolicyDocument=json.dumps(wide))
     assert [entry.field for entry in drift(aws, declared, id)] == ["statements"]
-    configured(aws, declared, id)
+    configure(aws, declared, id)
     assert drift(aws, declared, id) == ()
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def test_a_trust_policy_that_was_widened_by_hand(aws: Aws, marked: Marked, deployment: str) -> None:
     """A second principal in the trust policy is a difference, though the first is still there."""
     declared = role(deployment)
-    id = born(aws, declared, marked(declared.name))
+    id = create(aws, declared, marked(declared.name))
     trust: Any = aws.client("iam").get_role(RoleName=id)["Role"]["AssumeRolePolicyDocument"]
     trust["Statement"].append({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::210987654321:root"}, "Action": "sts:AssumeRole"})
     aws.client("iam").update_assume_role_policy(RoleName=id, PolicyDocument=json.dumps(trust))
     assert {entry.field for entry in drift(aws, declared, id)} == {"service", "trust_conditions"}
-    configured(aws, declared, id)
+    configure(aws, declared, id)
     assert drift(aws, declared, id) == ()
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def test_a_boundary_that_is_gone(aws: Aws, marked: Marked, deployment: str) -> None:
@@ -111,33 +111,33 @@ def test_a_boundary_that_is_gone(aws: Aws, marked: Marked, deployment: str) -> N
 def test_a_name_that_is_taken(aws: Aws, marked: Marked, deployment: str) -> None:
     """The role that has the name stays, and the Problem says how to go on."""
     declared = role(deployment)
-    born(aws, declared, marked(declared.name))
+    create(aws, declared, marked(declared.name))
     assert refused(aws, declared, marked(declared.name)).code == "IAM-NAME-TAKEN"
-    dies(aws, declared, declared.role_name, deployment)
+    delete(aws, declared, declared.role_name, deployment)
 
 
 def test_an_instance_profile_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """It holds its one role, takes another one when that is declared, and can be deleted while it holds it."""
     first, second = role(deployment), role(deployment, role_name=f"{deployment}-other")
-    first_id, second_id = born(aws, first, marked("first")), born(aws, second, marked("second"))
+    first_id, second_id = create(aws, first, marked("first")), create(aws, second, marked("second"))
     declared = profile(deployment, first_id)
-    lives_and_dies(aws, declared, marked("profile"))
-    id = born(aws, declared, marked(declared.name))
-    repairs(aws, declared, id, role_name=second_id)
+    check_life_cycle(aws, declared, marked("profile"))
+    id = create(aws, declared, marked(declared.name))
+    check_repair(aws, declared, id, role_name=second_id)
     assert refused(aws, declared, marked(declared.name)).code == "IAM-NAME-TAKEN"
-    dies(aws, declared, id, deployment)
-    dies(aws, first, first_id, deployment)
-    dies(aws, second, second_id, deployment)
+    delete(aws, declared, id, deployment)
+    delete(aws, first, first_id, deployment)
+    delete(aws, second, second_id, deployment)
 
 
 def test_a_role_in_an_instance_profile(aws: Aws, marked: Marked, deployment: str) -> None:
     """Deleting a role takes it out of the profile first, which IAM asks for."""
     declared = role(deployment)
-    id = born(aws, declared, marked(declared.name))
+    id = create(aws, declared, marked(declared.name))
     holder = profile(deployment, id)
-    born(aws, holder, marked("profile"))
-    dies(aws, declared, id, deployment)
-    dies(aws, holder, holder.profile_name, deployment)
+    create(aws, holder, marked("profile"))
+    delete(aws, declared, id, deployment)
+    delete(aws, holder, holder.profile_name, deployment)
 
 
 def test_the_guide_says_why_a_statement_allows_any_resource(deployment: str) -> None:

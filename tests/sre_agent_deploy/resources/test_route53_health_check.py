@@ -11,7 +11,7 @@ from sre_agent_deploy.resource import compare_tags, tags_of
 from sre_agent_deploy.resources.route53_health_check import HealthCheck
 
 from .conftest import Marked
-from .life import born, configured, drift, lives_and_dies, read, refused, repairs
+from .life import check_life_cycle, check_repair, configure, create, drift, read, refused
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def check() -> HealthCheck:
 
 def test_a_health_check_from_creation_to_deletion(aws: Aws, marked: Marked, check: HealthCheck) -> None:
     """It is found without a tag, by its caller reference, and goes without a trace; what AWS changes in place is repaired."""
-    repairs(aws, check, born(aws, check, marked("outside_check")), resource_path="/other", port=8443, inverted=True)
-    lives_and_dies(aws, check, marked("other"))
+    check_repair(aws, check, create(aws, check, marked("outside_check")), resource_path="/other", port=8443, inverted=True)
+    check_life_cycle(aws, check, marked("other"))
 
 
 def test_a_creation_that_was_sent_twice(aws: Aws, marked: Marked, check: HealthCheck, deployment: str) -> None:
@@ -51,6 +51,6 @@ def test_a_health_check_that_was_made_by_hand(aws: Aws, marked: Marked, check: H
     route53.change_tags_for_resource(ResourceType="healthcheck", ResourceId=by_console, AddTags=marked("outside_check").tag_list())
     assert [(owned.id, owned.name) for owned in HealthCheck.owned(aws, deployment)] == [(by_console, "outside_check")]
     assert {entry.field for entry in drift(aws, check, by_console)} == {"resource_path"}
-    configured(aws, check, by_console)
+    configure(aws, check, by_console)
     assert drift(aws, check, by_console) == ()
     HealthCheck.delete(aws, by_console)

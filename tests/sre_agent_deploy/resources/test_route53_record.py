@@ -16,7 +16,7 @@ from sre_agent_deploy.resource import Mark
 from sre_agent_deploy.resources.route53_record import DnsRecord, mark_record
 
 from .conftest import Marked
-from .life import born, dies, lives_and_dies, read, refused, repairs
+from .life import check_life_cycle, check_repair, create, delete, read, refused
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def names(aws: Aws, record: DnsRecord) -> set[tuple[str, str]]:
 
 def test_a_record_from_creation_to_deletion(aws: Aws, marked: Marked, record: DnsRecord) -> None:
     """Address and mark come and go together."""
-    lives_and_dies(aws, record, marked("dns"))
+    check_life_cycle(aws, record, marked("dns"))
     assert names(aws, record) == set()
-    born(aws, record, marked("dns"))
+    create(aws, record, marked("dns"))
     assert names(aws, record) == {(f"{record.domain}.", "A"), (f"_sre-agent.{record.domain}.", "TXT")}
 
 
@@ -63,7 +63,7 @@ def test_a_record_with_many_tags(aws: Aws, deployment: str, record: DnsRecord) -
     record_by_hand["ResourceRecords"] = [{"Value": '"' + "x" * 256 + '"'}]
     with pytest.raises(ClientError, match="CharacterStringTooLong"):
         aws.client("route53").change_resource_record_sets(HostedZoneId=record.hosted_zone_id, ChangeBatch=batch)
-    dies(aws, record, id, deployment)
+    delete(aws, record, id, deployment)
 
 
 def test_a_record_with_the_longest_tags(aws: Aws, deployment: str, record: DnsRecord) -> None:
@@ -75,17 +75,17 @@ def test_a_record_with_the_longest_tags(aws: Aws, deployment: str, record: DnsRe
     mark = Mark(deployment, "custom_domain_record", 1, "a token", {**accepted[-1], **ttl_tags("366d"), **state_tags(state)})
     id = record.create(aws, mark)
     assert read(aws, record, id).tags == mark.tags()
-    dies(aws, record, id, deployment)
+    delete(aws, record, id, deployment)
     with pytest.raises(ClientError, match="CharacterStringTooLong"):
         record.create(aws, Mark(deployment, "dns", 1, "a token", {f"t{number}": "=" * 100 for number in range(14)}))
 
 
 def test_a_record_that_differs(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
     """Another address, or none, is put right; the mark stays."""
-    id = born(aws, record, marked("dns"))
-    repairs(aws, record, id, address="198.51.100.9")
+    id = create(aws, record, marked("dns"))
+    check_repair(aws, record, id, address="198.51.100.9")
     assert read(aws, record, id).owner(deployment) == "us"
-    dies(aws, record, id, deployment)
+    delete(aws, record, id, deployment)
 
 
 def test_a_record_of_another_owner(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
@@ -110,7 +110,7 @@ def test_an_alias_of_another_owner(aws: Aws, deployment: str, record: DnsRecord)
 
 def test_a_mark_whose_address_is_gone(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
     """It is still ours: configuring makes the address again, deleting takes the mark away."""
-    id = born(aws, record, marked("dns"))
+    id = create(aws, record, marked("dns"))
     found = aws.client("route53").list_resource_record_sets(HostedZoneId=record.hosted_zone_id)["ResourceRecordSets"]
     address = next(entry for entry in found if entry["Type"] == "A")
     batch: Any = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": address}]}
@@ -118,7 +118,7 @@ def test_a_mark_whose_address_is_gone(aws: Aws, marked: Marked, deployment: str,
     assert read(aws, record, id).owner(deployment) == "us"
     record.configure(aws, id)
     assert read(aws, record, id).seen == record
-    dies(aws, record, id, deployment)
+    delete(aws, record, id, deployment)
 
 
 def test_a_zone_that_is_not_there(aws: Aws, marked: Marked) -> None:
@@ -133,6 +133,6 @@ def test_a_zone_that_is_not_there(aws: Aws, marked: Marked) -> None:
 def test_a_domain_in_any_spelling(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
     """Capitals and a dot at the end name the same record."""
     spelled = DnsRecord(**{**vars(record), "domain": f"{record.domain.upper()}."})
-    id = born(aws, spelled, marked("dns"))
+    id = create(aws, spelled, marked("dns"))
     assert read(aws, spelled, id).seen == record
-    dies(aws, spelled, id, deployment)
+    delete(aws, spelled, id, deployment)

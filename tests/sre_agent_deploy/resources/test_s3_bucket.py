@@ -17,7 +17,7 @@ from sre_agent_deploy.resources.s3_object import Content, S3Object
 from sre_core.problem import Problem
 
 from .conftest import Marked
-from .life import born, dies, drift, lives_and_dies, refused, repairs
+from .life import check_life_cycle, check_repair, create, delete, drift, refused
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_bucket_that_was_just_made(aws: Aws, marked: Marked, deployment: str, 
     with refused_once(aws.client("s3"), operation, code, status):
         assert configure_resource(aws, bucket, id) is None
     assert drift(aws, bucket, id) == ()
-    dies(aws, bucket, id, deployment)
+    delete(aws, bucket, id, deployment)
 
 
 def _with_everything(aws: Aws, deployment: str) -> S3Bucket:
@@ -53,19 +53,19 @@ def _with_everything(aws: Aws, deployment: str) -> S3Bucket:
 def test_a_bucket_with_every_setting(aws: Aws, marked: Marked, deployment: str) -> None:
     """It is made as declared, what differs is repaired in both directions, and its old versions go with it."""
     bucket = _with_everything(aws, deployment)
-    id = born(aws, bucket, marked("bucket"))
+    id = create(aws, bucket, marked("bucket"))
     off: dict[str, Any] = {"encryption": "AES256", "versioning": "Off", "old_version_days": 0, "cors_origins": (), "access_log": ""}
-    repairs(aws, bucket, id, **off)
+    check_repair(aws, bucket, id, **off)
     for body in (b"first", b"second"):
         aws.client("s3").put_object(Bucket=id, Key="openapi.json", Body=body)
-    dies(aws, bucket, id, deployment)
-    lives_and_dies(aws, replace(bucket, bucket_name=f"{deployment}-others"), marked("bucket"))
+    delete(aws, bucket, id, deployment)
+    check_life_cycle(aws, replace(bucket, bucket_name=f"{deployment}-others"), marked("bucket"))
 
 
 def test_rules_that_others_added(aws: Aws, marked: Marked, deployment: str) -> None:
     """Another lifecycle or CORS rule beside ours is drift, and goes."""
     bucket = _with_everything(aws, deployment)
-    id, s3 = born(aws, bucket, marked("bucket")), aws.client("s3")
+    id, s3 = create(aws, bucket, marked("bucket")), aws.client("s3")
     rules = s3.get_bucket_lifecycle_configuration(Bucket=id)["Rules"]
     more: Any = {"ID": "all", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
     s3.put_bucket_lifecycle_configuration(Bucket=id, LifecycleConfiguration={"Rules": [*rules, more]})
@@ -74,7 +74,7 @@ def test_rules_that_others_added(aws: Aws, marked: Marked, deployment: str) -> N
     assert {entry.field for entry in drift(aws, bucket, id)} == {"lifecycle", "cors_origins"}
     bucket.configure(aws, id)
     assert drift(aws, bucket, id) == ()
-    dies(aws, bucket, id, deployment)
+    delete(aws, bucket, id, deployment)
 
 
 def test_an_access_log_that_nobody_may_write(aws: Aws, marked: Marked, deployment: str) -> None:
@@ -85,14 +85,14 @@ def test_an_access_log_that_nobody_may_write(aws: Aws, marked: Marked, deploymen
     assert isinstance(problem, Problem)
     assert problem.code == "S3-LOG-BUCKET"
     assert f"arn:aws:s3:::{deployment}-logs/files/*" in problem.do[0]
-    dies(aws, bucket, bucket.bucket_name, deployment)
+    delete(aws, bucket, bucket.bucket_name, deployment)
 
 
 def test_a_bucket_key_that_does_not_exist(aws: Aws, marked: Marked, deployment: str) -> None:
     """What is stored is refused with the setting that names the key."""
     key = f"arn:aws:kms:{aws.region}:{aws.account_id}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     bucket = replace(_with_everything(aws, deployment), encryption=f"aws:kms {key}")
-    id = born(aws, bucket, marked("bucket"))
+    id = create(aws, bucket, marked("bucket"))
     stored = S3Object(name="file", bucket_name=id, key="a", content=Content(b"a"), content_type="text/plain")
     assert refused(aws, stored, marked("file")).code == "S3-KEY-UNUSABLE"
-    dies(aws, bucket, id, deployment)
+    delete(aws, bucket, id, deployment)

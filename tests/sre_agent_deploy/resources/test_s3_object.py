@@ -12,12 +12,12 @@ from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 
 from .conftest import Marked
-from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs
+from .life import check_life_cycle, check_repair, configure, create, delete, drift, read, refused
 
 
 @pytest.fixture
 def bucket_name(aws: Aws, marked: Marked, deployment: str) -> str:
-    return born(aws, S3Bucket(name="bucket", bucket_name=f"{deployment}-files"), marked("bucket"))
+    return create(aws, S3Bucket(name="bucket", bucket_name=f"{deployment}-files"), marked("bucket"))
 
 
 def item(bucket_name: str, body: str = "openapi: 3.1.0") -> S3Object:
@@ -27,23 +27,23 @@ def item(bucket_name: str, body: str = "openapi: 3.1.0") -> S3Object:
 
 def test_an_object_from_creation_to_deletion(aws: Aws, marked: Marked, bucket_name: str) -> None:
     """It is stored with its digest and its deployment's tags, and found by them."""
-    lives_and_dies(aws, item(bucket_name), marked("document"))
+    check_life_cycle(aws, item(bucket_name), marked("document"))
 
 
 def test_an_object_that_differs(aws: Aws, marked: Marked, deployment: str, bucket_name: str) -> None:
     """Content and type are put right, and it stays ours."""
     declared = item(bucket_name)
-    id = born(aws, declared, marked("document"))
-    repairs(aws, declared, id, content=Content(b"openapi: 3.0.0"), content_type="text/plain")
+    id = create(aws, declared, marked("document"))
+    check_repair(aws, declared, id, content=Content(b"openapi: 3.0.0"), content_type="text/plain")
     assert read(aws, declared, id).owner(deployment) == "us"
     assert aws.client("s3").get_object(Bucket=bucket_name, Key="openapi/a b.yaml")["Body"].read() == b"openapi: 3.1.0"
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def test_an_object_that_was_replaced_by_hand(aws: Aws, marked: Marked, deployment: str, bucket_name: str) -> None:
     """Without our digest it counts as different, and without our tag as somebody else's."""
     declared = item(bucket_name)
-    id = born(aws, declared, marked("document"))
+    id = create(aws, declared, marked("document"))
     aws.client("s3").put_object(Bucket=bucket_name, Key="openapi/a b.yaml", Body=b"other", ContentType="application/yaml")
     assert [entry.field for entry in drift(aws, declared, id)] == ["content"]
     assert read(aws, declared, id).owner(deployment) == "stranger"
@@ -52,7 +52,7 @@ def test_an_object_that_was_replaced_by_hand(aws: Aws, marked: Marked, deploymen
 
 def test_what_others_refer_to(aws: Aws, marked: Marked, bucket_name: str) -> None:
     """The object's address is S3's own form of it."""
-    id = born(aws, item(bucket_name), marked("document"))
+    id = create(aws, item(bucket_name), marked("document"))
     digest = hashlib.sha256(b"openapi: 3.1.0").hexdigest()
     outputs = {"uri": f"s3://{bucket_name}/openapi/a b.yaml", "key": "openapi/a b.yaml", "sha256": digest}
     assert read(aws, item(bucket_name), id).outputs == outputs
@@ -61,9 +61,9 @@ def test_what_others_refer_to(aws: Aws, marked: Marked, bucket_name: str) -> Non
 def test_configuring_what_is_right(aws: Aws, marked: Marked, bucket_name: str) -> None:
     """Nothing is stored again."""
     declared = item(bucket_name)
-    id = born(aws, declared, marked("document"))
+    id = create(aws, declared, marked("document"))
     before = aws.client("s3").head_object(Bucket=bucket_name, Key="openapi/a b.yaml")
-    configured(aws, declared, id)
+    configure(aws, declared, id)
     after = aws.client("s3").head_object(Bucket=bucket_name, Key="openapi/a b.yaml")
     assert (after["LastModified"], after["ETag"]) == (before["LastModified"], before["ETag"])
 

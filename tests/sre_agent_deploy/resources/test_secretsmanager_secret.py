@@ -12,7 +12,7 @@ from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, St
 from sre_core.secret import Secret
 
 from .conftest import Marked
-from .life import born, configured, dies, drift, lives_and_dies, read, refused, repairs
+from .life import check_life_cycle, check_repair, configure, create, delete, drift, read, refused
 
 
 def generated(deployment: str) -> GeneratedSecret:
@@ -29,65 +29,65 @@ def text(aws: Aws, id: str) -> str:
 
 def test_a_generated_secret_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """It is made, found by its deployment, and deleted so that its name is free at once."""
-    lives_and_dies(aws, generated(deployment), marked("key"))
-    lives_and_dies(aws, generated(deployment), marked("key"))
+    check_life_cycle(aws, generated(deployment), marked("key"))
+    check_life_cycle(aws, generated(deployment), marked("key"))
 
 
 def test_a_generated_value(aws: Aws, marked: Marked, deployment: str) -> None:
     """It has 48 characters, is another one each time, stays when configured again, and prints as stars."""
     declared = generated(deployment)
-    id = born(aws, declared, marked("key"))
+    id = create(aws, declared, marked("key"))
     first = json.loads(text(aws, id))["api_key"]
     assert len(first) == 48
-    configured(aws, declared, id)
+    configure(aws, declared, id)
     assert json.loads(text(aws, id)) == {"api_key": first}
     outputs = read(aws, declared, id).outputs
     assert outputs["value"] == Secret(first)
     assert first not in str(outputs)
-    dies(aws, declared, id, deployment)
-    born(aws, declared, marked("key"))
+    delete(aws, declared, id, deployment)
+    create(aws, declared, marked("key"))
     assert json.loads(text(aws, id))["api_key"] != first
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def test_another_key_for_a_generated_value(aws: Aws, marked: Marked, deployment: str) -> None:
     """The value that programs use moves to its new key; it is not made anew."""
     declared = generated(deployment)
-    id = born(aws, declared, marked("key"))
+    id = create(aws, declared, marked("key"))
     value = read(aws, declared, id).outputs["value"]
-    repairs(aws, declared, id, json_key="key", description="another")
+    check_repair(aws, declared, id, json_key="key", description="another")
     assert read(aws, declared, id).outputs["value"] == value
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 @pytest.mark.parametrize("damage", ["no JSON", "[]", "{}"])
 def test_a_generated_secret_that_was_damaged_by_hand(aws: Aws, marked: Marked, deployment: str, damage: str) -> None:
     """A text that programs can't read any more is a difference, and gets a new value."""
     declared = generated(deployment)
-    id = born(aws, declared, marked("key"))
+    id = create(aws, declared, marked("key"))
     aws.client("secretsmanager").put_secret_value(SecretId=id, SecretString=damage)
     assert [entry.field for entry in drift(aws, declared, id)] == ["json_key", "value"]
-    configured(aws, declared, id)
+    configure(aws, declared, id)
     assert drift(aws, declared, id) == ()
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def test_a_stored_secret_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
     """The values are kept as one JSON object under their keys."""
-    lives_and_dies(aws, stored(deployment), marked("client"))
-    id = born(aws, stored(deployment), marked("client"))
+    check_life_cycle(aws, stored(deployment), marked("client"))
+    id = create(aws, stored(deployment), marked("client"))
     assert json.loads(text(aws, id)) == {"client_id": "abc", "client_secret": "a value for tests"}
-    dies(aws, stored(deployment), id, deployment)
+    delete(aws, stored(deployment), id, deployment)
 
 
 def test_a_stored_value_that_changed(aws: Aws, marked: Marked, deployment: str) -> None:
     """Another value is a difference that shows only stars, and is stored."""
     declared = stored(deployment)
-    id = born(aws, declared, marked("client"))
+    id = create(aws, declared, marked("client"))
     (difference,) = drift(aws, stored(deployment, "another value"), id)
     assert "value" not in str(difference).replace("values", "")
-    repairs(aws, declared, id, values=stored(deployment, "another value").values)
-    dies(aws, declared, id, deployment)
+    check_repair(aws, declared, id, values=stored(deployment, "another value").values)
+    delete(aws, declared, id, deployment)
 
 
 def test_a_creation_that_is_sent_again(aws: Aws, marked: Marked, deployment: str) -> None:
@@ -96,7 +96,7 @@ def test_a_creation_that_is_sent_again(aws: Aws, marked: Marked, deployment: str
     id = declared.create(aws, mark)
     assert declared.create(aws, mark) == id
     assert refused(aws, declared, marked("client")).code == "SECRET-NAME-TAKEN"
-    dies(aws, declared, id, deployment)
+    delete(aws, declared, id, deployment)
 
 
 def test_values_in_guide_and_template(deployment: str) -> None:

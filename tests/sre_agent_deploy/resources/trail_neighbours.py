@@ -12,7 +12,7 @@ from sre_agent_deploy.resources.logs_log_group import LogGroup
 from sre_agent_deploy.resources.policy_document import Statement
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 
-from .life import born, read
+from .life import create, read
 
 
 def make_place(aws: Aws, marked: Callable[[str], Mark], deployment: str, name: str, trail: str = "") -> dict[str, str]:
@@ -29,8 +29,8 @@ def make_place(aws: Aws, marked: Callable[[str], Mark], deployment: str, name: s
         statements=(Statement("WriteTrail", ("logs:CreateLogStream", "logs:PutLogEvents"), (streams,)),),
     )
     group = LogGroup(name="log_trail", log_group_name=name, retention_days=30)
-    born(aws, bucket, marked("trail_bucket"))
-    role_id, group_id = (born(aws, each, marked(each.name)) for each in (role, group))
+    create(aws, bucket, marked("trail_bucket"))
+    role_id, group_id = (create(aws, each, marked(each.name)) for each in (role, group))
     return {
         "bucket_name": name,
         "log_group_arn": str(read(aws, group, group_id).outputs["arn"]),
