@@ -78,12 +78,16 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Look for no garbage while modules and tests are collected, nor later among them: they stay until the end."""
+    """Look for no garbage while modules and tests are collected, nor later among them: they stay until the end.
+
+    Later it is looked for as rarely as our commands do: by Python's own threshold it takes a twentieth of a worker's time.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(100_000)
         gc.enable()
 
 
