@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance import Layout
 from sre_agent_deploy.instance.systemd import (
     render_backup_units,
     render_certificate_units,

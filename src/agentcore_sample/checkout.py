@@ -18,11 +18,10 @@ from sre_agent_deploy.commands import CONFIG, STATE
 from sre_agent_deploy.commands.status import read_outputs, require_state
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.workspace import find_state
-from sre_agent_deploy.config.conflict import Field
-from sre_agent_deploy.config.edit import Original, put, read_if_there
+from sre_agent_deploy.config.edit import Field, put
 from sre_agent_deploy.config.environment import read_dotenv
 from sre_agent_deploy.config.models import VERSION
-from sre_agent_deploy.config.read_text import read_text
+from sre_agent_deploy.config.text_file import Original, read_if_there, read_text
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.migrate import migrate
 from sre_agent_deploy.old_files import OldFile, find_old_files, is_ours, read_old

@@ -26,7 +26,7 @@ from sre_agent_deploy.commands.cleanup import config_for_cleanup
 from sre_agent_deploy.commands.status import read_outputs, require_state
 from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.commands.workspace import find_state, use_account
-from sre_agent_deploy.config.conflict import Field
+from sre_agent_deploy.config.edit import Field
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.connection import add_custom_domain, connection_path
 from sre_agent_deploy.journal.state import State

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agentcore_sample.checkout import Checkout
     from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands.user import CommandResult
-    from sre_agent_deploy.config.conflict import Field
+    from sre_agent_deploy.config.edit import Field
 
 _PROVIDER = "sre-agent-api-key-credential-provider"
 _AMAZONS = "https://bedrock-agentcore-control.us-east-1.amazonaws.com"

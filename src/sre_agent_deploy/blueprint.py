@@ -10,7 +10,6 @@ from sre_agent_deploy import deployment_tags
 from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.alarms import TOPIC
 from sre_agent_deploy.assistant_runtime import declare_runtime
-from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.operations import XRAY
 from sre_agent_deploy.config.sources import list_entered_clusters
@@ -58,7 +57,7 @@ from sre_agent_deploy.resources.route53_record import DnsRecord
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_bucket_settings import OLD_VERSION_DAYS
 from sre_agent_deploy.resources.secretsmanager_secret import GeneratedSecret, StoredSecret
-from sre_core import release
+from sre_core import duration, release
 from sre_core.machine import BACKUPS_FOLDER, STATUS_FOLDER
 
 

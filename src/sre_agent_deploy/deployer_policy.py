@@ -16,13 +16,13 @@ from typing import Any
 from sre_agent_deploy.checks.preflight.encryption_key import list_keys
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.operations import XRAY
-from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.deployer_scopes import ANY, ActionScopes, Place, Scope, is_read
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.names import has_custom_domain
 from sre_agent_deploy.policies import bucket_key_statements, model_statements
 from sre_agent_deploy.resources.ec2_vpc_endpoint import VpcEndpoint
 from sre_agent_deploy.resources.policy_document import Conditions, Statement, permissions_policy, render_json
+from sre_core.regions import partition_of
 
 LONGEST_POLICY = 6144
 """Characters of one managed policy, without white space: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""

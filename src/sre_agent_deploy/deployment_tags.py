@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sre_agent_deploy.config import duration
 from sre_agent_deploy.later import Outputs
 from sre_agent_deploy.plan import Plan
 from sre_agent_deploy.resource import STATE_TAG, TTL_TAG
-from sre_core import clock
+from sre_core import clock, duration
 
 TTL_RESOURCE = "backend_key"
 """The resource whose ttl tag the plan keeps right: always ours, created before the instance and deleted after it.

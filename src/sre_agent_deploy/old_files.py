@@ -13,12 +13,11 @@ from pathlib import Path
 
 from sre_agent_deploy.backup.keep import rewrite
 from sre_agent_deploy.config import document
-from sre_agent_deploy.config.conflict import Field
 from sre_agent_deploy.config.document import Entry, Malformed, Piece, Plain, find_pieces, parse, to_plain
-from sre_agent_deploy.config.edit import Original, find_comments, read_values, replace_tabs
+from sre_agent_deploy.config.edit import Field, find_comments, read_values, replace_tabs
 from sre_agent_deploy.config.environment import SecretReference, comment_beside, read_dotenv
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.read_text import read_text
+from sre_agent_deploy.config.text_file import Original, read_text
 from sre_core import clock
 from sre_core.problem import Problem, Refused, Where
 from sre_core.redaction import CERTAIN_SECRET, POSSIBLE_SECRET, is_secret_name

@@ -13,7 +13,7 @@ from booted.deployed import PATIENCE, Deployed, count_checks
 from booted.image import RELEASED, SECURITY, SUITE
 from booted.machine import BootedMachine, list_health_paths
 from booted.outcomes import Watch, require, wait_until
-from sre_agent_deploy.instance.layout import LOGS
+from sre_agent_deploy.instance import LOGS
 from sre_agent_deploy.instance.systemd import BACKUP_TIMER
 from sre_core import metrics
 

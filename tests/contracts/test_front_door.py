@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from embedded_aws.instances.credentials import Credentials
 from embedded_aws.instances.front_door import open_front_door
 from fixtures.ports import free_port
-from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance import Layout
 from sre_agent_deploy.instance.nginx import LARGEST_BODY, NginxPaths, render_nginx_conf
 from sre_core.machine import FrontDoor, Listener, Route, SecretRef
 from sre_core.security_event import EVENT, describe_denial, read_denial

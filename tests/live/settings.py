@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sre_agent_deploy.account import deployment_id
-from sre_agent_deploy.config import duration
+from sre_core import duration
 from sre_core.problem import Problem
 
 TAG = ("sre-agent-live", "yes")

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sre_agent_deploy.backup import keep, restore
-from sre_agent_deploy.config import edit
-from sre_agent_deploy.config.edit import Original, change_values, put, read_values, rename_key
+from sre_agent_deploy.config import text_file
+from sre_agent_deploy.config.edit import change_values, put, read_values, rename_key
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
+from sre_agent_deploy.config.text_file import Original
 from sre_agent_deploy.migrate import Step, migrate, upgrade
 from sre_agent_deploy.old_files import OldFile, read_old
 
@@ -165,7 +166,7 @@ class User:
     backups: list[Kept] = field(default_factory=list)
 
     def now(self) -> Original:
-        original = edit.read(self.path)
+        original = text_file.read(self.path)
         assert isinstance(original, Original), original
         return original
 
@@ -175,7 +176,7 @@ class User:
         return config
 
     def dotenv_now(self) -> Original:
-        original = edit.read_if_there(self.path.parent / ".env")
+        original = text_file.read_if_there(self.path.parent / ".env")
         assert isinstance(original, Original), original
         return original
 
@@ -185,7 +186,7 @@ class User:
         before = self.dotenv_now()
         pattern = rf"(?m)^((?:export )?{name}=)['\"]?[^'\"\s]*['\"]?"
         text, found = re.subn(pattern, rf"\g<1>{value}", before.text)
-        edit.replace(before, text if found else f"{text}{name}={value}\n")
+        text_file.replace(before, text if found else f"{text}{name}={value}\n")
 
     def edit(self, argument: tuple[tuple[str, ...], object]) -> None:
         before = self.now()
@@ -209,7 +210,7 @@ class User:
     def update(self, argument: None) -> None:
         """The file as an earlier version wrote it, in its backup too, and a new program that has another format."""
         now, config = self.now(), self.config()
-        edit.replace(now, rename_key(now.text.replace("version: 1", "version: 0", 1), ("deployment", "volume_gb"), "disk_gb"))
+        text_file.replace(now, rename_key(now.text.replace("version: 1", "version: 0", 1), ("deployment", "volume_gb"), "disk_gb"))
         old = self.now()
         made = keep.back_up(old, self.path.parent / "none")
         text = upgrade(old.text, (STEP,), 1)

@@ -130,7 +130,7 @@ sys.meta_path.insert(0, Interrupter())
 
 
 @pytest.mark.parametrize(
-    "module", ["click", "sre_agent_deploy.cli.root", "sre_agent_deploy.cli.plan", "pydantic", "sre_agent_deploy.blueprint"]
+    "module", ["click", "sre_agent_deploy.cli.root", "sre_agent_deploy.cli.deploy", "pydantic", "sre_agent_deploy.blueprint"]
 )
 def test_ctrl_c_while_loading(tmp_path: Path, module: str) -> None:
     """One line and 130, whatever is being imported: a person who is too quick sees no traceback."""

@@ -10,9 +10,9 @@ import pytest
 from fixtures.cut import Cut, cut_at
 from fixtures.engine import Engine
 from sre_agent_deploy import deployment_tags
-from sre_agent_deploy.config import duration
 from sre_agent_deploy.plan import Action, Difference
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, NAME_TAG, TTL_TAG
+from sre_core import duration
 
 BORN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OUTPUTS = {"created_at": "2026-11-22T12:00:00Z", "ttl": "24h"}

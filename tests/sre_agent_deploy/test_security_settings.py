@@ -18,9 +18,9 @@ from sre_agent_deploy.account.account import describe_account
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.later import refs, resolve
+from sre_core.regions import partition_of
 
 from .resources.wire import Recorder
 

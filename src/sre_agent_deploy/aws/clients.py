@@ -15,9 +15,9 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
-from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.progress import DEFAULT_PROGRESS, Progress
 from sre_core import clock
+from sre_core.regions import partition_of
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:

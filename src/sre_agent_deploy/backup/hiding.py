@@ -6,9 +6,8 @@ import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy.config.conflict import Difference
 from sre_agent_deploy.config.document import Malformed, Span, find_pieces, parse
-from sre_agent_deploy.config.edit import find_comments, replace_tabs
+from sre_agent_deploy.config.edit import Difference, find_comments, replace_tabs
 from sre_agent_deploy.config.environment import SecretReference, comment_beside, read_dotenv
 from sre_agent_deploy.config.fault import FieldPath, format_path
 from sre_agent_deploy.config.models import Config

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from sre_agent_deploy.backup.hiding import hide_in_dotenv, hide_secrets
-from sre_agent_deploy.config import edit
-from sre_agent_deploy.config.edit import Original
+from sre_agent_deploy.config import text_file
 from sre_agent_deploy.config.environment import find_setting_names, read_dotenv
-from sre_agent_deploy.config.read_text import read_text
+from sre_agent_deploy.config.text_file import Original, read_text
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import FileStore
 from sre_core import atomic_file, clock
@@ -180,7 +179,7 @@ def back_up(original: Original, state_file: Path, *, to: Path | None = None) -> 
 def rewrite(original: Original, text: str, state_file: Path) -> Kept | None:
     """Back up a configuration, then replace it. Return the backup, or None if there was no file."""
     kept = back_up(original, state_file) if original.body is not None else None
-    edit.replace(original, text)
+    text_file.replace(original, text)
     return kept
 
 

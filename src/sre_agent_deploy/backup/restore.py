@@ -9,12 +9,12 @@ from pathlib import Path
 
 from sre_agent_deploy.backup.hiding import IN_DOTENV, compare_dotenv, merge_dotenv, restore_hidden_lines
 from sre_agent_deploy.backup.keep import Archive, Kept, rewrite
-from sre_agent_deploy.config import edit
-from sre_agent_deploy.config.conflict import LAYOUT, Chooser, Difference, compare
+from sre_agent_deploy.config import text_file
 from sre_agent_deploy.config.document import Malformed
-from sre_agent_deploy.config.edit import Original, put, read_values
+from sre_agent_deploy.config.edit import LAYOUT, Chooser, Difference, compare, put, read_values
 from sre_agent_deploy.config.environment import find_setting_names, read_dotenv
 from sre_agent_deploy.config.load import load_text
+from sre_agent_deploy.config.text_file import Original
 from sre_agent_deploy.migrate import STEPS, Step, upgrade
 from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact_line
@@ -104,7 +104,7 @@ def _decide_config(restoration: Restoration, taken: list[Difference]) -> str:
 def apply(restoration: Restoration, restored: Restored, state_file: Path) -> Kept | None:
     """Back up the existing configuration, then write what was decided. Return the backup, or None if there was no file."""
     if restored.dotenv != restoration.dotenv.text:
-        edit.replace(restoration.dotenv, restored.dotenv, new_mode=0o600)
+        text_file.replace(restoration.dotenv, restored.dotenv, new_mode=0o600)
     return rewrite(restoration.original, restored.config, state_file)
 
 

@@ -80,7 +80,7 @@ def backup(
 
 def _back_up_configuration(path: Path, state_file: Path | None, output: Path | None, *, as_json: bool) -> None:
     from sre_agent_deploy.backup import keep
-    from sre_agent_deploy.config.edit import read
+    from sre_agent_deploy.config.text_file import read
 
     original = read(path)
     if isinstance(original, Problem):
@@ -235,7 +235,7 @@ def restore(
 
 def _restore_configuration(archive: Archive, request: Request, *, dry_run: bool, conflict: str | None, as_json: bool) -> None:
     from sre_agent_deploy.backup import restore as restoring
-    from sre_agent_deploy.config.edit import read_if_there
+    from sre_agent_deploy.config.text_file import read_if_there
 
     original = read_if_there(request.config_file or CONFIG)
     if isinstance(original, Problem):

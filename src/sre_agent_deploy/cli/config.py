@@ -1,4 +1,4 @@
-"""The commands of a configuration that exists: `validate`, `schema`, `set`, `migrate`."""
+"""The commands of a configuration: `validate`, `schema`, `set`, `migrate`; and what it means: `costs`, `guide`, `iam-policy`, `export`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sre_agent_deploy.cli.options import choose_by, config_option, conflict_option, json_option, mode_option, state_option
+from sre_agent_deploy.cli.options import choose_by, config_option, conflict_option, json_option, mode_option, request_options, state_option
 from sre_agent_deploy.cli.render import show_problems
 from sre_agent_deploy.commands import CONFIG, STATE, Mode, Request
 from sre_core.problem import Problem, Refused
@@ -118,7 +118,7 @@ def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: 
     from sre_agent_deploy.backup import keep
     from sre_agent_deploy.backup.restore import find_faults
     from sre_agent_deploy.commands.workspace import find_config_file
-    from sre_agent_deploy.config.edit import read
+    from sre_agent_deploy.config.text_file import read
     from sre_core.redaction import redact_line
 
     request = Request(config_file=config_file, state_file=state_file)
@@ -172,7 +172,7 @@ def migrate(
 ) -> None:
     from sre_agent_deploy import migrate
     from sre_agent_deploy.backup.restore import find_faults
-    from sre_agent_deploy.config.edit import read_if_there
+    from sre_agent_deploy.config.text_file import read_if_there
     from sre_agent_deploy.old_files import read_old, replace_original
 
     target = config_file or CONFIG
@@ -221,3 +221,69 @@ def _nothing(target: Path) -> Problem:
         why=f"There is no {target} here, and none of the sample's files (gateway/config.yaml, gateway/.env and so on).",
         do=("Name the files or their folder: `sre-agent-deploy migrate PATH`.", "Or start again: `sre-agent-deploy init`."),
     )
+
+
+@click.command("costs", help="Estimate what a configuration costs a month, line by line, and why. Needs no credentials.")
+@request_options
+@json_option
+def costs(request: Request, *, as_json: bool) -> None:
+    from sre_agent_deploy.cli.render import render_estimate
+    from sre_agent_deploy.commands import plan as commands
+
+    found = commands.estimate_costs(request)
+    click.echo(json.dumps(found.to_json()) if as_json else render_estimate(found))
+
+
+@click.command("guide", help="Print the steps to make the same deployment in the AWS Console, as Markdown. Needs no credentials.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the guide as guide.md and guide.html (with check boxes) into this folder, and every file to upload or paste.",
+)
+@click.option("--interactive", is_flag=True, help="One step at a time; AWS is asked after each, and what is right is recorded.")
+@click.option("--step", default="", metavar="NAME", help="With --interactive: only this step.")
+@request_options
+def guide(request: Request, *, out: Path | None, interactive: bool, step: str) -> None:
+    from sre_agent_deploy.commands import guide as commands
+
+    if (step and not interactive) or (out and interactive):
+        raise click.UsageError("--step needs --interactive, and --out goes without it.")
+    if interactive:
+        from sre_agent_deploy.cli.terminal import Terminal, end
+
+        user = Terminal()
+        end(commands.walk_guide(request, user, step=step), user)
+    if out is None:
+        click.echo(commands.guide(request))
+        return
+    unfilled = commands.save_guide(request, out)
+    click.echo(f"Wrote {out / 'guide.html'}, {out / 'guide.md'} and the files in {out / 'files'}.")
+    if unfilled:
+        click.echo(f"AWS chooses values on the way that these need; the guide says which, at their step: {', '.join(unfilled)}.")
+
+
+@click.command("iam-policy", help="Print the IAM policies that an identity needs to deploy, verify and clean up exactly this deployment.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write each policy into a file of its own in this folder.")
+@request_options
+def iam_policy(request: Request, *, out: Path | None) -> None:
+    from sre_agent_deploy.commands.plan import save_policies, write_policies
+
+    policies = write_policies(request)
+    if out is None:
+        click.echo(json.dumps(policies, indent=2))
+        return
+    for file in save_policies(policies, out):
+        click.echo(f"Wrote {file}.")
+
+
+@click.group("export", help="Print the same deployment in another tool's format.")
+def export() -> None:
+    pass
+
+
+@export.command("cloudformation", help="Print a CloudFormation template of the deployment, as JSON.")
+@request_options
+def cloudformation(request: Request) -> None:
+    from sre_agent_deploy.commands.guide import export_cloudformation
+
+    click.echo(export_cloudformation(request))

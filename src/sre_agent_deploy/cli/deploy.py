@@ -1,4 +1,4 @@
-"""The commands that change or prove a deployment: `deploy`, `resume`, `rollback`, `verify`, `rotate`, `cleanup`."""
+"""The life of a deployment: `plan`, `deploy`, `resume`, `rollback`, `verify`, `rotate`, `cleanup`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,32 @@ from sre_core import exit_codes
 
 if TYPE_CHECKING:
     from sre_agent_deploy.commands.deploy import OnFailure
+
+
+@click.command("plan", help="Show what a deployment would change, and why; changes nothing.")
+@request_options
+@target_option
+@click.option(
+    "--out", "-out", "out", type=click.Path(path_type=Path), help="Save the plan in this file; `deploy FILE` carries out exactly this plan."
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show each resource that stays as it is, too.")
+@quiet_option
+@json_option
+def plan(request: Request, *, targets: tuple[str, ...], out: Path | None, verbose: bool, quiet: bool, as_json: bool) -> None:
+    from sre_agent_deploy.cli.terminal import Terminal
+    from sre_agent_deploy.commands import plan as commands
+
+    # Events are no part of the plan, so they go to stderr in any case.
+    user = Terminal(as_json=as_json, json_events=False, verbose=verbose, quiet=quiet)
+    found = commands.plan(request, user, targets=targets, out=out)
+    if as_json or not quiet:
+        user.show_plan(found)
+    user.show_problems((*found.problems, *found.extras))
+    if out and (found.problems or found.extras):
+        user.warn(f"The plan was not saved in {out}: it can't be carried out until the problems above are solved.")
+    elif out:
+        user.note(f"Saved. To carry out exactly this plan: sre-agent-deploy deploy {out}")
+    sys.exit(exit_codes.FAILED if found.problems or found.extras else exit_codes.DONE if found.nothing_to_do else exit_codes.CHANGES)
 
 
 @click.command("deploy", help="Take a configuration to a verified, running deployment, or carry out a plan that `plan --out` saved.")

@@ -15,7 +15,7 @@ from sre_agent_deploy.commands import Mode, Request
 from sre_core.problem import Problem, Refused
 
 if TYPE_CHECKING:
-    from sre_agent_deploy.config.conflict import Choice, Chooser, Difference
+    from sre_agent_deploy.config.edit import Choice, Chooser, Difference
 
 config_option = click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="The configuration file (default: config.yaml)."
@@ -68,7 +68,7 @@ def deployed_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def parse_length(ctx: click.Context, parameter: click.Parameter, text: str | None) -> timedelta | None:
     """Parse an option's length of time. Raises BadParameter on anything else."""
-    from sre_agent_deploy.config import duration
+    from sre_core import duration
 
     found = duration.parse(text) if text else None
     if text is not None and found is None:

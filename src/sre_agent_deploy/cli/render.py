@@ -158,7 +158,7 @@ def show_verdicts(found: Verdicts, *, as_json: bool) -> None:
 
 
 def _verdict_row(verdict: Verdict) -> str:
-    from sre_agent_deploy.config import duration
+    from sre_core import duration
 
     action = "delete" if verdict.delete else "keep"
     age = f"{duration.format_roughly(verdict.age)} old" if verdict.age is not None else "age unknown"

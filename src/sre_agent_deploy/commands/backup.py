@@ -43,7 +43,7 @@ from sre_agent_deploy.commands.workspace import (
     use_account,
     warn_if_locked,
 )
-from sre_agent_deploy.config import edit
+from sre_agent_deploy.config import text_file
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.journal.state import Record, State, render_state
 from sre_agent_deploy.journal.store import is_s3
@@ -114,7 +114,7 @@ def _fill(source: Source, passphrase: Secret | None, origin: Origin, writer: Wri
 
 
 def _pack_configuration(here: Workspace) -> bytes:
-    configuration = edit.read(here.config_file)
+    configuration = text_file.read(here.config_file)
     if isinstance(configuration, Problem):
         raise Refused(configuration)
     return pack(collect(configuration, Path(here.store.location)))

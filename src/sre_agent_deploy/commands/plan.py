@@ -26,7 +26,6 @@ from sre_agent_deploy.commands.claims import explain_missing_aws
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import Located, find_state, load_config, open_workspace, require_own_state, warn_if_locked, watch
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.costs import Estimate, estimate_cost
 from sre_agent_deploy.deployer_policy import list_statements, name_policies, split_policies
 from sre_agent_deploy.deployment_tags import taggable
@@ -37,6 +36,7 @@ from sre_agent_deploy.plan import Action, Change, Plan
 from sre_core import atomic_file, clock
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Refused
+from sre_core.regions import partition_of
 
 if TYPE_CHECKING:
     from sre_agent_deploy.commands.workspace import Workspace

@@ -26,7 +26,6 @@ from sre_agent_deploy.commands.deploy import deploy
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, User
 from sre_agent_deploy.commands.verify import find_endpoints, plan_complete
 from sre_agent_deploy.commands.workspace import Located, find_state, hold_deployment, hold_state, open_journal, open_workspace, watch
-from sre_agent_deploy.config import duration
 from sre_agent_deploy.journal.state import Result
 from sre_agent_deploy.names import API_KEY
 from sre_agent_deploy.plan import Change, Plan
@@ -36,7 +35,7 @@ from sre_agent_deploy.resources.api_key_credential_provider import read_key_agai
 from sre_agent_deploy.resources.client_secret import CLIENT_ID, CLIENT_SECRET
 from sre_agent_deploy.resources.cognito_app_client import add_secret, delete_secret, list_secrets
 from sre_agent_deploy.tls import local_ca
-from sre_core import clock, release
+from sre_core import clock, duration, release
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret
 

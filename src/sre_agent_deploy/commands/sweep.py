@@ -19,7 +19,6 @@ from sre_agent_deploy.commands.cleanup import (
 )
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.workspace import find_state, find_tagged_store, hold_deployment, keep_current, use_account
-from sre_agent_deploy.config import duration
 from sre_agent_deploy.deployment_tags import TTL_RESOURCE
 from sre_agent_deploy.engine.inventory import Entry, Named, list_deployments, take_inventory
 from sre_agent_deploy.journal import lock
@@ -29,7 +28,7 @@ from sre_agent_deploy.progress import Observer, Stop
 from sre_agent_deploy.resource import TTL_TAG
 from sre_agent_deploy.resources import kinds
 from sre_agent_deploy.resources.ec2_instance import Ec2Instance
-from sre_core import clock
+from sre_core import clock, duration
 from sre_core.problem import Problem, Refused
 
 

@@ -24,7 +24,7 @@ from sre_agent_deploy.commands.claims import Claim, choose_claim, explain_missin
 from sre_agent_deploy.commands.user import Question, User
 from sre_agent_deploy.config.load import is_configuration, load_text
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.read_text import read_text
+from sre_agent_deploy.config.text_file import read_text
 from sre_agent_deploy.deployment_tags import TTL_RESOURCE, read_location
 from sre_agent_deploy.engine.inventory import Entry
 from sre_agent_deploy.journal import Journal, lock

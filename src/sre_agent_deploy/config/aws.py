@@ -9,9 +9,9 @@ from typing import Literal
 
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, required, unavailable
 from sre_agent_deploy.config.field_syntax import ACCOUNT_ID, AVAILABILITY_ZONE, BOUNDARY, ROLE, SECURITY_GROUP_ID, SUBNET_ID, VPC_ID
-from sre_agent_deploy.config.regions import is_plausible_region, known_regions, partition_of
 from sre_agent_deploy.config.section import Section, setting
 from sre_core.nearest import find_nearest
+from sre_core.regions import is_plausible_region, known_regions, partition_of
 
 WIDEST_NETWORK, NARROWEST_NETWORK = 16, 24
 _AMAZON = "aws"  # in place of the account, in the ARNs of policies that every account has

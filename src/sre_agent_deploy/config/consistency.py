@@ -15,7 +15,7 @@ from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, i
 from sre_agent_deploy.config.field_syntax import AVAILABILITY_ZONE
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import XRAY, AlertsConfig, LimitsConfig, MonitoringConfig
-from sre_agent_deploy.config.regions import BUDGETS_IN_USD, HEALTH_CHECKS_IN, partition_of
+from sre_core.regions import BUDGETS_IN_USD, HEALTH_CHECKS_IN, partition_of
 
 MOST_TAGS = 40  # AWS allows 50; ours and Amazon's own need the rest
 # https://docs.aws.amazon.com/Route53/latest/APIReference/API_ResourceRecord.html

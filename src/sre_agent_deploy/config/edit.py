@@ -1,4 +1,4 @@
-"""Change one value in the text of a configuration, and replace its file as a whole or not at all.
+"""Change one value in the text of a configuration, and list the values in which two configurations differ (pure).
 
 Comments, order, line ends and the quotes of the user stay as they are.
 """
@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from codecs import BOM_UTF8
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal, Protocol
 
 from sre_agent_deploy.config.document import Malformed, Piece, Plain, Scalar, Sequence, Span, Tree, find_pieces, parse, to_plain
+from sre_agent_deploy.config.environment import SecretReference
 from sre_agent_deploy.config.fault import format_path
-from sre_agent_deploy.config.read_text import read_text
-from sre_core import atomic_file
-from sre_core.problem import Problem, Refused
-from sre_core.redaction import redact_line
+from sre_core.problem import Problem
+from sre_core.redaction import HIDDEN, is_secret_name, redact_line
 
 
 def put(text: str, path: tuple[str, ...], value: Plain) -> str | Problem:
@@ -155,69 +153,6 @@ def rename_key(text: str, path: tuple[str, ...], key: str) -> str:
     return text if old is None else text[: old.start] + render_key(key, flow=pieces[0].flow, strict=pieces[0].flow) + text[old.end :]
 
 
-@dataclass(frozen=True)
-class Original:
-    """The content of a file when it was read; `body` is None if there was no file."""
-
-    path: Path
-    body: bytes | None
-
-    @property
-    def text(self) -> str:
-        """The text with its own line ends."""
-        return (self.body or b"").removeprefix(BOM_UTF8).decode()
-
-
-def read(path: Path) -> Original | Problem:
-    """Read a file, or explain why it can't be read as a configuration."""
-    text = read_text(path)
-    return text if isinstance(text, Problem) else Original(path, path.read_bytes())
-
-
-def read_if_there(path: Path) -> Original | Problem:
-    """Read a file; one that does not exist is an Original without a body."""
-    return read(path) if path.exists() else Original(path, None)
-
-
-def replace(original: Original, text: str, *, new_mode: int | None = None) -> None:
-    """Put `text` into the file, durably and at once. Its permissions and a link to it stay; a new file gets `new_mode`.
-
-    Raise Refused where that fails, or where another process changed the file meanwhile; it is then as it was.
-    """
-    path = original.path.resolve()
-    mark = BOM_UTF8 if (original.body or b"").startswith(BOM_UTF8) else b""
-    try:
-        _write(path, mark + text.encode(), original, new_mode if original.body is None else None)
-    except OSError as error:
-        raise Refused(_not_written(original.path, error)) from error
-
-
-def _write(path: Path, body: bytes, original: Original, mode: int | None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file.replace(path, mode=mode) as file:
-        file.write(body)
-        if (path.read_bytes() if path.exists() else None) != original.body:
-            raise Refused(_changed(original.path))
-
-
-def _changed(path: Path) -> Problem:
-    return Problem(
-        code="EDIT-CHANGED",
-        what=f"{path} was not written.",
-        why="Another process changed it after it was read, and that change would have been lost.",
-        do=("Look at the change, then run the same command again: it starts from the current file.",),
-    )
-
-
-def _not_written(path: Path, error: OSError) -> Problem:
-    return Problem(
-        code="FILE-REFUSED",
-        what=f"{path} could not be written.",
-        why=error.strerror or type(error).__name__,
-        do=(f"Check owner and free space: ls -ld {path.parent}; df -h {path.parent}", "The file is as it was."),
-    )
-
-
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
@@ -348,3 +283,62 @@ def parse_value(text: str) -> Plain:
     tree = parse(text) if text.lstrip().startswith(("[", "{")) else None
     value = None if tree is None or isinstance(tree, Malformed) else to_plain(tree)
     return text if value is None else value
+
+
+type Choice = Literal["mine", "theirs", "abort"]
+type Field = tuple[str, ...]
+LAYOUT: Field = ()
+"""The path of a difference that is in comments, order or formatting alone."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field with its two values; None if a side has none."""
+
+    field: Field
+    mine: Plain | None
+    theirs: Plain | None
+
+    @property
+    def name(self) -> str:
+        if self.field[:1] == (".env",):
+            return f"{self.field[1]} in .env"
+        return redact_line(format_path(self.field)) if self.field else "comments, order and formatting"
+
+    def show(self) -> tuple[str, str]:
+        """Render both values as text, without secrets."""
+        if not self.field:
+            return "as they are in the file", "as they are in the other"
+        return self._show(self.mine), self._show(self.theirs)
+
+    def _show(self, plain: Plain | None) -> str:
+        if plain is None:
+            return "(not set)"
+        text = render_value(plain)
+        secret = any(map(is_secret_name, self.field)) and not SecretReference.parse(text)
+        return HIDDEN if secret else redact_line(text)
+
+
+class Chooser(Protocol):
+    """The decision for each difference: of the user at a terminal, or of the --conflict option."""
+
+    def __call__(self, difference: Difference, /) -> Choice: ...
+
+
+def compare(mine: Plain | None, theirs: Plain | None) -> tuple[Difference, ...]:
+    """List every field in which two configurations differ, in the order of mine, then of theirs."""
+    ours, others = dict(_walk_fields(mine)), dict(_walk_fields(theirs))
+    return tuple(
+        Difference(field, ours.get(field), others.get(field))
+        for field in dict.fromkeys((*ours, *others))
+        if ours.get(field) != others.get(field)
+    )
+
+
+def _walk_fields(plain: Plain | None, path: Field = ()) -> Iterator[tuple[Field, Plain]]:
+    """Yield each leaf with its path; a list is one value."""
+    if isinstance(plain, dict):
+        for key, below in plain.items():
+            yield from _walk_fields(below, (*path, key))
+    elif plain is not None:
+        yield path, plain

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.fault import Fault, FieldPath, format_path
-from sre_core import reboot_window
+from sre_core import duration, reboot_window
 
 
 @dataclass(frozen=True, kw_only=True)

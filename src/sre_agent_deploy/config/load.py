@@ -19,8 +19,8 @@ from sre_agent_deploy.config.environment import Expansion, apply_overrides, read
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, Mode, format_path
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.position import SourceFile
-from sre_agent_deploy.config.read_text import explain_yaml_error, find_json_fault, read_text
 from sre_agent_deploy.config.section import item_model
+from sre_agent_deploy.config.text_file import explain_yaml_error, find_json_fault, read_text
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Where
 from sre_core.redaction import redact_line

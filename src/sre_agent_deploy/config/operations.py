@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
-from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.fault import Fault, Mode
 from sre_agent_deploy.config.field_syntax import ALERT_URL, DAY_TIME, DURATION, EMAIL, KMS_KEY, REBOOT_WINDOW, TRACES, TRAIL_LOG_GROUP
 from sre_agent_deploy.config.gateway import bucket_faults
 from sre_agent_deploy.config.section import Section, setting
 from sre_agent_deploy.progress import RetryLimits
-from sre_core import tracing
+from sre_core import duration, tracing
 from sre_core.reboot_window import RebootWindow
 
 # What PutRetentionPolicy accepts: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html

@@ -19,8 +19,8 @@ from pydantic.fields import FieldInfo
 from sre_agent_deploy.config.fault import Mode
 from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.read_text import read_text
 from sre_agent_deploy.config.section import Section
+from sre_agent_deploy.config.text_file import read_text
 from sre_core import atomic_file, clock
 from sre_core.problem import Problem, Refused, Where
 

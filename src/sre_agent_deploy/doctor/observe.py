@@ -19,13 +19,13 @@ from sre_agent_deploy.config.document import Mapping as Document
 from sre_agent_deploy.config.environment import Expansion, apply_overrides, find_references, read_dotenv
 from sre_agent_deploy.config.fault import Mode, format_path
 from sre_agent_deploy.config.load import load
-from sre_agent_deploy.config.read_text import read_text
-from sre_agent_deploy.config.regions import is_plausible_region
+from sre_agent_deploy.config.text_file import read_text
 from sre_agent_deploy.doctor import ConfigObservation, Identity, Observations
 from sre_agent_deploy.doctor.examine import PROGRAMS
 from sre_agent_deploy.doctor.variables import VARIABLES
 from sre_agent_deploy.interactive.proposals import ONCE, build_aws
 from sre_core.problem import Problem
+from sre_core.regions import is_plausible_region
 from sre_core.state_folder import find_problem, state_folder_path
 
 LONGEST_WAIT = 6.0

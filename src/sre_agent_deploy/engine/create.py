@@ -11,7 +11,6 @@ from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.config import duration
 from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.engine.delete import explain_refusal
 from sre_agent_deploy.journal import Journal
@@ -19,7 +18,7 @@ from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.plan import compare, refuse_stranger
 from sre_agent_deploy.progress import Event, run_interrupted
 from sre_agent_deploy.resource import Found, Mark, Ready, Resource, Waiting, compare_tags
-from sre_core import clock
+from sre_core import clock, duration
 from sre_core.problem import Problem
 
 TRIES = 4

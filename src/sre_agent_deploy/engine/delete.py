@@ -15,7 +15,6 @@ from typing import Any
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.config import duration
 from sre_agent_deploy.engine import inventory
 from sre_agent_deploy.engine.inventory import NONE, Entry, Inventory, Named, take_inventory
 from sre_agent_deploy.graph import walk_graph
@@ -24,6 +23,7 @@ from sre_agent_deploy.journal.state import Record
 from sre_agent_deploy.progress import NEVER, Event, Observer, Stop, deletion_interrupted, ignore_event, name_end
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Resource, Waiting
 from sre_agent_deploy.resources import kinds
+from sre_core import duration
 from sre_core.problem import Problem
 
 ROUNDS = 3

@@ -18,12 +18,11 @@ from typing import Any
 from sre_agent_deploy.account import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.config import duration
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, Found, Owned, Resource, tags_of
 from sre_agent_deploy.resources import kinds
 from sre_agent_deploy.resources.ec2_calls import list_kept_volumes
-from sre_core import clock
+from sre_core import clock, duration
 from sre_core.problem import Problem
 
 type Listing = Callable[[Aws], Iterable[str]]

@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from sre_agent_deploy.account import DEPLOYMENT_ID_PATTERN
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.regions import partition_of
 from sre_agent_deploy.resources.ec2_calls import IMAGE_PARAMETERS
+from sre_core.regions import partition_of
 
 _DOMAINS = {"aws": "console.aws.amazon.com", "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 

@@ -20,8 +20,8 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import ask_or_refuse, or_none
 from sre_agent_deploy.backup import contents
 from sre_agent_deploy.backup.contents import Content, Origin, Writer
+from sre_agent_deploy.instance import Layout
 from sre_agent_deploy.instance.aws import MachineAws
-from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.steps import BootReport, StepFailed, run
 from sre_agent_deploy.instance.systemd import BACKUP_TIMER, render_backup_units
 from sre_core import clock, log, metrics

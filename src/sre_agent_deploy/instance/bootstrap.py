@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sre_agent_deploy.instance import USER, Layout
 from sre_agent_deploy.instance.interpreter import UV
-from sre_agent_deploy.instance.layout import USER, Layout
 from sre_agent_deploy.instance.logs import limit_logs, start_agent
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 from sre_agent_deploy.instance.steps import BootReport, StepFailed, is_healthy_on_socket, is_healthy_through_front_door, run, wait_until

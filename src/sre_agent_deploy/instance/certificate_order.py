@@ -27,8 +27,8 @@ from josepy.jwa import ES256
 from josepy.jwk import JWKEC
 from requests.adapters import HTTPAdapter
 
+from sre_agent_deploy.instance import Layout
 from sre_agent_deploy.instance.aws import MachineAws
-from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.steps import BootReport, StepFailed
 from sre_agent_deploy.tls import acme, expiry
 from sre_agent_deploy.tls.acme import AcmeSettings

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
 
+from sre_agent_deploy.instance import USER, Layout
 from sre_agent_deploy.instance.aws import MachineAws
-from sre_agent_deploy.instance.layout import USER, Layout
 from sre_agent_deploy.instance.steps import StepFailed, run
 from sre_agent_deploy.instance.systemd import CERTIFICATE_ORDER
 from sre_agent_deploy.tls import expiry

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sre_agent_deploy.instance.layout import LOGS, USER
+from sre_agent_deploy.instance import LOGS, USER
 from sre_agent_deploy.instance.steps import run
 from sre_agent_deploy.instance.systemd import unit_name
 from sre_core import metrics, tracing

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance import Layout
 from sre_core.machine import CHALLENGE_PATH, FrontDoor, Listener, Route
 from sre_core.security_event import describe_denial
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from sre_agent_deploy.instance import Layout
 from sre_agent_deploy.instance.interpreter import BUILD, LOCK, PYTHON
-from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 from sre_core import release
 from sre_core.machine import FrontDoor, Listener, Route, SecretRef
@@ -38,8 +38,6 @@ _MODULES = (
     "resource",
     "backup/__init__",
     "backup/contents",
-    "config/__init__",
-    "config/regions",
     "resources/__init__",
     "resources/cognito_users",
     "resources/s3_content",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sre_agent_deploy.instance.layout import LOGS, STATE, USER, Layout
+from sre_agent_deploy.instance import LOGS, STATE, USER, Layout
 from sre_core.machine import MachineService
 from sre_core.reboot_window import RebootWindow
 

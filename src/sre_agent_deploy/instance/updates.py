@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sre_agent_deploy.instance import Layout
 from sre_agent_deploy.instance.aws import MachineAws
-from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.software import upgrade_commands
 from sre_agent_deploy.instance.steps import BootReport, StepFailed, run
 from sre_agent_deploy.instance.systemd import UPDATES_TIMER, render_update_units

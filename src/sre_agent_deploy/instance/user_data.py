@@ -13,7 +13,6 @@ from pathlib import Path
 from textwrap import indent
 
 from sre_agent_deploy.account import AccountFacts
-from sre_agent_deploy.config import duration
 from sre_agent_deploy.config.environment import SecretReference
 from sre_agent_deploy.config.fault import FieldPath
 from sre_agent_deploy.config.models import Config, ModelKey
@@ -31,7 +30,7 @@ from sre_agent_deploy.names import (
     prefix_token_endpoint,
 )
 from sre_agent_deploy.policies import source_statements
-from sre_core import metrics, release, tracing
+from sre_core import duration, metrics, release, tracing
 from sre_core.machine import (
     BACKUPS_FOLDER,
     MACHINE_FILE,

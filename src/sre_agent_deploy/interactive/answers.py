@@ -19,10 +19,10 @@ from sre_agent_deploy.config.environment import SecretReference
 from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path
 from sre_agent_deploy.config.load import judge
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.read_text import explain_yaml_error
 from sre_agent_deploy.config.section import Section, item_model
 from sre_agent_deploy.config.sources import Source
 from sre_agent_deploy.config.template import render_template
+from sre_agent_deploy.config.text_file import explain_yaml_error
 from sre_core.problem import Problem
 
 type Kind = Literal["text", "list", "mapping", "sources", "gate"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.config.regions import BUDGETS_IN_USD, partition_of
 from sre_agent_deploy.later import LaterText
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, CfnResource, Defaults, Failures, Found, Mark, Owned, Steps, TagChanges, cfn, tags_of
 from sre_core.problem import Problem
+from sre_core.regions import BUDGETS_IN_USD, partition_of
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws

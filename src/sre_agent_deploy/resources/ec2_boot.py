@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.config import duration
 from sre_agent_deploy.later import LaterText
 from sre_agent_deploy.resource import Failures, Ready, Waiting
 from sre_agent_deploy.resources.s3_content import delete_versions
+from sre_core import duration
 from sre_core.problem import Problem
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from fixtures.ports import free_port
 from sre_agent import runtime, transport
 from sre_agent.jwt import Keys, Verifier
 from sre_agent.oidc import Discovery
-from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance import Layout
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 from sre_core import clock, private_ca
 from sre_core.machine import FrontDoor, Listener, Route, SecretRef

@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.kept_files import Folder
 from sre_agent_deploy.backup.restore import Restoration
-from sre_agent_deploy.config.edit import Original
+from sre_agent_deploy.config.text_file import Original
 
 SECRETS = {
     "key": "planted-hunter2-under-a-key",

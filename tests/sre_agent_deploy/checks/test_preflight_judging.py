@@ -34,9 +34,9 @@ from sre_agent_deploy.checks.preflight.network import GroupFacts, SecurityGroupU
 from sre_agent_deploy.checks.suite import stops_deployment
 from sre_agent_deploy.config.deployment import Fallback
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.regions import known_regions
 from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_core.problem import Problem
+from sre_core.regions import known_regions
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 CALLER = Caller("123456789012", "arn:aws:iam::123456789012:user/deployer")

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sre_agent_deploy.commands.sweep import Seen, Verdict, judge_deployment
-from sre_agent_deploy.config import duration
 from sre_agent_deploy.deployment_tags import TTL_RESOURCE
 from sre_agent_deploy.engine.inventory import Entry
 from sre_agent_deploy.resources import kinds
+from sre_core import duration
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

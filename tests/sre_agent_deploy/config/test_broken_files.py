@@ -8,7 +8,7 @@ import pytest
 
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.config.read_text import read_text
+from sre_agent_deploy.config.text_file import read_text
 from sre_core.problem import Problem
 
 from .broken_files import BROKEN, ENVIRON, answer, broken_files, expected, problems

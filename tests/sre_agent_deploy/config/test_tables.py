@@ -11,7 +11,7 @@ import pytest
 
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.config.deployment import find_smallest_sufficient, load_table
-from sre_agent_deploy.config.regions import is_plausible_region, known_regions, partition_of
+from sre_core.regions import is_plausible_region, known_regions, partition_of
 
 
 def test_regions_are_those_of_botocore() -> None:

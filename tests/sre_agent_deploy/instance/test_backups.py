@@ -19,8 +19,8 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.backup import contents
 from sre_agent_deploy.backup.contents import Content, Origin
 from sre_agent_deploy.backup.data import DataBackup, open_data
+from sre_agent_deploy.instance import Layout
 from sre_agent_deploy.instance.backups import _store, back_up, main
-from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.steps import StepFailed
 from sre_agent_deploy.instance.systemd import BACKUP, BACKUP_TIMER, render_backup_units
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, NAME_TAG

@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from fixtures.machines import make_machine
+from sre_agent_deploy.instance import Layout
 from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.bootstrap import install_commands, write_certificate
 from sre_agent_deploy.instance.certificates import write_credentials
-from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.steps import BootReport, StepFailed, is_healthy_on_socket, is_healthy_through_front_door, run, wait_until
 from sre_agent_deploy.resources.ec2_boot import STEPS
 from sre_core.machine import Machine, SecretRef

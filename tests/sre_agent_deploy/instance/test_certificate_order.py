@@ -21,10 +21,9 @@ from botocore.exceptions import ClientError
 from fixtures.embedded import EmbeddedAws
 from fixtures.pebble import BLOCKED, Pebble, Records, pebble, renewal_info
 from fixtures.ports import free_port
-from sre_agent_deploy.instance import certificate_order
+from sre_agent_deploy.instance import Layout, certificate_order
 from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.certificate_order import keep_ordered
-from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 from sre_agent_deploy.instance.steps import BootReport, StepFailed
 from sre_agent_deploy.policies import order_statements

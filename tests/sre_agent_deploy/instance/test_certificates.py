@@ -23,9 +23,9 @@ import pytest
 
 from fixtures.machines import make_machine
 from fixtures.ports import free_port
+from sre_agent_deploy.instance import Layout
 from sre_agent_deploy.instance.aws import MachineAws
 from sre_agent_deploy.instance.certificates import follow, serve, watch
-from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 from sre_agent_deploy.instance.steps import StepFailed, run
 from sre_agent_deploy.tls.local_ca import LocalCa, open_local_ca

@@ -18,10 +18,9 @@ import pytest
 from sre_agent_deploy.account.account import describe_account
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
-from sre_agent_deploy.instance import interpreter
+from sre_agent_deploy.instance import Layout, interpreter
 from sre_agent_deploy.instance.bootstrap import install_commands
 from sre_agent_deploy.instance.interpreter import BUILD, PYTHON, find_python, install_uv
-from sre_agent_deploy.instance.layout import Layout
 from sre_agent_deploy.instance.steps import StepFailed, run
 from sre_core.problem import Refused
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.machines import make_machine
-from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance import Layout
 from sre_agent_deploy.instance.nginx import NginxPaths, render_nginx_conf
 from sre_core.machine import Listener, Machine, Route
 

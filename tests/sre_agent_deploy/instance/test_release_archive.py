@@ -38,7 +38,7 @@ def test_what_is_in_it() -> None:
     found = names(build_archive().bytes)
     assert {name.partition("/")[0] for name in found} == {"sre_core", "sre_services", "sre_agent", "sre_agent_deploy"}
     ours = {name.removeprefix("sre_agent_deploy/").rpartition("/")[0] for name in found if "deploy/" in name}
-    assert ours == {"", "aws", "backup", "config", "instance", "resources", "tls"}
+    assert ours == {"", "aws", "backup", "instance", "resources", "tls"}
     assert not [name for name in found if re.search("deploy/(commands|cli|engine)/|s3_bucket|iam_role|backup/(keep|data)", name)]
     assert "sre_core/release.json" in found
     assert "sre_agent_deploy/instance/requirements.txt" in found

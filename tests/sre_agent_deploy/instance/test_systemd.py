@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance import Layout
 from sre_agent_deploy.instance.systemd import (
     CERTIFICATE_FOLLOW,
     CERTIFICATE_ORDER,

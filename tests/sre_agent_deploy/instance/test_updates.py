@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sre_agent_deploy.instance.layout import Layout
+from sre_agent_deploy.instance import Layout
 from sre_agent_deploy.instance.steps import StepFailed
 from sre_agent_deploy.instance.systemd import UPDATES_TIMER, render_update_units
 from sre_agent_deploy.instance.updates import REPORT, SYSTEMS, System, find_system, install, main

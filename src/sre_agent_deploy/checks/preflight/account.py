@@ -10,9 +10,9 @@ from sre_agent_deploy.account import other_account
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.checks import Verdict
 from sre_agent_deploy.checks.preflight import Caller, Context, ask
-from sre_agent_deploy.config.regions import partition_of
 from sre_core import bedrock
 from sre_core.problem import Problem
+from sre_core.regions import partition_of
 
 # A refusal by STS is a fact about the credentials; an STS that can't be reached is not.
 _REFUSED = ("AWS-CREDENTIALS", "AWS-CLOCK-WRONG", "AWS-ACCOUNT-NOT-READY")

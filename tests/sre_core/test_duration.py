@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from sre_agent_deploy.config.duration import format_exactly, format_roughly, parse
+from sre_core.duration import format_exactly, format_roughly, parse
 
 
 @pytest.mark.parametrize(
