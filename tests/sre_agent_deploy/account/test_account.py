@@ -1,4 +1,4 @@
-"""Where a deployment is made: Amazon's AWS, or another one that the configuration or the environment names."""
+"""A deployment goes to Amazon's AWS, or to another one that the configuration or the environment names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sre_core.problem import Refused
 
 @pytest.mark.parametrize("url", ["127.0.0.1:4566", "http://127.0.0.1:4566", "https://", "https://user:pass@host"])
 def test_an_endpoint_of_the_environment_that_is_none(url: str) -> None:
-    """Secrets travel there, so it is held to the configuration's rule, and told in the variable's name."""
+    """Secrets are sent to it, so the configuration's rule applies, and the problem names the variable."""
     with pytest.raises(Refused) as refused:
         open_production_account(Config.model_validate({"mode": "local"}), {"AWS_ENDPOINT_URL": url})
     (problem,) = refused.value.problems
@@ -21,7 +21,7 @@ def test_an_endpoint_of_the_environment_that_is_none(url: str) -> None:
 
 
 def test_an_endpoint_of_the_environment() -> None:
-    """It is used with its own CA; without one, Amazon's AWS is meant."""
+    """It is used with its own CA; without an endpoint, Amazon's AWS is used."""
     config = Config.model_validate({"mode": "local"})
     elsewhere = open_production_account(config, {"AWS_ENDPOINT_URL": "https://127.0.0.1:4566", "AWS_CA_BUNDLE": "ca.pem"}).aws.endpoint
     assert elsewhere

@@ -37,7 +37,7 @@ def flattened(text: Secret, folder: Path, context: str = "", *, here: bool = Fal
 
 
 def test_files_and_other_contexts(tmp_path: Path) -> None:
-    """The content of files takes the place of their names; credentials of other clusters stay at home."""
+    """The content of files replaces their names; credentials of other clusters are left out."""
     (tmp_path / "key.pem").write_text("the key")
     document = flattened(written(tmp_path, {"client-certificate": "ca.pem", "client-key": str(tmp_path / "key.pem")}), tmp_path)
     [cluster], [user] = document["clusters"], document["users"]
@@ -55,7 +55,7 @@ def test_a_token_in_a_file(tmp_path: Path) -> None:
 
 
 def test_a_plugin_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Services run without the user's PATH and HOME, so the plugin gets them; its own variables come last."""
+    """Services run without the user's PATH and HOME, so the plugin gets them, before its own variables."""
     (tmp_path / "give-token").write_text("#!/bin/sh\n")
     (tmp_path / "give-token").chmod(0o700)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Which AWS operations the deployer calls, and from where: read from its source, so that no list can fall behind it."""
+"""AWS operations that the deployer calls, and the modules that call them: read from its source, so that no list becomes outdated."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _RESOURCES = "sre_agent_deploy.resources"
 
 
 def _types(tree: ast.Module) -> Mapping[str, str]:
-    """The service behind each type of client that a file imports: `EC2Client` of `mypy_boto3_ec2` is `ec2`."""
+    """Return the service of each type of client that a file imports: `EC2Client` of `mypy_boto3_ec2` is `ec2`."""
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mypy_boto3_")]
     services = {alias.name: node.module for node in imported for alias in node.names if alias.name.endswith("Client")}
     return {name: str(module).split(".")[0].removeprefix("mypy_boto3_").replace("_", "-") for name, module in services.items()}
 
 
 def services() -> tuple[str, ...]:
-    """The services that the deployer names clients of, by boto3's names: found in the text, a hundred times faster than by `called`."""
+    """List the services that the deployer names clients of, by boto3's names, from the text: a hundred times faster than by `called`."""
     texts = (path.read_text(encoding="utf-8") for path in (ROOT / "src/sre_agent_deploy").rglob("*.py"))
     return tuple(sorted({service for text in texts for service in re.findall(r'aws\.client\("([a-z0-9-]+)"\)(?!\.meta)', text)}))
 
 
 def called(aws: Aws) -> Mapping[tuple[str, str], frozenset[str]]:
-    """Every (service, operation) that the deployer calls, and the modules that do."""
+    """Return every (service, operation) that the deployer calls, and the modules that call it."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for source in _callers():
         for service, method in _methods(source):
@@ -42,13 +42,13 @@ def called(aws: Aws) -> Mapping[tuple[str, str], frozenset[str]]:
 
 @cache
 def _callers() -> tuple[Source, ...]:
-    """The files that can hold a call: a client is `aws.client(…)`, or has a type such as EC2Client."""
+    """List the files that can contain a call: a client is `aws.client(…)`, or has a type such as EC2Client."""
     files = (source for source in sources("src/sre_agent_deploy") if source.area != "aws")
     return tuple(source for source in files if re.search(r"\.client\(|Client\b", source.path.read_text(encoding="utf-8")))
 
 
 def tellers(modules: frozenset[str]) -> list[type[Any]]:
-    """The resource types whose FAILURES tell of a call in these modules: the modules' own, or of those that import them."""
+    """List the resource types whose FAILURES cover a call in these modules: their own types, or those of modules that import them."""
     own = [kind for kind in kinds() if kind.__module__ in modules]
     borrowed = {module for module in modules if not any(kind.__module__ == module for kind in own)}
     return own + [kind for kind in kinds() if kind not in own and any(_reaches(kind.__module__, module) for module in borrowed)]
@@ -60,7 +60,7 @@ def _module(source: Source) -> str:
 
 @cache
 def _imported(module: str) -> frozenset[str]:
-    """What a module of the resources imports from its own package."""
+    """List what a module of the resources imports from its own package."""
     source = next(source for source in sources("src/sre_agent_deploy") if _module(source) == module)
     nodes = [node for node in ast.walk(source.tree) if isinstance(node, ast.ImportFrom)]
     names = {name for _, name in imports(source)} | {f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
@@ -78,7 +78,7 @@ def _reaches(module: str, wanted: str) -> bool:
 
 @cache
 def _methods(source: Source) -> tuple[tuple[str, str], ...]:
-    """Service and method of each call: `aws.client("ec2").run_instances`, a name for the client, or what a paginator is asked for."""
+    """Return service and method of each call: of `aws.client("ec2").run_instances`, of a variable, or of a paginator."""
     return tuple(_find_methods(source))
 
 
@@ -92,7 +92,8 @@ def _find_methods(source: Source) -> Iterator[tuple[str, str]]:
 
 
 def _names(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Each name for a client in this file, and its service: `ec2 = aws.client("ec2")`, alone or among others, or `ec2: EC2Client`."""
+    """Return each variable for a client in this file, and its service: `ec2 = aws.client("ec2")`, alone or among others, or `ec2:
+    EC2Client`."""
     types = _types(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
@@ -105,14 +106,14 @@ def _names(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def _client(node: ast.AST) -> str:
-    """The service whose client this expression is; nothing for other expressions."""
+    """Return the service whose client this expression is; nothing for other expressions."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "client"):
         return ""
     return str(ast.literal_eval(node.args[0])) if ast.unparse(node.func.value).endswith("aws") else ""
 
 
 def _passed_on(node: ast.AST, above: Mapping[ast.AST, ast.AST]) -> bool:
-    """Whether a client is only given a name, given to a function, or asked for its description."""
+    """Return true if a client is only assigned to a variable, passed to a function, or asked for its description."""
     parent = above[node]
     named = isinstance(parent, ast.Assign) or (isinstance(parent, ast.Tuple) and isinstance(above[parent], ast.Assign))
     given = isinstance(parent, ast.Call) and node in parent.args
@@ -120,7 +121,7 @@ def _passed_on(node: ast.AST, above: Mapping[ast.AST, ast.AST]) -> bool:
 
 
 def _method(node: ast.AST, above: Mapping[ast.AST, ast.AST], place: str) -> str:
-    """The method that is called of a client, or the one that a paginator calls."""
+    """Return the method of a client that is called, or the one that a paginator calls."""
     assert isinstance(node, ast.Attribute), f"{place}: only `aws.client(service).method` and `name = aws.client(service)` can be followed"
     assert node.attr != "get_waiter", f"{place}: teach this module which operation a waiter calls"
     if node.attr != "get_paginator":

@@ -1,4 +1,4 @@
-"""An AWS that refuses everything: real HTTP, each service's own protocol, and whatever error it is told to give."""
+"""An AWS that refuses everything: real HTTP, each service's own protocol, and any error that a test chooses."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from sre_core.secret import Secret
 from .table import Row
 
 _PROTOCOLS = {"ec2": Protocol.EC2, "query": Protocol.QUERY, "json": Protocol.JSON, "rest-json": Protocol.REST_JSON}
-# S3 says where a bucket is; botocore, told to go elsewhere, goes there once.
+# S3 returns the region of a bucket, and botocore repeats the request there once.
 _BUCKET_REGION = ("x-amz-bucket-region", "eu-west-1")
 
 
 @dataclass
 class Refusing:
-    """The deployer's own clients, and the one answer that they get."""
+    """The deployer's own clients, and the one error that they all get."""
 
     aws: Aws
     answer: Response
 
     def with_(self, service: str, row: Row) -> str:
-        """Refuse every call to the service with this error from now on; answers the request id that it will have."""
+        """Refuse every call to the service with this error from now on, and return the request id of the refusals."""
         model = self.aws.client(service).meta.service_model
-        # Of the XML services S3 spells errors its own way; Route 53 does as the query services do.
+        # Of the XML services S3 has its own form of an error; Route 53 has that of the query services.
         protocol = Protocol.S3 if service == "s3" else _PROTOCOLS.get(model.resolved_protocol, Protocol.QUERY)
         self.answer = refusals.answer(protocol, row.status, row.code, "AWS's own words")
         return next(value for name, value in self.answer.headers if name in ("x-amzn-requestid", "x-amz-request-id"))
@@ -54,12 +54,12 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _refuse  # noqa: N815  # http.server's names
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @contextmanager
 def refusing() -> Iterator[Refusing]:
-    """Such an AWS while a test runs, and nothing of it afterwards."""
+    """Run such an AWS during a test."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         server.daemon_threads = True
         endpoint = Endpoint(f"http://127.0.0.1:{server.server_port}", "", "AKIDEXAMPLE", Secret("unused"))

@@ -1,4 +1,4 @@
-"""What each operation can answer: the errors that botocore's models name, and those of AWS's documentation (`errors/*.csv`)."""
+"""The errors of each operation: those that botocore's models name, and those of AWS's documentation (`errors/*.csv`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 _FOLDER = Path(__file__).parent / "errors"
 EVERY = "*"
 NONE = "-"
-# Services that do not answer with the codes that all others have in common, but with their own.
+# Services that have their own codes instead of AWS's common ones.
 _APART = ("ec2", "s3")
 
 
@@ -26,7 +26,7 @@ class Row:
 
 @cache
 def documented(service: str) -> tuple[Row, ...]:
-    """The rows of a service's table; none where its model says everything."""
+    """Read the rows of a service's table; none where its model lists all errors."""
     path = _FOLDER / f"{service}.csv"
     if not path.exists():
         return ()
@@ -38,19 +38,19 @@ def documented(service: str) -> tuple[Row, ...]:
 
 
 def modelled(client: Any, operation: str) -> tuple[Row, ...]:
-    """The errors that botocore's model names; a fault of the service's is a 500 where no status is said."""
+    """List the errors that botocore's model names; a fault of the service is a 500 where the model has no status."""
     shapes = client.meta.service_model.operation_model(operation).error_shapes
     return tuple(Row(operation, str(shape.error_code), _status(shape)) for shape in shapes)
 
 
 def own(client: Any, operation: str) -> tuple[Row, ...]:
-    """The errors that are this operation's, and not every one's."""
+    """List the errors that only this operation has."""
     named = [row for row in documented(_name(client)) if row.operation == operation and row.code != NONE]
     return tuple(sorted({*named, *modelled(client, operation)}))
 
 
 def general(client: Any, operation: str) -> tuple[Row, ...]:
-    """The errors that any operation of the service can answer, as this one's."""
+    """List the errors that every operation of the service has, as errors of this one."""
     common = () if _name(client) in _APART else documented("common")
     return tuple(Row(operation, row.code, row.status) for row in (*common, *documented(_name(client))) if row.operation == EVERY)
 

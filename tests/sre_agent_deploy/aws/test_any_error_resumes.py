@@ -1,4 +1,4 @@
-"""AWS refuses every call of a deployment, with errors that it can have: each run says why, and goes on where the last one ended."""
+"""AWS refuses every call of a deployment, with each of its documented errors: each run names the cause, and the next run continues."""
 
 from __future__ import annotations
 
@@ -36,12 +36,11 @@ ONE_OF_EACH = {
     "gateways": 1,
     "targets": 4,
 }
-# The first of these lives is a whole deployment. The next ones are of one of these parts and what it needs, without the gateway's
-# targets, and with other errors.
+# The first example is a whole deployment. The next ones are one of these parts with what it needs, and other errors.
 LIVES = ("", "gateway_client caller_client", "address_association", "runtime_endpoint", "release budget")
-# What passes by itself is waited for, and never ends a run; tests of its own show that.
+# Errors that pass by themselves are waited for, and never end a run; other tests prove that.
 _PASSING = ("throttled", "busy", "transient")
-# A log group of a runtime that AgentCore has made first is taken over.
+# A log group of a runtime that AgentCore has created first is adopted.
 _TAKEN_OVER = ("CreateLogGroup", "ResourceAlreadyExistsException")
 _ENDS = ("Delete", "Disassociate", "Release", "Terminate", "Detach", "Remove")
 _READS = ("Get", "List", "Describe", "Head", "Batch", "Simulate")
@@ -50,7 +49,7 @@ type Errors = Mapping[str, Row]
 
 
 class Deployment:
-    """A deployment that is made, and cleaned up, in runs of which each refuses what no run of this life has refused before."""
+    """Deploys and cleans up in runs; each run refuses calls that no earlier run of this deployment has refused."""
 
     def __init__(self, here: Lane, rules: Path) -> None:
         self._here, self._rules = here, rules
@@ -63,7 +62,7 @@ class Deployment:
         self._parts = next(self._lives)
 
     def run(self, errors: Errors) -> tuple[Ran, list[Row]]:
-        """Run once, and return what was refused. A run of which nothing was has made, or removed, all of it."""
+        """Run once, and return what was refused. A run without a refusal has created, or deleted, everything."""
         refuse(self._rules, {operation: row for operation, row in errors.items() if operation not in self._refused})
         ran = self._run(self._folder, parts=self._parts)
         met = {label.partition(" ")[0] for label in ran.calls} & set(errors) - self._refused
@@ -99,7 +98,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 
 @pytest.mark.property(5)
 @pytest.mark.timeout(3 * 3600)
-# Each example goes on where the last one ended: none can be repeated, or made smaller.
+# Each example continues where the previous one ended: none can be repeated or shrunk.
 @settings(deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
 def test_any_error_of_any_call(deployment: Deployment, seed: int) -> None:
@@ -108,9 +107,9 @@ def test_any_error_of_any_call(deployment: Deployment, seed: int) -> None:
     For any error condition during setup, the system should provide specific error messages with context, suggest alternative
     approaches, and support resuming from the last successful step.
 
-    Each mutating call of a deployment and of its cleanup is refused with an error that AWS documents for it, over and over with other
-    errors. Each refused run names the call, the error and what to do first, keeps what was done, and the next one goes on. In the end
-    one of each is there and nothing is left to do; after cleanup what was there before.
+    Each mutating call of a deployment and of its cleanup is refused with an error that AWS documents for it, repeatedly and with other
+    errors. Each refused run names the call, the error and the first thing to do, keeps what was created, and the next run continues. In
+    the end there is one of each resource and nothing left to do; after cleanup the account is as it was before.
     """
     errors = {operation: Random(seed).choice(rows) for operation, rows in possible_errors().items()}
     ran, refused = deployment.run(errors)
@@ -121,9 +120,9 @@ def test_any_error_of_any_call(deployment: Deployment, seed: int) -> None:
 
 @cache
 def possible_errors() -> Mapping[str, Sequence[Row]]:
-    """The errors that AWS documents for each mutating operation that our code calls."""
+    """Return the errors that AWS documents for each mutating operation that our code calls."""
     found: dict[str, list[Row]] = defaultdict(list)
-    # These are waited for, too: what a new resource causes, and what still uses one that is deleted.
+    # These are waited for, too: errors that a new resource causes, and conflicts with what still uses a deleted one.
     propagates, blocks = {code for kind in kinds() for code in kind.PROPAGATES}, {failure for kind in kinds() for failure in kind.BLOCKERS}
     aws = Aws(region="us-east-1", account_id="123456789012", endpoint=Endpoint("http://127.0.0.1:9", "", "AKIDEXAMPLE", Secret("unused")))
     for service, operation in sorted(called(aws)):
@@ -148,5 +147,5 @@ def refuse(rules: Path, errors: Errors) -> None:
 
 
 def explains(said: str, row: Row) -> bool:
-    """One problem names the call and AWS's error, and says what to do first."""
+    """Return true if one problem names the call and AWS's error, and begins its advice with what to do first."""
     return any(row.operation in problem and row.code in problem and "\n  do:  " in problem for problem in said.split("\n\n"))

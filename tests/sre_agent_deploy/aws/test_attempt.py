@@ -1,4 +1,4 @@
-"""AWS's errors become Problems once; what may be repeated is, and nothing else."""
+"""AWS's errors become Problems in one place; only calls that may be repeated are repeated."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def error(code: str, status: int = 400, operation: str = "CreateThing", **header
 
 
 class Script:
-    """Raises the errors it is given, one a call, then answers `done`."""
+    """Raises its errors, one for each call, then returns `done`."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors, self.calls = list(errors), 0
@@ -48,7 +48,7 @@ NOT_NOW = [error("ThrottlingException"), error("SlowDown", 503), error("RequestL
 @pytest.mark.parametrize("failure", NOT_NOW)
 @pytest.mark.parametrize("repeatable", [True, False])
 def test_throttling_is_repeated(failure: ClientError, *, repeatable: bool) -> None:
-    """A call that is throttled, or refused because of an earlier change, did nothing: even a birth is sent again."""
+    """A call that is throttled, or refused because of an earlier change, had no effect: even a creation is sent again."""
     script = Script(failure, failure)
     assert attempt(script, progress=QUICK, repeatable=repeatable) == "done"
     assert script.calls == 3
@@ -58,7 +58,7 @@ def test_throttling_is_repeated(failure: ClientError, *, repeatable: bool) -> No
     "failure", [error("InternalError", 500), EndpointConnectionError(endpoint_url="https://x"), ResponseParserError("not XML")]
 )
 def test_an_answer_that_never_came(failure: Exception) -> None:
-    """A call that may be repeated is; a birth is not, and says that it is not known what came of it."""
+    """After a lost answer a repeatable call is sent again; a creation is not, and the problem says that its result is unknown."""
     assert attempt(Script(failure), progress=QUICK) == "done"
     birth = Script(failure)
     assert isinstance(attempt(birth, progress=QUICK, repeatable=False), Lost)
@@ -83,7 +83,7 @@ def test_a_fresh_role_is_waited_for_only_where_it_is_declared() -> None:
     ],
 )
 def test_every_error_is_a_problem(failure: Exception, code: str) -> None:
-    """Whatever AWS or botocore says, the user gets a code, a cause and a next step."""
+    """Every error of AWS or botocore becomes a problem with a code, a cause and a next step."""
     problem = attempt(Script(failure), progress=QUICK)
     assert isinstance(problem, Problem)
     assert problem.code == code
@@ -91,7 +91,7 @@ def test_every_error_is_a_problem(failure: Exception, code: str) -> None:
 
 
 def test_the_resources_own_table_comes_first() -> None:
-    """A resource's advice is used, and the unexpected keeps operation, code and request id."""
+    """A resource's own advice is used first; an unexpected error keeps operation, code and request id."""
     told = Problem(code="THING-TAKEN", what="w", why="y", do=("d",))
     problem = attempt(Script(error("AlreadyExists")), failures={("CreateThing", "AlreadyExists"): lambda _: told}, progress=QUICK)
     assert isinstance(problem, Problem)
@@ -100,7 +100,7 @@ def test_the_resources_own_table_comes_first() -> None:
 
 
 def test_absence_is_an_answer() -> None:
-    """Only the codes that mean `not there` become None."""
+    """Only the codes for `not found` become None."""
     assert or_none(Script(error("NoSuchThing")), ("NoSuchThing",)) is None
     assert or_none(Script(), ("NoSuchThing",)) == "done"
     with pytest.raises(ClientError):
@@ -108,7 +108,7 @@ def test_absence_is_an_answer() -> None:
 
 
 class Clock(Stop):
-    """Counts the seconds that somebody would have waited, and asks to stop after so many waits."""
+    """Adds up the seconds of all waits, and requests a stop after so many waits."""
 
     def __init__(self, stops_after: int = 1000) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class Clock(Stop):
     wish=st.sampled_from([{}, {"retry_after": "3"}, {"x_amz_retry_after": "700"}, {"retry_after": "soon"}]),
 )
 def test_the_waits_between_trials(refused: list[str], first: float, longest: float, wish: dict[str, str]) -> None:
-    """Whatever AWS refuses, each wait lies between nothing and a bound that doubles up to the longest; or is what AWS asks for."""
+    """For every error each wait is between zero and a bound that doubles up to the maximum; or is what AWS asks for."""
     ticks, least = Clock(), {"3": 3.0, "700": 0.7}.get("".join(wish.values()), 0.0)
     progress = Progress(RetryLimits(transient=timedelta(hours=1), first_wait=first, longest_wait=longest), ticks)
     script = Script(*(error(code, **wish) for code in refused))
@@ -140,7 +140,7 @@ def test_the_waits_between_trials(refused: list[str], first: float, longest: flo
 
 
 def test_the_waits_are_spread() -> None:
-    """Full jitter: many who were refused at the same moment come back at any moment up to the bound."""
+    """Full jitter: callers that were refused at the same moment retry at any moment up to the bound."""
     ticks = Clock()
     for _ in range(200):
         attempt(Script(error("SlowDown")), progress=Progress(RetryLimits(first_wait=8.0), ticks))
@@ -150,7 +150,7 @@ def test_the_waits_are_spread() -> None:
 
 @pytest.mark.parametrize(("kind", "code"), [("throttled", "SlowDown"), ("propagating", "NotYet"), ("transient", "InternalError")])
 def test_each_kind_has_a_deadline_of_its_own(kind: str, code: str) -> None:
-    """What is configured for one kind of error ends the trials of this kind, and of no other."""
+    """The configured deadline of one kind of error ends the retries of this kind, and of no other."""
     progress = Progress(RetryLimits(**{"throttled": HOUR, "propagating": HOUR, "transient": HOUR, kind: timedelta(0)}), Clock())
     script = Script(error(code), error(code))
     given_up = attempt(script, progress=progress, propagates=frozenset({"NotYet"}))
@@ -160,7 +160,7 @@ def test_each_kind_has_a_deadline_of_its_own(kind: str, code: str) -> None:
 
 
 def test_a_wait_of_a_few_seconds() -> None:
-    """Whoever watches is told what is waited for and until when; once, however often AWS refuses."""
+    """The user sees the reason of the wait and its deadline, once for all refusals."""
     told: list[Event] = []
     progress = Progress(stop=Clock(), observe=told.append, name="gateway")
     assert attempt(Script(error("SlowDown", retry_after="4"), error("SlowDown", retry_after="4")), progress=progress) == "done"
@@ -172,7 +172,7 @@ def test_a_wait_of_a_few_seconds() -> None:
 
 
 def test_a_wait_of_a_moment() -> None:
-    """What is over before anybody would have read of it is not told."""
+    """A wait that is too short to read about is not reported."""
     told: list[Event] = []
     assert attempt(Script(error("SlowDown")), progress=Progress(stop=Clock(), observe=told.append)) == "done"
     assert told == []
@@ -180,7 +180,7 @@ def test_a_wait_of_a_moment() -> None:
 
 @pytest.mark.parametrize("code", ["SlowDown", "InternalError"])
 def test_a_stop_between_two_trials(code: str) -> None:
-    """No call is made any more; where one may have done something, that is not forgotten."""
+    """No further call is made; a call that may have had an effect stays recorded."""
     script = Script(*(error(code) for _ in range(9)))
     answer = attempt(script, progress=Progress(stop=Clock(stops_after=2)))
     assert script.calls == 2

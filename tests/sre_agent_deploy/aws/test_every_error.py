@@ -1,4 +1,4 @@
-"""Whatever AWS answers to a call of ours, the user gets a Problem: every operation, every error that it can give."""
+"""Every error of every operation that the deployer calls becomes a Problem."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def calls(nothing_but_refusals: Refusing) -> Mapping[tuple[str, str], frozenset[
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_error_of_every_call(nothing_but_refusals: Refusing, calls: Mapping[tuple[str, str], frozenset[str]], service: str) -> None:
-    """Each becomes a Problem, of the resource's own where its table has the error, else of its kind; always with AWS's request id."""
+    """Each becomes a Problem, the resource's own if its table has the error, else that of its kind; always with AWS's request id."""
     client, wrong = nothing_but_refusals.aws.client(service), []
     operations = sorted(operation for of, operation in calls if of == service)
     for operation in operations:
         call, told_by = _call(client, operation), tellers(calls[service, operation])
         foreseen = {failure for kind in told_by for failure in kind.FAILURES}
-        # What any operation can answer is tried with the first of them, and wherever a resource has advice of its own for it.
+        # An error that any operation can answer is tried with the first operation, and wherever a resource has its own advice for it.
         any_ones = [row for row in general(client, operation) if operation == operations[0] or (operation, row.code) in foreseen]
         for row in (*own(client, operation), *any_ones):
             request_id = nothing_but_refusals.with_(service, row)
@@ -67,7 +67,7 @@ def test_every_error_of_every_call(nothing_but_refusals: Refusing, calls: Mappin
 def test_a_table_knows_all_calls_and_no_others(
     nothing_but_refusals: Refusing, calls: Mapping[tuple[str, str], frozenset[str]], service: str
 ) -> None:
-    """A call that is new has no errors until somebody looks them up ("-" where there are none); rows of a call that is gone go, too."""
+    """A new call needs rows with its errors ("-" where there are none); the rows of a removed call are removed, too."""
     client, ours = nothing_but_refusals.aws.client(service), {operation for of, operation in calls if of == service}
     known = {row.operation for row in documented(service)}
     assert not known - ours - {EVERY}
@@ -80,7 +80,7 @@ def test_every_service_is_tried(calls: Mapping[tuple[str, str], frozenset[str]])
 
 
 def test_a_foreseen_failure_is_documented(nothing_but_refusals: Refusing, calls: Mapping[tuple[str, str], frozenset[str]]) -> None:
-    """No resource has advice for an error that AWS does not give to its calls, nor waits for one to pass."""
+    """No resource has advice for, or waits for the end of, an error that AWS does not document for its calls."""
     clients = {(nothing_but_refusals.aws.client(service), operation) for service, operation in calls}
     rows = {row for call in clients for row in (*own(*call), *general(*call))}
     codes = {(row.operation, _seen(row, row.operation)) for row in rows}
@@ -89,7 +89,7 @@ def test_a_foreseen_failure_is_documented(nothing_but_refusals: Refusing, calls:
 
 
 def test_a_batch_that_route_53_refuses_in_its_older_form(nothing_but_refusals: Refusing) -> None:
-    """It names no code, and botocore none either; AWS's SDKs of other languages know the form, and so does this tool."""
+    """Route 53's older form has no error code, and botocore finds none; this tool reads it, as AWS's SDKs of other languages do."""
     said = "Tried to create resource record set [name='sre.example.com.', type='A'] but it already exists"
     body = f"<InvalidChangeBatch><Messages><Message>{said}</Message></Messages><RequestId>request-1</RequestId></InvalidChangeBatch>"
     nothing_but_refusals.answer = Response(400, body.encode(), (("content-type", "text/xml"),))
@@ -102,7 +102,7 @@ def test_a_batch_that_route_53_refuses_in_its_older_form(nothing_but_refusals: R
 
 
 def _fault(call: Callable[[], Any], row: Row, request_id: str, kind: type[Any] | None) -> str:
-    """What is wrong with what a caller of this kind is told of an error; nothing where all is well."""
+    """Return what is wrong with the problem that a caller of this kind gets for an error; nothing if all is right."""
     answer = attempt(call, progress=NEVER_AGAIN, subject=kind and sample(kind), failures=kind and kind.FAILURES)
     problem = answer.problem if isinstance(answer, Lost) else answer
     code = _seen(row, row.operation)
@@ -121,7 +121,7 @@ def _expected(operation: str, code: str, meaning: str, kind: type[Any] | None) -
 
 
 def _seen(row: Row, operation: str) -> str:
-    """The code as botocore tells it: a HEAD request has no body for one, so its status stands for it."""
+    """Return the code as botocore reports it: a HEAD request has no body, so botocore uses its status."""
     return str(row.status) if operation.startswith("Head") else row.code
 
 
@@ -132,7 +132,7 @@ def _call(client: Any, operation: str) -> Callable[[], Any]:
 
 
 def _least(shape: Any, name: str = "") -> Any:
-    """The least that botocore sends: required members, each as short as it may be."""
+    """Return the smallest valid request: required members, each as short as possible."""
     if shape is None:
         return {}
     if shape.type_name == "structure":

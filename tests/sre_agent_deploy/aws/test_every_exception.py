@@ -1,4 +1,4 @@
-"""Whatever botocore itself raises, the user gets a Problem: nobody signed in, no answer, or a call that makes no sense."""
+"""Every exception of botocore becomes a Problem: no credentials, no answer, or an invalid call."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ RAISED = sorted(
     (kind for kind in vars(exceptions).values() if inspect.isclass(kind) and issubclass(kind, exceptions.BotoCoreError)),
     key=lambda kind: kind.__name__,
 )
-# How botocore's own names tell what an exception is about: who we are, or an answer that did not come or came in pieces.
+# The names of botocore's exceptions show their subject: credentials, or an answer that is missing or incomplete.
 OF_CREDENTIALS = re.compile("Credential|Token|Profile|SSO|Login|MFA|^(Metadata|Config|InvalidConfig|InfiniteLoopConfig|MissingDependency)")
 OF_ANSWERS = re.compile("Connect|HTTP|Timeout|Streaming|SSLError|IncompleteRead|^(Flexible)?ChecksumError$")
 
 
 def made(kind: type[exceptions.BotoCoreError]) -> exceptions.BotoCoreError:
-    """One of that kind, with some text for each of its details."""
+    """Build one of that kind, with some text for each of its details."""
     error = kind.__new__(kind)
     Exception.__init__(error, kind.fmt.format_map(defaultdict(lambda: "something", error=OSError("cut"))))
     error.kwargs = {}
@@ -34,7 +34,7 @@ def made(kind: type[exceptions.BotoCoreError]) -> exceptions.BotoCoreError:
 
 @pytest.mark.parametrize("kind", RAISED, ids=lambda kind: kind.__name__)
 def test_every_exception_of_botocore(kind: type[Any]) -> None:
-    """Its words are kept, and advice is given for what it is about."""
+    """The problem quotes the exception, and its advice fits the exception's subject."""
 
     def fails() -> None:
         raise made(kind)

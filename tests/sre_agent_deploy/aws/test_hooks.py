@@ -1,4 +1,4 @@
-"""No service is asked more at the same time than it is good for, and within one look at AWS nothing is asked twice."""
+"""The number of simultaneous calls to a service is limited, and one look at AWS reads nothing twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sre_core.secret import Secret
 
 
 class UnderWay:
-    """How many calls are under way: the most that ever were, and the most before any was answered."""
+    """Counts the calls under way: the maximum, and the maximum before any was answered."""
 
     def __init__(self, client: Any) -> None:
         self._counting, self.now, self.most, self.most_at_first, self.answered = threading.Lock(), 0, 0, 0, 0
@@ -37,9 +37,9 @@ class UnderWay:
 
 
 def test_many_calls_at_once(unbooted: EmbeddedAws, faults: Callable[..., None]) -> None:
-    """Of a crowd of calls as many go out as there are places; the others wait for theirs, and all are answered.
+    """Only as many calls are sent at once as the limit allows; the others wait, and all are answered.
 
-    The very first goes alone: with its connection the TLS context gets its certificate authorities, which OpenSSL does not lock.
+    The very first is sent alone: its connection gives the TLS context its certificate authorities, which OpenSSL does not lock.
     """
     faults({"kind": "delay", "service": "sts", "seconds": 0.1})
     aws = _opened(unbooted)
@@ -52,7 +52,7 @@ def test_many_calls_at_once(unbooted: EmbeddedAws, faults: Callable[..., None]) 
 
 
 def test_what_a_run_that_lost_its_lock_can_still_send() -> None:
-    """Reads, and nothing else of all that the deployer calls."""
+    """Of all calls of the deployer it can send reads only."""
     text = files("sre_agent_deploy").joinpath("actions.json").read_text(encoding="utf-8")
     operations = {action.partition(":")[2] for actions in json.loads(text).values() for action in actions}
     fence, checks = Fence(), list[str]()
@@ -71,9 +71,9 @@ def _opened(embedded: EmbeddedAws) -> Aws:
 
 
 def test_one_look_at_aws(unbooted: EmbeddedAws) -> None:
-    """What many ask in one look is asked once, page by page; an error is not remembered, and neither is anything after a change.
+    """Within one look, equal reads are sent once, page by page; no error is cached, and no answer from before a change.
 
-    Outside of the look each read asks.
+    Outside of a look each read is sent.
     """
     aws = _opened(unbooted)
     look, logs, sent = aws.observing(), aws.client("logs"), list[str]()

@@ -1,4 +1,4 @@
-"""What an error code is taken for: wait, look again, sign in, ask for rights, or give up."""
+"""Each error code has a kind: wait, read again, sign in, ask for permissions, or give up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sre_core.problem import Problem
 
 NEVER_AGAIN = Progress(RetryLimits(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0)))
 REPEATED = ("throttled", "busy", "transient")
-# Cognito and Secrets Manager say it of quotas, which no waiting changes; where they mean the rate they say TooManyRequestsException.
+# Cognito and Secrets Manager use it for quotas, which no waiting changes; for the rate they have TooManyRequestsException.
 NOT_OURS = {"LimitExceededException"}
 
 
@@ -34,7 +34,7 @@ def told(code: str, status: int = 400, **headers: str) -> Problem:
 
 
 def test_what_awss_own_sdk_repeats_is_repeated() -> None:
-    """Whoever knows AWS's SDKs finds nothing that they would have waited for and this tool gives up on."""
+    """This tool retries every error that AWS's own SDKs retry."""
     codes = {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES, *TransientRetryableChecker._TRANSIENT_ERROR_CODES} - NOT_OURS
     assert not [code for code in sorted(codes) if kind_of(code, 400) not in REPEATED]
     assert not [status for status in TransientRetryableChecker._TRANSIENT_STATUS_CODES if kind_of("", status) != "transient"]
@@ -51,10 +51,10 @@ def test_what_awss_own_sdk_repeats_is_repeated() -> None:
         ("ConcurrentModification", 409, "busy"),
         # IAM: "the request is likely to succeed if you try again after waiting several minutes".
         ("EntityTemporarilyUnmodifiable", 409, "busy"),
-        # IAM counts what was detached for seconds more; what is really attached is refused until somebody detaches it.
+        # IAM counts a detached policy for some seconds more; an attached one is refused until a person detaches it.
         ("DeleteConflict", 409, "busy"),
         ("ConcurrentModificationException", 400, "busy"),
-        # EC2 sends these as server errors, and yet nothing was made: waiting minutes would only hide the choices that there are.
+        # EC2 sends these as server errors, although nothing was created: waiting for minutes would only hide the alternatives.
         ("InsufficientInstanceCapacity", 500, "final"),
         ("InsufficientAddressCapacity", 500, "final"),
         ("NotImplemented", 501, "final"),
@@ -73,7 +73,7 @@ def test_what_awss_own_sdk_repeats_is_repeated() -> None:
         ("InvalidSubnetID.Malformed", 400, "value"),
         ("MalformedPolicyDocument", 400, "value"),
         ("TagPolicyViolation", 400, "value"),
-        # Names that begin alike, and are of credentials, or of a state that passes.
+        # Names that begin alike, and are about credentials, or about a state that passes.
         ("InvalidToken", 400, "expired"),
         ("InvalidRequestException", 400, "final"),
         ("InvalidBucketState", 409, "final"),
@@ -82,14 +82,14 @@ def test_what_awss_own_sdk_repeats_is_repeated() -> None:
     ],
 )
 def test_what_a_code_is_taken_for(code: str, status: int, kind: str) -> None:
-    """Each decision has a reason in AWS's own words or in what AWS does."""
+    """Each decision has a reason from AWS's documentation or behaviour."""
     assert kind_of(code, status) == kind
 
 
 @pytest.mark.parametrize("code", sorted(EXPIRED))
 @pytest.mark.parametrize("ahead", [timedelta(minutes=7), timedelta(minutes=-40)])
 def test_a_clock_that_is_wrong(code: str, ahead: timedelta) -> None:
-    """Signatures that AWS refuses while its own clock shows another time are told as what they are, in minutes and direction."""
+    """If AWS refuses a signature and its clock differs from ours, the problem names the clock, with minutes and direction."""
     problem = told(code, 403, date=format_datetime(clock.now() - ahead, usegmt=True))
     assert problem.code == "AWS-CLOCK-WRONG"
     assert ("7 minutes ahead of" if ahead > timedelta(0) else "40 minutes behind") in problem.what
@@ -97,8 +97,8 @@ def test_a_clock_that_is_wrong(code: str, ahead: timedelta) -> None:
 
 @pytest.mark.parametrize("said", ["nothing", "no date at all", "the right time"])
 def test_credentials_under_a_right_clock(said: str) -> None:
-    """Credentials that AWS does not accept are told as such where the clock is right, or AWS does not say its time."""
-    # Read here: what is read when tests are collected is minutes old by now.
+    """If the clock is right, or AWS does not send its time, the problem names the credentials."""
+    # Read here: a value that is read when tests are collected is minutes old by now.
     right = format_datetime(clock.now(), usegmt=True)
     headers = {"nothing": {}, "no date at all": {"date": said}, "the right time": {"date": right}}[said]
     assert told("SignatureDoesNotMatch", 403, **headers).code == "AWS-CREDENTIALS"

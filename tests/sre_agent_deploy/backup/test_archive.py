@@ -1,4 +1,4 @@
-"""A backup is whole, or it is not used."""
+"""A backup is used only if it is complete."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def rezipped(change: Callable[[dict[str, bytes]], None]) -> bytes:
 
 
 def test_out_comes_what_went_in() -> None:
-    """Packed twice it is the same file, and unpacked it is the same archive."""
+    """The same input gives the same file, and unpacking it gives the same archive."""
     assert pack(ARCHIVE) == pack(ARCHIVE)
     assert unpack(pack(ARCHIVE)) == ARCHIVE
 
@@ -73,14 +73,14 @@ def _manifest_of_nothing(parts: dict[str, bytes]) -> None:
 
 @pytest.mark.parametrize("change", [_other_config, _another_file, _no_manifest, _no_config, _manifest_of_nothing])
 def test_a_backup_that_was_tampered_with(change: Callable[[dict[str, bytes]], None]) -> None:
-    """A part that is changed, missing or added makes the whole unusable."""
+    """A part that is changed, missing or added makes the whole backup invalid."""
     refused = unpack(rezipped(change))
     assert isinstance(refused, Problem)
     assert refused.code == "BACKUP-DAMAGED"
 
 
 def test_more_than_a_configuration() -> None:
-    """What would unpack to more than a configuration can have is not unpacked, also where its checksum is right."""
+    """A part that would unpack to more than the maximal size of a configuration is not unpacked, even if its checksum is right."""
     refused = unpack(pack(replace(ARCHIVE, config=b"#" * 2_000_000)))
     assert isinstance(refused, Problem)
     assert "more than any configuration" in refused.why
@@ -96,7 +96,7 @@ def test_a_part_that_is_there_twice() -> None:
 
 @pytest.mark.parametrize("damage", [0, 10, 100, 300, -1, -30])
 def test_a_damaged_file(damage: int) -> None:
-    """Cut off or with a byte turned over, it is refused or, where that byte means nothing, the same as before."""
+    """A truncated file or one with a flipped bit is refused or, where that bit has no meaning, read as before."""
     whole = bytearray(pack(ARCHIVE))
     assert isinstance(unpack(bytes(whole[:damage])), Problem)
     whole[damage] ^= 0xFF

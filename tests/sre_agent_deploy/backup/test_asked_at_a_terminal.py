@@ -1,4 +1,4 @@
-"""Conflicts, put to a person at a real terminal."""
+"""A person decides conflicts at a real terminal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def at_a_terminal(words: list[str], answers: str) -> tuple[int, str]:
     ],
 )
 def test_each_conflict_is_decided(folder: Folder, answers: str, code: int, expected: str) -> None:
-    """Mine or theirs for each value, or for all that follow; my comments stay; abort leaves the file as it is."""
+    """The user chooses mine or theirs for each value, or for all that follow; own comments stay; abort leaves the file as it is."""
     folder.write("config.yaml", THEIRS)
     folder.run("backup", "--output", "b.zip")
     folder.write("config.yaml", MINE)

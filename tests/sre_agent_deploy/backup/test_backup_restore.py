@@ -1,4 +1,4 @@
-"""`backup`, `restore` and `set` as a user runs them."""
+"""`backup`, `restore` and `set`, as a user runs them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_same_configuration_is_kept_once(folder: Folder) -> None:
 
 
 def test_restoring_what_is_already_there(folder: Folder) -> None:
-    """Nothing is written, and nobody is asked."""
+    """Nothing is written, and there is no question."""
     backup = backed_up(folder)
     told = folder.run("restore", backup)
     assert told.code == 0, told.text
@@ -72,7 +72,7 @@ CHANGED = LOCAL.replace("volume_gb: 60", "volume_gb: 80  # more").replace("t3.xl
     [(("--conflict=mine",), 0, CHANGED), (("--conflict=theirs",), 0, LOCAL), (("--conflict=abort",), 1, CHANGED), ((), 1, CHANGED)],
 )
 def test_a_file_that_changed_since(folder: Folder, choice: tuple[str, ...], code: int, expected: str) -> None:
-    """Both values are shown; the option decides, and without it and without a terminal nothing is done."""
+    """Both values are shown; the option decides. Without the option and without a terminal nothing changes."""
     backup = backed_up(folder)
     folder.write("config.yaml", CHANGED)
     told = folder.run("restore", backup, *choice)
@@ -85,7 +85,7 @@ def test_a_file_that_changed_since(folder: Folder, choice: tuple[str, ...], code
 
 
 def test_a_restore_can_be_taken_back(folder: Folder) -> None:
-    """What a restore overwrites is backed up first."""
+    """A restore first backs up the file that it overwrites."""
     backup = backed_up(folder)
     folder.write("config.yaml", CHANGED)
     told = folder.run("restore", backup, "--conflict=theirs", "--json")
@@ -95,7 +95,7 @@ def test_a_restore_can_be_taken_back(folder: Folder) -> None:
 
 
 def test_a_dry_run(folder: Folder) -> None:
-    """It says everything and writes nothing."""
+    """It shows every change and writes nothing."""
     backup = backed_up(folder)
     folder.write("config.yaml", CHANGED)
     before = folder.everything_written()
@@ -106,7 +106,7 @@ def test_a_dry_run(folder: Folder) -> None:
 
 
 def test_comments_alone_are_a_difference_too(folder: Folder) -> None:
-    """A comment that was written since is not overwritten in silence."""
+    """A comment that was written since the backup is not overwritten without a question."""
     backup = backed_up(folder)
     folder.write("config.yaml", LOCAL + "# new\n")
     assert "CONFLICT-UNDECIDED" in folder.run("restore", backup).err
@@ -114,7 +114,7 @@ def test_comments_alone_are_a_difference_too(folder: Folder) -> None:
 
 
 def test_a_backup_that_is_not_valid_here(folder: Folder) -> None:
-    """It is validated first; every fault is told, and the file stays."""
+    """It is validated first; every fault is reported, and the file stays."""
     folder.write("config.yaml", LOCAL.replace("demo", "${NOT_SET_HERE_AT_ALL}").replace("t3.xlarge", "t3.nano"))
     backup = json.loads(folder.run("backup", "--json").out)["backup"]
     folder.write("config.yaml", LOCAL)
@@ -167,7 +167,7 @@ def test_a_template_and_its_env_file_are_restored_elsewhere(folder: Folder) -> N
 
 @pytest.mark.parametrize(("choice", "account"), [("mine", "210987654321"), ("theirs", "123456789012")])
 def test_an_env_file_that_is_there(folder: Folder, choice: str, account: str) -> None:
-    """What it lacks is added, a value that differs is a conflict, and the value that loses stays as a comment."""
+    """Missing names are added, a value that differs is a conflict, and the value that is replaced stays as a comment."""
     backup = template_backed_up(folder)
     mine = "AWS_ACCOUNT_ID=210987654321\nCOGNITO_CLIENT_SECRET=planted\n# mine\n"
     folder.write(".env", mine)
@@ -184,7 +184,7 @@ def test_an_env_file_that_is_there(folder: Folder, choice: str, account: str) ->
 
 
 def test_variables_that_are_missing_now(folder: Folder) -> None:
-    """A name that was in .env when the backup was made, and is not now, is told."""
+    """A name that was in .env when the backup was made, and is not now, is reported."""
     folder.write(".env", "MINE_OF_THEN=1\n")
     backup = backed_up(folder)
     (folder.path / ".env").unlink()
@@ -193,14 +193,14 @@ def test_variables_that_are_missing_now(folder: Folder) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"PK no zip", b"\x00" * 3_000_000])
 def test_a_file_that_is_no_backup(folder: Folder, body: bytes) -> None:
-    """It is told, without a traceback, and nothing changes."""
+    """It is reported without a traceback, and nothing changes."""
     (folder.path / "x.zip").write_bytes(body)
     assert "BACKUP-DAMAGED" in folder.run("restore", "x.zip").err
     assert "BACKUP-MISSING" in folder.run("restore", "none.zip").err
 
 
 def test_setting_values(folder: Folder) -> None:
-    """Several at once; what the file was before is backed up."""
+    """Several values are set at once; the file from before is backed up."""
     folder.write("config.yaml", LOCAL)
     told = folder.run("set", "deployment.volume_gb", "80", "tags.cost", "17")
     assert told.code == 0, told.text
@@ -230,7 +230,7 @@ def test_a_value_that_is_not_valid(folder: Folder, words: tuple[str, ...], code:
 
 
 def test_correcting_one_fault_of_two(folder: Folder) -> None:
-    """A fault that was there before is told again, and is no reason to refuse a correction."""
+    """A fault that was there before is reported again, and does not prevent a correction."""
     folder.write("config.yaml", LOCAL.replace("t3.xlarge", "t3.nano").replace("60", "6"))
     told = folder.run("set", "deployment.volume_gb", "60")
     assert told.code == 0
@@ -251,7 +251,7 @@ def test_a_file_from_windows_with_its_own_rights(folder: Folder) -> None:
 
 
 def test_no_backup_no_write(folder: Folder) -> None:
-    """Where no backup can be made, the configuration is not touched."""
+    """If no backup can be made, the configuration is not changed."""
     folder.write("config.yaml", LOCAL)
     (folder.state / "backups").write_text("a file, where the folder should be")
     told = folder.run("set", "name", "other")

@@ -71,7 +71,7 @@ def test_a_backup_that_is_written_and_read(tmp_path: Path) -> None:
 
 
 def test_no_secret_can_be_read(tmp_path: Path) -> None:
-    """Neither in the file nor in any part of it, compressed or not."""
+    """No secret can be read in the file or in any part of it, compressed or not."""
     path = write(tmp_path / "backup.zip").path
     with zipfile.ZipFile(path) as file:
         everything = b"".join((path.read_bytes(), *(file.read(name) for name in file.namelist())))
@@ -80,7 +80,7 @@ def test_no_secret_can_be_read(tmp_path: Path) -> None:
 
 
 def test_without_a_passphrase(tmp_path: Path) -> None:
-    """The secrets are left out, which is said, and the rest can be restored."""
+    """The secrets are left out, which is reported, and the rest can be restored."""
     opened = open_any(write(tmp_path / "backup.zip", secrets=None).path, PASSPHRASE)
     assert not isinstance(opened, Problem)
     assert opened.data
@@ -163,7 +163,7 @@ def test_a_backup_of_another_deployment(folder: Folder) -> None:
 
 
 def test_a_file_that_was_truncated(tmp_path: Path) -> None:
-    """Wherever it ends, it is refused."""
+    """A file that is cut at any place is refused."""
     body = write(tmp_path / "backup.zip", secrets=None).path.read_bytes()
     for length in range(0, len(body), len(body) // 20):
         (tmp_path / "cut.zip").write_bytes(body[:length])

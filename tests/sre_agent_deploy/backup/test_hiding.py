@@ -1,4 +1,4 @@
-"""What leaves the machine holds no secret, and all else is as it was."""
+"""A backup contains no secret; everything else in it is unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sre_agent_deploy.backup.hiding import hide_in_dotenv, hide_secrets, restore
     ],
 )
 def test_secrets_are_hidden(line: str) -> None:
-    """Under a key that holds one, in the shape of one, or noted in a comment; and where it stood is named."""
+    """A value under a key for secrets, in the form of a secret, or in a comment is hidden, and its place is named."""
     safe = hide_secrets(line + "\n")
     assert "planted" not in safe.text
     assert safe.where
@@ -58,7 +58,7 @@ def test_what_is_no_secret_stays(line: str) -> None:
     ],
 )
 def test_what_a_dotenv_file_holds(line: str) -> None:
-    """A setting stays, unless it has a secret's name or shape; whatever is no setting is hidden."""
+    """A setting stays, unless its name or form is a secret's; every line that is no setting is hidden."""
     settings = {"SRE_AGENT__API_KEY", "SRE_AGENT__DOMAIN", "SRE_AGENT__MODE", "SRE_AGENT__NAME"}
     safe = hide_in_dotenv(f"{line}\nSRE_AGENT__MODE=local\n", settings)
     name = line.removeprefix("export ").partition("=")[0]
@@ -66,7 +66,7 @@ def test_what_a_dotenv_file_holds(line: str) -> None:
 
 
 def test_what_was_hidden_comes_back_from_the_file_that_is_there() -> None:
-    """A line that was hidden in a backup is no difference where the file still has it."""
+    """A line that is hidden in a backup is no difference if the file still has it."""
     mine = "name: a  # password: planted\nmode: local\n"
     assert restore_hidden_lines(hide_secrets(mine).text, mine) == mine
     assert restore_hidden_lines(hide_secrets(mine).text, "mode: local\n") == hide_secrets(mine).text

@@ -1,4 +1,4 @@
-"""Secrets that stand in the inputs appear in nothing that these commands print or write."""
+"""Secrets in the inputs appear nowhere in what these commands print or write."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def leaked(text: str | bytes) -> list[str]:
 
 @pytest.mark.parametrize("options", [(), ("--json",), ("--dry-run",)])
 def test_migrating(folder: Folder, options: tuple[str, ...]) -> None:
-    """From the sample's files, none comes into the new file, the report or a backup."""
+    """No secret of the sample's files comes into the new file, the report or a backup."""
     inputs = [folder.write("gateway/config.yaml", FLAT), folder.write("gateway/.env", DOTENV), folder.write("sre_agent/.env", DOTENV)]
     told = folder.run("migrate", "--conflict=mine", *options)
     assert told.code == 0, told.text
@@ -84,7 +84,7 @@ def test_the_difference_to_a_file_with_secrets(folder: Folder) -> None:
 
 @pytest.mark.parametrize("text", [OURS, FLAT, OURS + "broken: [\n"])
 def test_backing_up_setting_and_restoring(folder: Folder, text: str) -> None:
-    """From a configuration that somebody left them in, none comes into an archive or onto the terminal."""
+    """No secret that is in the configuration by mistake comes into an archive or onto the terminal."""
     config = folder.write("config.yaml", text)
     dotenv = folder.write(".env", DOTENV)
     told = [

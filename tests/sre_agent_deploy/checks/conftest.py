@@ -16,7 +16,7 @@ from sre_core.secret import Secret
 
 
 class Preflight(Protocol):
-    """Runs preflight for a configuration in this account, and answers its findings by id."""
+    """Runs preflight for a configuration in this account, and returns its findings by id."""
 
     def __call__(self, aws: Aws | None = None, **sections: Any) -> dict[str, Finding]: ...
 

@@ -1,4 +1,4 @@
-"""Whom AWS takes for nobody learns why before anything is made."""
+"""A caller whose credentials AWS refuses gets the reason before anything is created."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def looked(names: NameServer, *, zone: str = "", **tls: str) -> Finding:
 
 
 def test_a_domain_that_points_somewhere(names: NameServer) -> None:
-    """Its zone is found above it, and who may certify it is told."""
+    """The check finds the zone above the domain, and reports which authorities may issue its certificate."""
     names.records |= {(DOMAIN, "A"): ["192.0.2.10"], ("shop.example.com", "CAA"): ['0 issue "letsencrypt.org"', '0 iodef "mailto:a@b"']}
     finding = looked(names)
     assert finding.status == "passed"
@@ -96,7 +96,7 @@ def test_a_record_that_the_deployment_will_make(names: NameServer) -> None:
     [("letsencrypt.org", "", "passed"), ("amazon.com", "", "failed"), ("ca.example", "https://ca.example/dir", "passed")],
 )
 def test_the_authority_that_the_machine_orders_from(names: NameServer, issuer: str, directory: str, status: str) -> None:
-    """CAA records that name others only forbid Let's Encrypt; what other authorities are called there is not known."""
+    """CAA records that name only others forbid Let's Encrypt; the names of other authorities are not known here."""
     names.records |= {(DOMAIN, "A"): ["192.0.2.10"], ("example.com", "CAA"): [f'0 issue "{issuer}; validationmethods=http-01"']}
     finding = looked(names, source="letsencrypt", directory_url=directory)
     assert finding.status == status
@@ -114,7 +114,7 @@ def test_the_authority_that_the_machine_orders_from(names: NameServer, issuer: s
     ],
 )
 def test_what_will_stand_in_the_way(names: NameServer, records: dict[tuple[str, str], list[str]], code: str) -> None:
-    """Each has its own problem, and none of them stops a deployment."""
+    """Each obstacle has its own problem, and none of them stops a deployment."""
     names.records |= records
     finding = looked(names)
     assert (finding.status, finding.problem and finding.problem.code) == ("failed", code)
@@ -140,7 +140,7 @@ def test_the_name_above_a_custom_domain(names: NameServer, addresses: list[str],
 
 
 def test_a_name_server_that_does_not_answer() -> None:
-    """Then nothing is known, which is neither good nor bad."""
+    """The result is unknown: neither passed nor failed."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         server = NameServer(socket=silent)
@@ -151,7 +151,7 @@ def test_a_name_server_that_does_not_answer() -> None:
 
 
 def test_public_dns_is_not_asked_about_another_aws() -> None:
-    """Against an AWS that is not Amazon's nothing leaves for the world's name servers."""
+    """Against an AWS that is not Amazon's no public name server gets a query."""
     from sre_agent_deploy.aws import Endpoint
 
     config = Config(deployment=DeploymentConfig(domain_name=DOMAIN))

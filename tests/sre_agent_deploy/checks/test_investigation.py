@@ -1,4 +1,4 @@
-"""What verification makes of the assistant's answer to its question."""
+"""Verification judges the assistant's answer to its question."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def judge(status: int, report: dict[str, Any], **output: Any) -> tuple[bool, str
 
 
 def test_an_answer_with_evidence() -> None:
-    """It passes, and a language model that gave no answer is said beside it."""
+    """It passes, and a language model that gave no answer is reported as well."""
     assert judge(200, {"evidence": [{}, {}], "notes": ["Not seen: x"]}) == (True, "the assistant investigated with 2 pieces of evidence")
     passed, detail = judge(200, {"evidence": [{}], "notes": [SILENT]})
     assert (passed, detail.endswith(SILENT)) == (True, True)
@@ -27,5 +27,5 @@ def test_an_answer_with_evidence() -> None:
 
 
 def test_an_answer_without_evidence() -> None:
-    """It does not pass, whatever its status."""
+    """It does not pass with any status."""
     assert [judge(status, report)[0] for status, report in ((200, {}), (200, {"evidence": []}), (500, {"evidence": [{}]}))] == [False] * 3

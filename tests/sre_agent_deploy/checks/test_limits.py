@@ -1,4 +1,4 @@
-"""`limits.instances`: how many machines all deployments of an account and region may have together."""
+"""`limits.instances`: the maximal number of machines of all deployments in an account and region."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def of(deployment: str, generation: int = 1) -> dict[str, str]:
 
 
 def test_instances_of_other_deployments(check: Preflight, run: Run, embedded: EmbeddedAws) -> None:
-    """A stopped one counts, a terminated one and one of somebody else do not; who is there is named, with what to do."""
+    """A stopped instance counts; a terminated or a foreign one does not. The problem names those that count, and what to do."""
     one, other = f"sre-{secrets.token_hex(5)}", f"sre-{secrets.token_hex(5)}"
     run(**of(one))
     embedded.client("ec2").stop_instances(InstanceIds=[run(**of(other))])
@@ -65,7 +65,7 @@ def test_instances_of_other_deployments(check: Preflight, run: Run, embedded: Em
 
 
 def test_the_instance_of_this_deployment(check: Preflight, run: Run, aws: Aws) -> None:
-    """It counts once: before it is there, once it is, and while an update has a second one beside it."""
+    """It counts as one: before it is created, after that, and while an update has a second one beside it."""
     own = deployment_id(aws.account_id, aws.region, "preflight")
     for generation in (1, 2):
         assert check(limits={"instances": 1})["limits.instances"].status == "passed"

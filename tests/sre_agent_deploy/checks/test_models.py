@@ -1,4 +1,4 @@
-"""The language models of a deployment, asked about in preflight: over HTTP, against models that answer by a script."""
+"""Preflight asks the language models of a deployment: over HTTP, against models that answer by a script."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_models_that_answer(check: Preflight, scripted: EmbeddedAws) -> None:
     ],
 )
 def test_a_model_that_can_not_be_used(check: Preflight, scripted: EmbeddedAws, script: Any, code: str, says: str) -> None:
-    """What the account lacks is named, with what to do; the other model passes, and the deployment goes on with the rules."""
+    """The problem names what the account lacks, with what to do; the other model passes, and the deployment continues with the rules."""
     found = look(check, scripted, **script)
     finding = found[f"model.{MODEL}"]
     assert finding.problem
@@ -72,7 +72,7 @@ def test_a_model_that_can_not_be_used(check: Preflight, scripted: EmbeddedAws, s
 
 
 def test_terms_are_never_accepted_by_looking(check: Preflight, scripted: EmbeddedAws) -> None:
-    """Without an agreement no token is asked for: the first request would accept the terms. A check that may not look is unknown."""
+    """Without an agreement no token is requested: the first request would accept the terms. A check that may not look is unknown."""
     asked = {"answers": [{"model": "*", "error": "InternalServerException", "status": 500, "message": "was asked"}]}
     missing = {"agreement": "NOT_AVAILABLE"}
     found = look(check, scripted, availability={"*": missing}, **asked)

@@ -1,4 +1,4 @@
-"""What the user named is looked at before it is used: bucket, role, user pool and KMS keys, as AWS has them."""
+"""Preflight examines what the user named before it is used: bucket, role, user pool and KMS keys, as AWS has them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def advice(finding: Finding) -> str:
 
 
 def test_a_cluster_for_an_access_entry(aws: Aws, embedded: EmbeddedAws) -> None:
-    """It exists and its mode knows entries; else the deployment stops before anything is changed, with a way that changes no cluster."""
+    """It exists and its mode supports entries; else the deployment stops before any change, and the problem offers a way without a change
+    of the cluster."""
     name = f"cluster-{secrets.token_hex(5)}"
     config = Config.model_validate({"mode": "production", "name": "x"})
 
@@ -69,7 +70,7 @@ def test_a_cluster_for_an_access_entry(aws: Aws, embedded: EmbeddedAws) -> None:
 
 @pytest.fixture
 def names(embedded: EmbeddedAws) -> Mapping[str, str]:
-    """A bucket, a role, a pool with a client, and two keys, as careless as AWS lets them be."""
+    """Create a bucket, a role, a pool with a client, and two keys, with as few protections as AWS accepts."""
     mark = secrets.token_hex(5)
     embedded.client("s3").create_bucket(Bucket=f"theirs-{mark}")
     embedded.client("s3").delete_public_access_block(Bucket=f"theirs-{mark}")
@@ -83,7 +84,7 @@ def names(embedded: EmbeddedAws) -> Mapping[str, str]:
 
 
 def close(embedded: EmbeddedAws, names: Mapping[str, str]) -> None:
-    """Do what the problems say."""
+    """Do what the problems advise."""
     s3, bucket, iam = embedded.client("s3"), names["bucket"], embedded.client("iam")
     blocks = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=blocks)
@@ -115,7 +116,7 @@ def close(embedded: EmbeddedAws, names: Mapping[str, str]) -> None:
 
 
 def test_what_was_named_and_what_to_add(check: Preflight, embedded: EmbeddedAws, names: Mapping[str, str]) -> None:
-    """Each careless thing has a problem that says what to add; with that added, all of them pass."""
+    """Each missing protection has a problem that says what to add; with that added, all of them pass."""
 
     def look() -> dict[str, Finding]:
         return check(
@@ -172,7 +173,7 @@ def test_what_was_named_and_is_not_there(check: Preflight, embedded: EmbeddedAws
 
 
 def test_a_named_bucket_that_a_key_encrypts(check: Preflight, embedded: EmbeddedAws, names: Mapping[str, str]) -> None:
-    """Its key must be the one that the roles may use, in whichever way S3 names it; AWS's own key for S3 serves everybody."""
+    """Its key must be the one that the roles may use, in any form in which S3 names it; AWS's own key for S3 is usable by all."""
     s3, kms, alias = embedded.client("s3"), embedded.client("kms"), f"alias/{names['bucket']}"
     kms.create_alias(AliasName=alias, TargetKeyId=names["key"].rpartition("/")[2])
 
@@ -247,7 +248,7 @@ def test_a_named_permissions_boundary(check: Preflight, embedded: EmbeddedAws) -
     ],
 )
 def test_what_the_roles_need_within_a_boundary(aws: Aws, sections: Json, action: str) -> None:
-    """What the configuration asks for is among it, as it is in the roles' own policies."""
+    """The actions that the configuration needs are among it, as in the roles' own policies."""
 
     def needs(**sections: Json) -> set[str]:
         return set(list_actions(Context(Config.model_validate({"mode": "production", "name": "x", **sections}), aws, clock.now())))
@@ -318,6 +319,6 @@ REFUSE: Json = {
     ],
 )
 def test_a_policy_that_refuses_plain_http(changes: Json, refuses: bool) -> None:
-    """To everybody, for every action on every object, whatever else is true."""
+    """The statement applies to everybody, every action and every object, without another condition."""
     facts = NamedBucketFacts("b", "aws", True, {"Statement": {**REFUSE, **changes}}, closed=True, encryption="AES256")
     assert (list_gaps(facts) == {}) is refuses

@@ -52,7 +52,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
 
 
 def test_a_machine_that_answers(door: Endpoints) -> None:
-    """It is asked at its own address, and must show the certificate of the name."""
+    """The check connects to the machine's own address, and requires the certificate of the name."""
     [finding] = run_checks((AnswersOverIpv6(named=False),), door)
     assert (finding.status, finding.what) == ("passed", "::1 answered with 200")
 
@@ -67,12 +67,12 @@ def test_a_machine_that_answers(door: Endpoints) -> None:
     ],
 )
 def test_what_is_judged(facts: Ipv6Facts, status: bool | None, code: str) -> None:
-    """The record must lead to the machine. That this computer has no IPv6 says nothing of the deployment, and ends none."""
+    """The record must lead to the machine. A computer without IPv6 proves nothing about the deployment, and stops none."""
     verdict = AnswersOverIpv6().judge(facts)
     assert (verdict.holds, verdict.problem.code if verdict.problem else "", verdict.optional) == (status, code, status is None)
 
 
 def test_a_local_aws_is_not_asked(door: Endpoints) -> None:
-    """Its addresses are of documentation's, so nothing is sent there."""
+    """Its addresses are reserved for documentation, so nothing is sent to them."""
     [finding] = run_checks((AnswersOverIpv6(),), dataclasses.replace(door, ipv6_address="2001:db8::1", public_names=False))
     assert (finding.status, finding.required) == ("unknown", False)

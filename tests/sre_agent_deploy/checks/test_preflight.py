@@ -1,4 +1,4 @@
-"""What is looked at before anything is touched: healthy and broken accounts, over HTTP."""
+"""Preflight checks healthy and broken accounts over HTTP before anything is changed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_healthy_account(check: Preflight, embedded: EmbeddedAws) -> None:
 
 
 def test_another_account_than_the_configured(check: Preflight) -> None:
-    """It is named, it stops, and what the other account says about anything is not even asked."""
+    """It is named, it stops the deployment, and nothing else is read from the other account."""
     findings = check(aws={"account_id": "999988887777"})
     assert code(findings["account.credentials"]) == "AWS-OTHER-ACCOUNT"
     assert "999988887777" in findings["account.credentials"].what
@@ -54,7 +54,7 @@ def test_credentials_that_aws_does_not_accept(check: Preflight, embedded: Embedd
 
 
 def test_an_aws_that_does_not_answer(check: Preflight, embedded: EmbeddedAws) -> None:
-    """Nothing was seen, so nothing passed; it is told soon rather than waited for."""
+    """Nothing was seen, so no check passes; the user gets the problem soon, without a long wait."""
     endpoint = Endpoint("https://127.0.0.1:1", embedded.ca_file, "AKIDNOBODY", Secret("nothing"))
     findings = check(Aws(region=embedded.region, endpoint=endpoint))
     assert findings["account.credentials"].status == "unknown"
@@ -62,7 +62,7 @@ def test_an_aws_that_does_not_answer(check: Preflight, embedded: EmbeddedAws) ->
 
 
 def test_all_that_is_wrong_is_reported_at_once(check: Preflight, embedded: EmbeddedAws, tmp_path: Path) -> None:
-    """Bucket, instance type, hosted zone and certificate are all reported, not the first of them only."""
+    """Bucket, instance type, hosted zone and certificate are all reported, not only the first of them."""
     certificates.written(tmp_path, "other.example.org")
     findings = check(
         aws={"vpc_id": "vpc-00000000", "subnet_id": "subnet-00000000"},
@@ -113,7 +113,7 @@ def test_a_certificate_and_a_zone_that_fit(check: Preflight, embedded: EmbeddedA
 
 
 def test_a_zone_of_another_domain(check: Preflight, embedded: EmbeddedAws) -> None:
-    """A zone that does not hold the domain would refuse its record, which is told before anything is made."""
+    """A zone that does not contain the domain would refuse its record, which is reported before anything is created."""
     zone = embedded.client("route53").create_hosted_zone(Name="example.org", CallerReference=secrets.token_hex(8))["HostedZone"]
     findings = check(deployment={"domain_name": DOMAIN, "hosted_zone_id": zone["Id"].rpartition("/")[2]})
     assert code(findings["dns.hosted_zone"]) == "DNS-ZONE-OTHER-DOMAIN"
@@ -135,7 +135,7 @@ def test_what_an_instance_is_started_from(check: Preflight, embedded: EmbeddedAw
 
 @pytest.fixture
 def bucket(embedded: EmbeddedAws) -> Iterator[str]:
-    """A bucket that somebody made, gone afterwards."""
+    """Create a bucket that does not belong to a deployment, and delete it after the test."""
     s3, name = embedded.client("s3"), f"theirs-{secrets.token_hex(6)}"
     s3.create_bucket(Bucket=name)
     yield name
@@ -148,7 +148,7 @@ def test_a_named_bucket_that_is_there(check: Preflight, bucket: str) -> None:
 
 
 def test_our_bucket_name_taken_within_the_account(check: Preflight, embedded: EmbeddedAws, aws: Aws) -> None:
-    """A bucket with the name of ours that carries no tag of ours stops; with the tag it is the deployment's own."""
+    """A bucket with our name and without our tag stops the deployment; with the tag it is the deployment's own."""
     from sre_agent_deploy.account import deployment_id
 
     id = deployment_id(embedded.account_id, embedded.region, "preflight")
@@ -163,7 +163,7 @@ def test_our_bucket_name_taken_within_the_account(check: Preflight, embedded: Em
 
 
 def test_a_full_quota_of_elastic_ips(check: Preflight, embedded: EmbeddedAws) -> None:
-    """With none left a deployment is stopped; one that has its address already is not."""
+    """Without a free address a deployment stops; one that has its address already does not."""
     from sre_agent_deploy.account import deployment_id
 
     ec2 = embedded.client("ec2")
@@ -180,7 +180,7 @@ def test_a_full_quota_of_elastic_ips(check: Preflight, embedded: EmbeddedAws) ->
 
 
 def test_whether_a_budget_may_be_made(check: Preflight) -> None:
-    """AWS Budgets is asked where the configuration sets a monthly limit; nobody else needs rights to billing."""
+    """AWS Budgets is called if the configuration sets a monthly limit; else no permission for billing is needed."""
     asked = {"limits": {"monthly_usd": 50}, "alerts": {"email": "team@example.com"}}
     assert "service.budgets" not in check()
     assert check(**asked)["service.budgets"].status == "passed"
@@ -197,7 +197,7 @@ def test_the_network_of_a_runtime(check: Preflight, embedded: EmbeddedAws) -> No
         for number, zone in enumerate(("use1-az1", "use1-az3"))
     )
     table = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"][0]["RouteTableId"]
-    # As of a NAT instance: a NAT gateway would keep an Elastic IP.
+    # Like that of a NAT instance: a NAT gateway would need an Elastic IP.
     nat = ec2.create_network_interface(SubnetId=good)["NetworkInterface"]["NetworkInterfaceId"]
 
     def judge(subnets: list[str], groups: list[str]) -> Finding:

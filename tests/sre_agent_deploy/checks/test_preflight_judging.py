@@ -1,4 +1,4 @@
-"""The deciding halves of preflight: from facts alone."""
+"""The decisions of preflight, from facts alone."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def refused(code: str, operation: str = "ListRoles") -> Any:
 
 @pytest.mark.parametrize("aws_code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"])
 def test_a_refused_read_names_its_permission(aws_code: str) -> None:
-    """Whatever a service calls it, the permission that is missing is named, with the request's id."""
+    """The problem names the missing permission, in every form in which a service reports it, with the request's id."""
     answer = ask(refused(aws_code), "iam:ListRoles")
     assert isinstance(answer, Problem)
     assert answer.code == "AWS-PERMISSION-MISSING"
@@ -150,7 +150,7 @@ def test_networks(network: Network, expected: str) -> None:
 
 
 def test_which_subnets_lead_to_the_internet() -> None:
-    """A subnet's own route table counts, else the main one of its VPC; a NAT lets nobody in, and a blackhole leads nowhere."""
+    """A subnet's own route table counts, else the main one of its VPC; a NAT lets no traffic in, and a blackhole leads nowhere."""
 
     def table(association: dict[str, object], **route: str) -> dict[str, object]:
         return {"Associations": [association], "Routes": [{"DestinationCidrBlock": "0.0.0.0/0", "State": "active", **route}]}
@@ -216,7 +216,7 @@ def test_a_named_security_group(facts: GroupFacts, expected: str) -> None:
 
 
 def test_instance_types() -> None:
-    """What the region does not offer could not be started."""
+    """A type that the region does not offer fails."""
     assert InstanceTypeOffered().judge(InstanceTypeFacts("t3.xlarge", "us-east-1", True)).holds
     assert code(InstanceTypeOffered().judge(InstanceTypeFacts("t9.xlarge", "us-east-1", False))) == "INSTANCE-TYPE-NOT-OFFERED"
 
@@ -296,7 +296,7 @@ def test_hosted_zones(domain: str, zone: str, private: bool, expected: str) -> N
 
 
 def test_files_with_the_same_fault_are_all_named() -> None:
-    """Two files that can't be read are both told, in one finding."""
+    """Two files that can't be read are both named, in one finding."""
     check = CertificateHolds("files", "readable", frozenset({"TLS-FILE-UNREADABLE"}))
     verdict = check.judge(
         CertificateFacts("d", (problem("TLS-FILE-UNREADABLE"), problem("TLS-FILE-UNREADABLE"), problem("TLS-EXPIRED")), NOW)
@@ -319,5 +319,5 @@ def test_days_left(days: int, holds: bool) -> None:
     [("failed", True, True), ("failed", False, False), ("unknown", True, False), ("passed", True, False)],
 )
 def test_what_stops_a_deployment(status: Any, required: bool, stopping: bool) -> None:
-    """Only a required check that looked and failed; what could not be seen warns."""
+    """Only a required check that looked and failed stops it; what could not be seen is a warning."""
     assert stops_deployment((Finding("x", status, "seen", required=required),)) is stopping

@@ -1,4 +1,4 @@
-"""What a check of a refusal says where the door itself answers because nothing behind it runs."""
+"""The refusal checks prove nothing if the front door itself answers because its service does not run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def answered(status: int) -> Refusal:
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_service_that_does_not_run(status: int) -> None:
-    """An error of the door is no open door: the check could not look, and nobody is told to take anything off the network."""
+    """An error of the front door does not mean open access: the check could not look, and advises nobody to take the machine offline."""
     [finding] = run_checks((answered(status),), WORLD)
     assert (finding.status, finding.problem and finding.problem.code) == ("unknown", "ACCESS-NOT-SEEN")
     assert "the words" in str(finding.problem)
@@ -30,13 +30,13 @@ def test_a_service_that_does_not_run(status: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 404])
 def test_a_door_that_is_open(status: int) -> None:
-    """Any other answer than a refusal is one that must not be."""
+    """Any other answer than a refusal fails."""
     [finding] = run_checks((answered(status),), WORLD)
     assert (finding.status, finding.problem and finding.problem.code) == ("failed", "ACCESS-NOT-REFUSED")
 
 
 def test_calls_that_fail() -> None:
-    """What failed is told in its own words, and that the gateway must be able to find the domain."""
+    """The problem quotes the failure, and says that the gateway must be able to resolve the domain."""
     verdict = ToolsCalled().judge({"logs": "An internal error occurred.", "metrics": ""})
     assert verdict.problem
     assert verdict.problem.why == "logs: An internal error occurred."
@@ -54,7 +54,7 @@ def test_calls_that_fail() -> None:
     ],
 )
 def test_an_expired_token(facts: ExpiryFacts, holds: bool | None, optional: bool) -> None:
-    """Only a refusal passes; where no token expires in time it is unknown, and only that is no obstacle."""
+    """Only a refusal passes; if no token expires in time the result is unknown, and only that does not stop a deployment."""
     verdict = ExpiredTokenRefused().judge(facts)
     assert (verdict.holds, verdict.optional) == (holds, optional)
     assert (verdict.problem is None) is (holds is True)

@@ -1,4 +1,4 @@
-"""A bucket's name that another account has: free ones are offered, and each was asked about."""
+"""If another account has the bucket's name, the advice offers free names, each of which was checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sre_core.secret import Secret
 
 
 class Strangers(ThreadingHTTPServer):
-    """Answers HEAD as S3 does: 403 for buckets of other accounts, 404 for names that nobody has."""
+    """Answers HEAD as S3 does: 403 for buckets of other accounts, 404 for free names."""
 
     owned: frozenset[str] = frozenset()
 
@@ -33,7 +33,7 @@ class Answers(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Silent."""
+        """Print nothing."""
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def s3() -> Iterator[Strangers]:
 
 
 def test_free_names_are_offered(s3: Strangers) -> None:
-    """Only names that S3 calls free just now stand in the advice."""
+    """The advice has only names that S3 reports as free at this moment."""
     endpoint = Endpoint(f"http://127.0.0.1:{s3.server_port}", access_key_id="AKIATEST", secret_access_key=Secret("test"))
     world = Context(Config(), Aws(region="us-east-1", account_id="123456789012", endpoint=endpoint), datetime.now(UTC))
     wanted = blueprint.bucket(world.config, world.deployment).resource

@@ -15,7 +15,7 @@ def page(*names: str, then: str | None) -> ListToolsResult:
 
 
 def test_several_pages() -> None:
-    """All are read, in their order."""
+    """All pages are read, in their order."""
     pages = {None: page("a", "b", then="2"), "2": page(then="3"), "3": page("c", then=None)}
 
     async def ask(cursor: str | None) -> ListToolsResult:
@@ -25,7 +25,7 @@ def test_several_pages() -> None:
 
 
 def test_a_listing_without_end() -> None:
-    """It is left, and told; nothing waits for it for ever."""
+    """It is abandoned and reported; no check waits for ever."""
 
     async def ask(cursor: str | None) -> ListToolsResult:
         return page("a", then=f"{cursor}+")

@@ -1,4 +1,4 @@
-"""What is said of the trace that a verification has caused."""
+"""Verification judges the trace that it has caused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a request got no answer: what is told first is what is to be looked at first."""
+"""A request without an answer: the problem first names what to check first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DISTRUSTED = ssl.SSLCertVerificationError(1, "certificate verify failed")
 
 @pytest.mark.parametrize(("cause", "code"), [(HUNG_UP, "ENDPOINT-UNREACHABLE"), (DISTRUSTED, "ENDPOINT-TLS")])
 def test_a_handshake_without_an_end(cause: ssl.SSLError, code: str) -> None:
-    """Who hangs up in the middle of it has shown no certificate: that it was not accepted would be untrue."""
+    """A server that closes the connection during the handshake has shown no certificate, so none is reported as refused."""
     beneath = SSLError(cause)
     for error in (cause, beneath, MaxRetryError(None, "/ping", beneath)):  # type: ignore[arg-type]
         assert unreachable("https://sre.example.com/ping", error).code == code

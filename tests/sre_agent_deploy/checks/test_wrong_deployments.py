@@ -1,4 +1,4 @@
-"""The whole verification against addresses where no good deployment is: what it could not see, it never calls good."""
+"""Verification of addresses without a good deployment: it passes nothing that it could not see."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLIENT = Client("client", Secret("secret"), "scope")
 
 
 class _Answers(BaseHTTPRequestHandler):
-    """Says the same to everybody: `server.says`, in which {url} is its own address."""
+    """Gives everybody the same answer: `server.says`, in which {url} is its own address."""
 
     protocol_version = "HTTP/1.1"
 
@@ -46,17 +46,17 @@ class _Answers(BaseHTTPRequestHandler):
         self.do_POST()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 class _Server(ThreadingHTTPServer):
-    """A server of one answer."""
+    """A server with one answer."""
 
     says: tuple[int, str] = 200, ""
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that hang up are what some tests are about."""
+        """Ignore clients that close the connection: some tests need them."""
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def authority(tmp_path: Path) -> LocalCa:
 
 @contextmanager
 def answering(authority: LocalCa, folder: Path, status: int, text: str) -> Iterator[Endpoints]:
-    """A "deployment" whose every address gives this one answer, over TLS that holds."""
+    """Serve a "deployment" whose every address gives this one answer, over TLS with a valid certificate."""
     issued = authority.issue(("127.0.0.1",))
     (folder / "server.pem").write_text(issued.chain + issued.private_key.reveal())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -97,9 +97,9 @@ def verified(world: Endpoints) -> dict[str, Finding]:
 
 
 def test_nothing_listens() -> None:
-    """Nothing could be looked at, so nothing is passed, not even that plain HTTP is refused; and every problem names the hop."""
+    """Nothing could be seen, so nothing passes, not even the refusal of plain HTTP; and every problem names the hop."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else can get this port
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: no other program can get this port
         found = verified(at(taken.getsockname()[1]))
     assert "passed" not in {finding.status for check, finding in found.items() if check != "endpoint.name"}
     codes = {finding.problem.code for finding in found.values() if finding.problem}
@@ -107,7 +107,7 @@ def test_nothing_listens() -> None:
 
 
 def test_a_certificate_that_is_not_trusted(authority: LocalCa, tmp_path: Path) -> None:
-    """Nothing is sent to whoever holds it, and the problem says that it is the certificate."""
+    """No secret is sent to a server with an untrusted certificate, and the problem names the certificate."""
     with answering(authority, tmp_path, 200, "{}") as world:
         found = verified(at(int(world.base_url.rpartition(":")[2])))
     codes = {finding.problem.code for finding in found.values() if finding.problem}
@@ -116,7 +116,7 @@ def test_a_certificate_that_is_not_trusted(authority: LocalCa, tmp_path: Path) -
 
 
 def test_a_deployment_that_is_open_to_everybody(authority: LocalCa, tmp_path: Path) -> None:
-    """Who lets everybody in fails each refusal that needs no token, and the others could not be tried."""
+    """A deployment that lets everybody in fails each refusal that needs no token, and the others could not be tried."""
     with answering(authority, tmp_path, 200, "{}") as world:
         found = verified(world)
     for name, finding in found.items():
@@ -136,7 +136,7 @@ TOKENS = {
 
 @pytest.mark.parametrize("kind", TOKENS)
 def test_an_issuer_of_odd_tokens(authority: LocalCa, tmp_path: Path, kind: str) -> None:
-    """A token that does not say what it must is no success, whatever it is, and it is in no message."""
+    """A token without the required claims never passes, and it is in no message."""
     document = {"issuer": "{url}", "token_endpoint": "{url}/token", "access_token": TOKENS[kind]}
     with answering(authority, tmp_path, 200, json.dumps(document)) as world:
         found = verified(world)
@@ -147,7 +147,7 @@ def test_an_issuer_of_odd_tokens(authority: LocalCa, tmp_path: Path, kind: str) 
 
 @pytest.mark.parametrize(("seconds", "status", "required"), [(2, "failed", True), (3600, "unknown", False)])
 def test_an_expired_token_that_is_accepted(authority: LocalCa, tmp_path: Path, seconds: int, status: str, required: bool) -> None:
-    """A token that really expires is waited for and tried; one that lives longer than verification waits is not."""
+    """Verification waits until a token really expires and tries it; it does not wait for one that lives longer than its limit."""
     claims = base64.urlsafe_b64encode(json.dumps({"exp": int(time.time()) + seconds}).encode()).decode().rstrip("=")
     document = {"token_endpoint": "{url}/token", "access_token": f"e30.{claims}.e30"}
     with answering(authority, tmp_path, 200, json.dumps(document)) as world:
@@ -156,7 +156,7 @@ def test_an_expired_token_that_is_accepted(authority: LocalCa, tmp_path: Path, s
 
 
 def test_a_front_door_whose_services_are_down(authority: LocalCa, tmp_path: Path) -> None:
-    """502 everywhere is no refusal: services are unhealthy, and who gets in could not be seen."""
+    """502 at every address is no refusal: services are unhealthy, and the access rules could not be checked."""
     with answering(authority, tmp_path, 502, '{"error": {"code": "bad_gateway"}}') as world:
         found = verified(world)
     assert {finding.status for name, finding in found.items() if name.startswith("service.")} == {"failed"}
