@@ -173,7 +173,7 @@ def no_memory() -> Problem:
         why="The sample kept them in AgentCore Memory. Here each answer rests on what the systems show now, and cites it.",
         do=(
             "Leave this script out of your sequence of commands.",
-            "What your team knows belongs into runbooks, which the assistant cites; earlier reports are in `sre-agent reports`.",
+            "What your team knows belongs in runbooks, which the assistant cites; earlier reports are in `sre-agent reports`.",
         ),
     )
 

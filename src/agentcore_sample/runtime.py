@@ -206,6 +206,6 @@ def _not_yet(resource: str) -> Problem:
     return Problem(
         code="TOKEN-NOT-YET",
         what="There is no access token yet.",
-        why=f"The deployment has no {resource}: its deployment has not come so far.",
+        why=f"The deployment has no {resource}: the deployment has not reached that step.",
         do=("See how far it is: `sre-agent-deploy status`.", "Finish it: `sre-agent-deploy resume`, or `deploy`."),
     )

@@ -47,7 +47,7 @@ def being_started(state_dir: Path) -> Problem:
         code="EMBEDDED-AWS-BEING-STARTED",
         what="Another process is starting or ending the local AWS of this state folder.",
         why=f"That process has locked {state_dir / 'embedded-aws.lock'}.",
-        do=("Run the same command again in a few seconds.",),
+        do=(f"Wait until it is done: python -m embedded_aws status --state-dir {state_dir}", "Then run the same command again."),
     )
 
 
@@ -85,8 +85,8 @@ def start_took_too_long(log_file: Path, seconds: float) -> Problem:
         what=f"The local AWS did not answer within {seconds:.0f} seconds.",
         why="The machine is overloaded, or another start does not finish.",
         do=(
+            f"See what it waits for: tail {log_file}",
             "Run the same command again: it uses the local AWS if that has started meanwhile.",
-            f"If it fails again, read its log: tail {log_file}",
         ),
     )
 

@@ -245,7 +245,7 @@ def _busy() -> Problem:
     return Problem(
         code="ASSISTANT-BUSY",
         what="The assistant is answering as many questions as it can, and as many wait as may wait.",
-        why="Each answer rests on dozens of calls; with more at a time all would rest on less.",
+        why="Each answer needs dozens of calls; with more questions at once, every answer would rest on less evidence.",
         do=(f"Ask again in {RETRY_SECONDS} seconds.", "Ask for less: a look-up needs one or two calls, an investigation about thirty."),
     )
 

@@ -185,11 +185,11 @@ ALARMS: Mapping[str, Problem] = {
     ),
     "outside": Problem(
         code="ALARM-OUTSIDE",
-        what="The front door does not answer from outside, or Route 53 no longer asks it.",
+        what="The front door does not answer from outside, or Route 53 no longer checks it.",
         why="The machine, its front door or its security group refuses connections; or the domain's DNS no longer leads to it.",
         do=(
             "See it as clients do: `sre-agent-deploy verify`.",
-            "If that is well, see Route 53 > Health checks > outside_check: its Health checkers tab says what each place got.",
+            "If it passes, see Route 53 > Health checks > outside_check: its Health checkers tab says what each place got.",
         ),
     ),
     "certificate": Problem(

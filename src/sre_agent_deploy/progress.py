@@ -135,7 +135,7 @@ def lookup_interrupted() -> Problem:
         code="RUN-INTERRUPTED",
         what="The run was stopped while it compared AWS with the configuration.",
         why="Ctrl-C or a termination signal stopped it. Nothing was changed.",
-        do=("Run the same command again.",),
+        do=("Nothing needs to be undone: run the same command again.",),
     )
 
 

@@ -19,6 +19,23 @@ def codes() -> dict[str, str]:
     return {code: place for source in sources("src") for code, place in _codes(source.tree, str(source))}
 
 
+def _first_steps(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """The first step of each list of steps that is written out, with a constant of the file put in by its value."""
+    names = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "do" and isinstance(node.value, ast.Tuple) and node.value.elts:
+            first = node.value.elts[0]
+            written = names.get(first.id, first) if isinstance(first, ast.Name) else first
+            texts = [part.value for part in ast.walk(written) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+            yield "".join(texts), node.value.lineno
+
+
 def _codes(tree: ast.Module, file: str) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in MAKERS:
@@ -32,6 +49,14 @@ def test_every_code_has_a_page() -> None:
     """Whoever meets a problem finds what it means, why it happens and what to do."""
     missing = {code: place for code, place in codes().items() if code not in PAGES}
     assert not missing, f"write docs/problems/CODE.md for {missing}"
+
+
+def test_the_first_step_is_more_than_another_try() -> None:
+    """Advice begins with what to look at, to correct or to wait for: the same command alone would fail in the same way."""
+    again = re.compile(r"(Wait (a minute|some minutes),? and r|R)un the same (command|cleanup) again")
+    weak = [f"{source}:{line}" for source in sources("src") for text, line in _first_steps(source.tree) if again.match(text)]
+    steps = {code: text.partition("## What to do\n\n")[2].removeprefix("1. ") for code, text in PAGES.items()}
+    assert not weak + [code for code, text in steps.items() if again.match(text)]
 
 
 def test_every_page_has_a_code() -> None:

@@ -225,7 +225,7 @@ def _no_subnet_in_zone(network: Network, zone: str) -> Problem:
     return Problem(
         code="SUBNET-NOT-FOUND",
         what=f"{network.vpc_id} has no public subnet in {zone}.",
-        why="The configuration names this Availability Zone, and each place must serve as well as the first.",
+        why="The configuration names this Availability Zone, and every fallback must be usable like the first choice.",
         do=(
             f"Name one of these Availability Zones: {', '.join(network.zones)}.",
             f"Or create a subnet in {zone} with a route to the VPC's internet gateway.",

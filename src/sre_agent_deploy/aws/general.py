@@ -84,8 +84,8 @@ def _throttled(refused: Refused) -> Problem:
         what=f"AWS throttled {refused.operation} for longer than `retries.throttled` allows.",
         why="This account sends more requests of this kind than its quota allows.",
         do=(
+            "Set a longer time in the configuration, for example `retries: {throttled: 10m}`.",
             _LATER,
-            "If it happens again, set a longer time in the configuration, for example `retries: {throttled: 10m}`.",
         ),
     )
 
@@ -96,8 +96,8 @@ def _busy(refused: Refused) -> Problem:
         what=f"AWS refused {refused.operation} for longer than `retries.throttled` allows: {refused.message}",
         why="AWS has not finished an earlier change of the same resource, or another program changes it too.",
         do=(
+            "See what else changes the resource: CloudTrail > Event history.",
             _LATER,
-            "If it fails again, see what else changes the resource: CloudTrail > Event history.",
         ),
     )
 

@@ -226,9 +226,9 @@ def no_data(path: Path) -> Problem:
 def _changed(why: str) -> Problem:
     return Problem(
         code="BACKUP-DAMAGED",
-        what="The backup was changed while it was restored. What was put back until then stays.",
+        what="The backup was changed while it was being restored. What was restored before that stays.",
         why=why,
-        do=("Run the same command with a whole copy of it, or with another backup: it goes on with what is missing.",),
+        do=("Restore from an undamaged copy of it, or from another backup: only what is missing is restored.",),
     )
 
 

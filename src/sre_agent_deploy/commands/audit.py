@@ -157,7 +157,7 @@ def _unread(state: State, group: str, cause: Problem) -> Problem:
     where = "the machine" if group == SECURITY else "the gateway and Cognito"
     return Problem(
         code="AUDIT-EVENTS-UNREAD",
-        what=f"The security events of {where} of {state.deployment} were not read; what else there is, is listed.",
+        what=f"The security events of {where} of {state.deployment} could not be read; all other events are listed.",
         why=f"They are in the log group {log_group(state.deployment, group)}: {cause.what} {cause.why}",
         do=(*((on_machine,) if group == SECURITY else ()), *cause.do),
         request_id=cause.request_id,

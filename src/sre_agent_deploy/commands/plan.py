@@ -368,7 +368,7 @@ def _moved(saved: SavedPlan, moved: tuple[str, ...]) -> Problem:
     return Problem(
         code="PLAN-MOVED",
         what=f"The plan of {saved.made_at} was not carried out, and nothing was changed.",
-        why=f"Since it was saved, something moved: {'; '.join(moved)}.",
+        why=f"Since it was saved, something changed: {'; '.join(moved)}.",
         do=(
             f"Make a new plan and read it: `sre-agent-deploy plan --config {saved.config_file}{targets} --out FILE`.",
             "Then carry it out: `sre-agent-deploy deploy FILE`.",

@@ -294,8 +294,8 @@ def _incomplete(why: str) -> Problem:
         what="No data was restored: the deployment is not complete.",
         why=why,
         do=(
+            "See what is missing: `sre-agent-deploy plan`.",
             "Run the same command again: it deploys what is missing first.",
-            "If that fails too: `sre-agent-deploy plan` says what is missing.",
         ),
     )
 

@@ -361,7 +361,7 @@ def _own_authority(source: str) -> Problem:
 def _step_failed(what: str) -> Problem:
     return Problem(
         code="ROTATE-STEP-FAILED",
-        what=f"This step did not end well: {what}",
+        what=f"This step failed: {what}",
         why="The deployment was changed, and its verification failed.",
         do=("See what failed: `sre-agent-deploy verify`.", "Run the same command again: it goes on with this step."),
     )

@@ -169,8 +169,8 @@ def _not_recorded(name: str, state: State) -> Problem:
     names, alike = ", ".join(recorded) or "none", find_nearest(name, recorded)
     return Problem(
         code="STATE-NO-RECORD",
-        what=f"There is no resource {name} of this deployment that the state could have.",
-        why=f"Its names are those of the blueprint, and what the configuration names is only used. The state has: {names}.",
+        what=f"This deployment has no resource {name} that its state could record.",
+        why=f"The state records resources by their names in the blueprint, without those that the configuration names. It has: {names}.",
         do=(
             *((f"Did you mean {alike}?",) if alike else ()),
             "See the names: `sre-agent-deploy state list`, or `sre-agent-deploy plan`.",
@@ -184,7 +184,7 @@ def _not_ours(kind: str, id: str, deployment: str) -> Problem:
         what=f"{id} ({kind}) was neither recorded nor deleted.",
         why=f"AWS does not show it with the tag of deployment {deployment}: it does not exist, is another kind, or is not ours.",
         do=(
-            f"See what is: `sre-agent-deploy plan`, or `sre-agent-deploy cleanup --dry-run --deployment-id {deployment}`.",
+            f"See what exists: `sre-agent-deploy plan`, or `sre-agent-deploy cleanup --dry-run --deployment-id {deployment}`.",
             f"If it is yours and its tag was removed, restore it: {DEPLOYMENT_TAG} = {deployment}.",
         ),
     )

@@ -115,7 +115,7 @@ def _unlock_deployment(state: State | None, owner: Owner | None) -> Owner | None
 def _owner_may_live(owner: str) -> Problem:
     return Problem(
         code="UNLOCK-NOT-CONFIRMED",
-        what=f"The lock was not taken away: {owner}.",
+        what=f"The lock was not released: {owner}.",
         why="Its owner seems to be alive, so this needs a confirmation, and there is no terminal to ask for it.",
         do=("Make sure on that host that the process is dead.", "Then confirm: `sre-agent-deploy unlock --yes`."),
     )
@@ -252,7 +252,7 @@ def _output_unknown(name: str, known: Iterable[str]) -> Problem:
     return Problem(
         code="OUTPUT-UNKNOWN",
         what=f"The deployment has no output {name}.",
-        why=f"It has: {', '.join(names)}. What a deployment that is not finished lacks comes with `deploy`.",
+        why=f"It has: {', '.join(names)}. An unfinished deployment gets its other outputs with `deploy`.",
         do=(*((f"Did you mean {alike}?",) if alike else ()), "See them all with their values: `sre-agent-deploy output`."),
     )
 

@@ -275,6 +275,6 @@ def _changed_meanwhile(now: Verdict) -> Problem:
     return Problem(
         code="CLEANUP-KEPT-AFTER-ALL",
         what=f"{now.deployment} was not deleted.",
-        why=f"It changed after the verdict: {now.because}.",
-        do=("Look again: the same command with --dry-run shows the new verdicts.",),
+        why=f"It changed after it was chosen for deletion: {now.because}.",
+        do=("See what would be deleted now: the same command with --dry-run.",),
     )

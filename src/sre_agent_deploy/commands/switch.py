@@ -233,8 +233,8 @@ def _not_verified(own: Endpoints, failed: list[Finding]) -> Problem:
         what=f"The new machine was not verified at its own address {own.public_ip}, so it did not take over.",
         why=f"{first.what} {first.why}" if first else failed[0].what,
         do=(
-            "Correct what it names, then run `sre-agent-deploy resume`. Until then the machine before serves, unchanged.",
-            "To take the new machine away instead: `sre-agent-deploy resume --on-failure rollback`.",
+            "Correct what it names, then run `sre-agent-deploy resume`. Until then the previous machine serves, unchanged.",
+            "To delete the new machine instead: `sre-agent-deploy resume --on-failure rollback`.",
         ),
         context={"checks": ", ".join(each.check for each in failed)},
     )
@@ -247,7 +247,7 @@ def _version_not_verified(version: str, finding: Finding) -> Problem:
         what=f"Version {version} of the assistant's runtime was not verified, so it did not take over.",
         why=f"{cause.what} {cause.why}" if cause else finding.what,
         do=(
-            "Correct what it names, then run `sre-agent-deploy resume`. Until then the version before serves, unchanged.",
+            "Correct what it names, then run `sre-agent-deploy resume`. Until then the previous version serves, unchanged.",
             *(cause.do[:1] if cause else ()),
         ),
         context={"checks": finding.check},
@@ -262,6 +262,6 @@ def _no_address(instance_id: str) -> Problem:
         do=(
             "Terminate it (EC2 > Instances): the next deployment launches one with an address.",
             "Or set deployment.hosted_zone_id: each machine then has an Elastic IP of its own.",
-            "Then run `sre-agent-deploy deploy` again. Until then the machine before serves.",
+            "Then run `sre-agent-deploy deploy` again. Until then the previous machine serves.",
         ),
     )

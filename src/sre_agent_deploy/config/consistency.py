@@ -166,7 +166,7 @@ def outside_check_faults(monitoring: MonitoringConfig, region: str, monitored: b
         why=elsewhere if monitored else unwatched,
         do=(
             "Set it to false.",
-            "Let a program outside of this deployment ask https://DOMAIN/ping instead."
+            "Let a program outside of this deployment check https://DOMAIN/ping instead."
             if monitored
             else "Or set alerts.email, or monitoring.enabled to always.",
         ),

@@ -53,7 +53,7 @@ class Fallback(Section):
             yield Fault(
                 code="CONFIG-MISMATCH",
                 path=("availability_zone",),
-                what="availability_zone and subnet_id both say where.",
+                what="availability_zone and subnet_id both choose the Availability Zone.",
                 why="A subnet lies in one Availability Zone already.",
                 do=("Remove one of them.",),
                 correction='""',
@@ -165,8 +165,8 @@ def software_faults(chosen: DeploymentConfig) -> Iterator[Fault]:
     yield Fault(
         code="CONFIG-SOFTWARE",
         path=("libraries",),
-        what="libraries is for a machine that does not reach the internet, and Compose would be downloaded from there.",
-        why="Amazon Linux has no package of Compose: it is from download.docker.com. Where that is not reached, the boot goes on without.",
+        what="libraries is for a machine without internet access, but Compose would be downloaded from the internet.",
+        why="Amazon Linux has no package of Compose, which is from download.docker.com. A machine that can't reach that has no Compose.",
         do=("Write software: docker, which is in Amazon Linux's own repository.", "Or leave it, and see later: sre-agent-deploy readiness"),
         warning=True,
     )

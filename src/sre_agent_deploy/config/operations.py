@@ -240,7 +240,7 @@ class UpdatesConfig(Section):
                 code=REBOOT_WINDOW.code,
                 path=("reboot_window",),
                 what="reboot_window is too short.",
-                why="It must have 30 minutes at least: updates are installed at its begin, and the instance restarts before its end.",
+                why="It must have 30 minutes at least: updates are installed at its start, and the instance restarts before its end.",
                 do=(f"Write it like this: {REBOOT_WINDOW.example}",),
                 correction=REBOOT_WINDOW.example,
             )

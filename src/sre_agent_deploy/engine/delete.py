@@ -269,8 +269,8 @@ def _still_blocked(aws: Aws, kind: type[Resource], id: str, reason: str) -> Prob
         what=f"{id} ({kind.KIND}) was not deleted: AWS refused it for {duration.format_exactly(aws.progress.limits.ready)}.",
         why=f"It was still waiting: {reason}",
         do=(
-            "Run the same cleanup again in a few minutes; it continues.",
-            "If AWS still refuses, open the resource named above in the Console.",
+            "Open the resource named above in the Console and remove what still uses it.",
+            "Run the same cleanup again; it continues.",
         ),
     )
 
@@ -280,14 +280,14 @@ def _still_listed(aws: Aws, kind: type[Resource], id: str) -> Problem:
         code="CLEANUP-LINGERS",
         what=f"{id} ({kind.KIND}) still exists {duration.format_exactly(aws.progress.limits.ready)} after it was deleted.",
         why="AWS is still working on it, or something uses it.",
-        do=("Run the same cleanup again in a few minutes; it continues.",),
+        do=(f"See its status in the Console ({id}).", "Run the same cleanup again in a few minutes; it continues."),
     )
 
 
 def _created_again(entry: Entry) -> Problem:
     return Problem(
         code="CLEANUP-MADE-ANEW",
-        what=f"{entry.id} ({entry.kind.KIND}) exists again, or still, after it was deleted.",
+        what=f"{entry.id} ({entry.kind.KIND}) still exists, or exists again, after it was deleted.",
         why="Another process, or another run of this tool, creates it while it is being deleted.",
         do=("Make sure that no deployment runs at the same time (`sre-agent-deploy status`).", "Run the same cleanup again."),
     )

@@ -241,8 +241,8 @@ class Gateway(Defaults):
             what=f"Gateway {gateway.gateway_name} was not created.",
             why="This account has as many gateways in this region as its quota allows, or its service-linked role is being created.",
             do=(
-                "Run the same command again in a minute.",
-                "If it fails again, delete a gateway, or ask for more under Service Quotas > Amazon Bedrock AgentCore.",
+                "Delete a gateway, or ask for more under Service Quotas > Amazon Bedrock AgentCore.",
+                "If no quota is reached, the role is being created: run the same command again in a minute.",
             ),
             aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html",
         ),
@@ -252,15 +252,18 @@ class Gateway(Defaults):
             code="AGENTCORE-GATEWAY-BUSY",
             what=f"Gateway {gateway.gateway_name} was not updated.",
             why="Another change of it is still under way.",
-            do=("Run the same command again in a minute; it continues where it stopped.",),
+            do=(
+                "Wait until Amazon Bedrock AgentCore > Gateways shows it as Ready.",
+                "Then run the same command again; it continues where it stopped.",
+            ),
         ),
         ("DeleteGateway", "ConflictException"): lambda _: Problem(
             code="AGENTCORE-GATEWAY-HAS-TARGETS",
             what="The gateway was not deleted.",
             why="It still has targets: AWS deletes them in the background, or one was added by hand.",
             do=(
-                "Run the same command again in a minute.",
-                "If it fails again, delete the targets under Amazon Bedrock AgentCore > Gateways, and run the same command again.",
+                "See which targets Amazon Bedrock AgentCore > Gateways still lists, and delete those that remain after a minute.",
+                "Then run the same command again.",
             ),
         ),
     }
@@ -299,5 +302,8 @@ def _has_targets(id: str, names: list[str]) -> Problem:
         code="AGENTCORE-GATEWAY-HAS-TARGETS",
         what=f"Gateway {id} was not deleted.",
         why=f"It still has {', '.join(names)}: added by hand while it was being cleaned up, or not deletable.",
-        do=("Run the same command again: it deletes every target of the gateway.",),
+        do=(
+            f"See why they remain: aws bedrock-agentcore-control list-gateway-targets --gateway-identifier {id}",
+            "Run the same command again: it deletes every target of the gateway.",
+        ),
     )

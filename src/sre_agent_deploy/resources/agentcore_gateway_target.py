@@ -199,8 +199,8 @@ class GatewayTarget(Defaults):
             what=f"Target {self.target_name} was not created: something that it needs does not exist.",
             why=f"Gateway {self.gateway_id} or credential provider {self.provider_arn} does not exist in this account and region.",
             do=(
-                "Run the same command again; what was deleted outside of this tool is created again first.",
                 "If the configuration names one of them, correct its name.",
+                "Run the same command again; what was deleted outside of this tool is created again first.",
             ),
         )
 
@@ -216,8 +216,8 @@ class GatewayTarget(Defaults):
             what=f"Target {target.target_name} was not created.",
             why="The gateway has a target of this name, one is still being deleted, or the gateway itself is being changed.",
             do=(
-                "Run the same command again in a minute.",
-                f"If it fails again, delete the target under Amazon Bedrock AgentCore > Gateways > {target.gateway_id}.",
+                f"See Amazon Bedrock AgentCore > Gateways > {target.gateway_id}: wait until nothing there is being changed or deleted.",
+                "Then run the same command again. If it fails again, delete the target of this name.",
             ),
         ),
         ("CreateGatewayTarget", "ServiceQuotaExceededException"): lambda target: Problem(
@@ -235,7 +235,10 @@ class GatewayTarget(Defaults):
             code="AGENTCORE-TARGET-BUSY",
             what="A target of the gateway was not changed.",
             why="Another change of it, or of its gateway, is still under way.",
-            do=("Run the same command again in a minute; it continues where it stopped.",),
+            do=(
+                "Wait until Amazon Bedrock AgentCore > Gateways shows the gateway and its targets as Ready.",
+                "Then run the same command again; it continues where it stopped.",
+            ),
         )
         for operation in ("UpdateGatewayTarget", "DeleteGatewayTarget")
     }

@@ -330,8 +330,8 @@ class AgentRuntime(Defaults):
                 what="The runtime was not deleted.",
                 why="It still has endpoints: AWS deletes them in the background, or one was added by hand.",
                 do=(
-                    "Run the same command again in a minute.",
-                    "If it fails again, delete the endpoints under Amazon Bedrock AgentCore > Runtimes, and run the same command again.",
+                    "See which endpoints Amazon Bedrock AgentCore > Runtimes still lists, and delete those that remain after a minute.",
+                    "Then run the same command again.",
                 ),
             ),
         }
@@ -353,7 +353,10 @@ class AgentRuntime(Defaults):
                 code="AGENTCORE-RUNTIME-BUSY",
                 what=f"Runtime {runtime.runtime_name} was not updated.",
                 why="Another change of it is still under way.",
-                do=("Run the same command again in a minute; it continues where it stopped.",),
+                do=(
+                    "Wait until Amazon Bedrock AgentCore > Runtimes shows it as Ready.",
+                    "Then run the same command again; it continues where it stopped.",
+                ),
             ),
         }
     )
@@ -383,7 +386,7 @@ def _failed(wanted: AgentRuntime, runtime: Mapping[str, Any]) -> Problem:
         what=f"Runtime {wanted.runtime_name} is {runtime['status']}.",
         why=runtime.get("failureReason") or "AgentCore gave no reason.",
         do=(
-            "Correct what the reason names, then run the same command again. The version before serves until then.",
+            "Correct what the reason names, then run the same command again. The previous version serves until then.",
             "If the runtime stays as it is, run cleanup for this deployment and deploy again.",
         ),
     )
@@ -394,5 +397,8 @@ def _has_endpoints(id: str, names: list[str]) -> Problem:
         code="AGENTCORE-RUNTIME-HAS-ENDPOINTS",
         what=f"Runtime {id} was not deleted.",
         why=f"It still has the endpoints {', '.join(names)}: added by hand while it was being cleaned up, or not deletable.",
-        do=("Run the same command again: it deletes every endpoint of the runtime.",),
+        do=(
+            f"See why they remain: aws bedrock-agentcore-control list-agent-runtime-endpoints --agent-runtime-id {id}",
+            "Run the same command again: it deletes every endpoint of the runtime.",
+        ),
     )

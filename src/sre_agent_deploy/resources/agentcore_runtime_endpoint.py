@@ -137,8 +137,8 @@ class RuntimeEndpoint(Defaults):
             what="An endpoint of the runtime was not created, changed or deleted.",
             why="It exists already, or another change of it or of its runtime is still under way.",
             do=(
-                "Run the same command again in a minute; it continues where it stopped.",
-                "If it fails again, see Amazon Bedrock AgentCore > Runtimes > (runtime) > Endpoints.",
+                "See Amazon Bedrock AgentCore > Runtimes > (runtime) > Endpoints, and wait until the endpoint is Ready.",
+                "Then run the same command again; it continues where it stopped.",
             ),
         )
         for operation in ("CreateAgentRuntimeEndpoint", "UpdateAgentRuntimeEndpoint", "DeleteAgentRuntimeEndpoint")
@@ -148,8 +148,8 @@ class RuntimeEndpoint(Defaults):
             what=f"Endpoint {endpoint.endpoint_name} was not set to version {endpoint.version}.",
             why="Its runtime, or this version of it, does not exist, or the runtime has as many endpoints as the quota allows.",
             do=(
+                "Delete endpoints that nobody uses: Amazon Bedrock AgentCore > Runtimes > (runtime) > Endpoints.",
                 "Run the same command again; what was deleted outside of this tool is created again first.",
-                "If it fails again, delete endpoints that nobody uses under Amazon Bedrock AgentCore > Runtimes > (runtime) > Endpoints.",
             ),
         )
         for operation in ("CreateAgentRuntimeEndpoint", "UpdateAgentRuntimeEndpoint")
@@ -181,7 +181,7 @@ def _failed(wanted: RuntimeEndpoint, endpoint: Mapping[str, Any]) -> Problem:
         what=f"Endpoint {wanted.endpoint_name} is {endpoint['status']}.",
         why=endpoint.get("failureReason") or "AgentCore gave no reason.",
         do=(
-            "Correct what the reason names, then run the same command again. The version before serves until then.",
+            "Correct what the reason names, then run the same command again. The previous version serves until then.",
             "See the runtime's log group /aws/bedrock-agentcore/runtimes/ in CloudWatch.",
         ),
     )

@@ -115,8 +115,8 @@ class ApiKeyCredentialProvider(Defaults):
     def _secret_missing(self) -> Problem:
         return Problem(
             code="AGENTCORE-PROVIDER-SECRET",
-            what=f"Credential provider {self.provider_name} has no key to hand out.",
-            why=f"Secrets Manager has no secret {self.secret_arn} here, or it has no key {self.json_key!r}.",
+            what=f"Credential provider {self.provider_name} has no API key.",
+            why=f"Secrets Manager has no secret {self.secret_arn} in this region, or the secret has no JSON key {self.json_key!r}.",
             do=(
                 f"Run `aws secretsmanager describe-secret --secret-id {self.secret_arn}`; restore it if it is scheduled for deletion.",
                 "Run the same command again.",

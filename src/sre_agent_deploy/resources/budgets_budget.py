@@ -209,9 +209,9 @@ class Budget(Defaults):
 def _denied() -> Problem:
     return Problem(
         code="BUDGET-ACCESS-DENIED",
-        what="AWS Budgets does not let these credentials in.",
+        what="AWS Budgets refused these credentials.",
         why="Their policy lacks budgets:ViewBudget, budgets:ListTagsForResource, budgets:ModifyBudget or budgets:TagResource; "
-        "or this account keeps IAM users and roles out of its billing.",
+        "or this account gives IAM users and roles no access to billing information.",
         do=(
             "Allow these actions on the budget's ARN to the identity that you deploy with.",
             "As the root user, see that Account > IAM user and role access to Billing information is activated.",

@@ -219,7 +219,7 @@ class Trail(Defaults):
                 what=f"Trail {trail.trail_name} can't keep what it records.",
                 why=f"The policy of bucket {trail.bucket_name}, or the role {trail.role_arn}, does not let CloudTrail write; a change of "
                 "either has not reached all of AWS, or was undone by hand.",
-                do=("Run the same command again: it repairs both.", "If it happens again, `sre-agent-deploy plan` names what differs."),
+                do=("See which of them differs: `sre-agent-deploy plan`.", "Run the same command again: it repairs both."),
                 aws_docs="https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html",
             )
             for operation in ("CreateTrail", "UpdateTrail")

@@ -177,7 +177,7 @@ class Alarm(Defaults):
             code="CLOUDWATCH-ALARM-REFUSED",
             what=f"Alarm {alarm.alarm_name} was not created.",
             why="CloudWatch does not accept one of its actions or settings; the topic or the instance may just have been deleted.",
-            do=("Run the same command again.", "If it happens again, compare `sre-agent-deploy plan` with the Console."),
+            do=("See whether both still exist: `sre-agent-deploy plan`.", "Run the same command again: it creates what is missing."),
         ),
     }
 

@@ -107,7 +107,7 @@ class Dashboard(Defaults):
             code="CLOUDWATCH-DASHBOARD-REFUSED",
             what=f"Dashboard {dashboard.dashboard_name} was not created.",
             why="CloudWatch does not accept one of its widgets.",
-            do=("Run the same command again.", "If it happens again, please report it: its content does not come from your configuration."),
+            do=("Report this as a fault of sre-agent-deploy: the content of the dashboard does not come from your configuration.",),
         ),
     }
 

@@ -155,8 +155,8 @@ class AppClient(Defaults):
             what=f"App client {client.client_name} can't be given the scopes {', '.join(map(str, client.scopes))}.",
             why="The user pool has no resource server with one of these scopes.",
             do=(
-                "Run the same command again; the resource server is created before its clients.",
                 "If the pool is yours, add the scopes under Amazon Cognito > User pools > Branding > Domain > Resource servers.",
+                "Run the same command again; in a pool of the deployment, the resource server is created before its clients.",
             ),
             aws_docs="https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-define-resource-servers.html",
         )

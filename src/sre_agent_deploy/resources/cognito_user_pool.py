@@ -180,9 +180,9 @@ class UserPool(Defaults):
             what="The user pool was not deleted.",
             why="Its deletion protection is active, or a domain still belongs to it.",
             do=(
+                "If the pool still has a domain, delete it: User pools > the pool > Branding > Domain.",
+                "Turn off deletion protection in the pool's settings.",
                 "Run the same command again in a minute.",
-                "If it fails again, delete the domain: User pools > the pool > Branding > Domain.",
-                "Turn off deletion protection in the pool's settings, and run the same command again.",
             ),
         ),
     }

@@ -210,16 +210,18 @@ class DynamoDbTable(Defaults):
             what=f"Table {table.table_name} was not created.",
             why="This account has as many tables in this region as its quota allows, or changes as many of them at this moment.",
             do=(
-                "Run the same command again in a minute.",
-                "If it fails again, delete tables that nobody uses (DynamoDB > Tables).",
-                "Or ask for more under Service Quotas > Amazon DynamoDB.",
+                "Delete tables that nobody uses (DynamoDB > Tables), or ask for more under Service Quotas > Amazon DynamoDB.",
+                "If other tables are being created or deleted, run the same command again in a minute.",
             ),
         ),
         ("UpdateTimeToLive", "ValidationException"): lambda table: Problem(
             code="DYNAMODB-TTL-LATER",
             what=f"Table {table.table_name} does not delete its items by {table.ttl_attribute} yet.",
             why="DynamoDB takes one change of the Time to Live of a table in an hour, and it was changed a short time ago.",
-            do=("Run the same command again in an hour. Until then questions are kept, and are no longer shown once their time is up.",),
+            do=(
+                "Nothing is urgent: until then questions are kept, and are no longer shown once their time is up.",
+                "Run the same command again in an hour.",
+            ),
             aws_docs="https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html",
         ),
     }

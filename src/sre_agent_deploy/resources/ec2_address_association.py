@@ -87,7 +87,7 @@ class AddressAssociation(Defaults):
             code="INSTANCE-NOT-ADDRESSABLE",
             what=f"The Elastic IP was not associated with {association.instance_id}.",
             why="The instance is not running yet, or is being terminated.",
-            do=("Run the same command again in a minute; it continues.",),
+            do=("See the state of the instance: EC2 > Instances.", "When it is running, run the same command again; it continues."),
         )
         for code in ("InvalidInstanceID", "IncorrectInstanceState")
     } | {
@@ -95,7 +95,10 @@ class AddressAssociation(Defaults):
             code="INSTANCE-NOT-FOUND",
             what=f"The Elastic IP was not associated with {association.instance_id}.",
             why="There is no such instance: it was terminated meanwhile.",
-            do=("Run the same command again; it starts a new instance.",),
+            do=(
+                "See who terminated it: CloudTrail > Event history, TerminateInstances.",
+                "Run the same command again; it starts a new instance.",
+            ),
         ),
         ("AssociateAddress", "Gateway.NotAttached"): lambda association: Problem(
             code="SUBNET-NOT-PUBLIC",

@@ -132,7 +132,7 @@ def _no_group(instance: Launched) -> Problem:
         code="SECURITY-GROUP-NOT-FOUND",
         what=f"No instance was started in security group {instance.security_group_id}.",
         why="The group was deleted meanwhile, or EC2 takes longer than usual to propagate it.",
-        do=("Run the same command again; it creates what is missing.",),
+        do=("See whether the group exists: EC2 > Security Groups.", "Run the same command again; it creates what is missing."),
     )
 
 
@@ -194,19 +194,25 @@ LAUNCH_FAILURES: Failures = {
         code="INSTANCE-PROFILE-NOT-READY",
         what=f"No instance was started with instance profile {instance.profile_arn}.",
         why="EC2 did not accept a value; usually IAM has not propagated a new instance profile yet.",
-        do=("Run the same command again in a minute; it continues.",),
+        do=(
+            "See whether the profile exists and has its role: `sre-agent-deploy plan`.",
+            "Run the same command again in a minute; it continues.",
+        ),
     ),
     ("RunInstances", "IdempotentInstanceTerminated"): lambda instance: Problem(
         code="INSTANCE-NOT-FOUND",
         what=f"No {instance.instance_type} was started.",
         why="The one that an interrupted run had started was terminated meanwhile, and EC2 starts no second one for the same request.",
-        do=("Run the same command again; it starts a new instance.",),
+        do=(
+            "See who terminated it: CloudTrail > Event history, TerminateInstances.",
+            "Run the same command again; it starts a new instance.",
+        ),
     ),
     ("StartInstances", "IncorrectInstanceState"): lambda instance: Problem(
         code="INSTANCE-NOT-RUNNING",
         what=f"Resource {instance.name} was not started.",
         why="EC2 starts an instance only after it has stopped, and this one was still stopping.",
-        do=("Run the same command again in a minute; it starts it.", "See its state: EC2 > Instances."),
+        do=("Wait until EC2 > Instances shows it as stopped.", "Then run the same command again; it starts the instance."),
     ),
     ("StartInstances", "InsufficientInstanceCapacity"): _no_capacity,
     ("StartInstances", "InstanceLimitExceeded"): _over_quota,
@@ -349,7 +355,7 @@ def _failed(instance_id: str, status: Status) -> Problem:
         why=f"Its last output was:\n{status.output}" if status.output else "The step gave no output.",
         do=(
             "Correct what the message names and run the same command again: it starts a new instance in place of this one.",
-            f"On AWS, look around first: aws ssm start-session --target {instance_id}, then {_LOGS.get(status.step, _CLOUD_INIT)}.",
+            f"On AWS, inspect the machine first: aws ssm start-session --target {instance_id}, then {_LOGS.get(status.step, _CLOUD_INIT)}.",
         ),
         context={"step": status.step},
     )

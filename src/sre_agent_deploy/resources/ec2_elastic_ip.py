@@ -123,7 +123,7 @@ class ElasticIp(Defaults):
             code="ELASTIC-IP-CAPACITY",
             what="No Elastic IP address was allocated.",
             why="AWS has no free address of its pool in this region at the moment.",
-            do=("Run the same command again in some minutes; it continues.",),
+            do=("See whether AWS knows of it: https://health.aws.amazon.com.", "Run the same command again in some minutes; it continues."),
         ),
     }
 

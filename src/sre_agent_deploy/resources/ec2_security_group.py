@@ -256,9 +256,9 @@ class SecurityGroup(Defaults):
             what="The security group was not deleted.",
             why="A network interface still uses it, or a rule of another security group names it.",
             do=(
-                "Run the same command again in a minute: a terminated instance releases it within a minute.",
-                "If it is still refused, find what uses it: EC2 > Network Interfaces, filtered by this security group.",
-                "Detach or delete that interface, or delete the rule that names the group; then run the same command again.",
+                "Find what uses it: EC2 > Network Interfaces, filtered by it. A terminated instance releases it in a minute.",
+                "Detach or delete any other interface, and delete a rule of another group that names this one.",
+                "Run the same command again.",
             ),
         )
         for code in ("DependencyViolation", "InvalidGroup.InUse")

@@ -155,7 +155,7 @@ class AccessEntry(Defaults):
                 what=f"Amazon EKS did not accept the access entry in the cluster {entry.cluster_name}.",
                 why=f"It does not know the role {entry.principal_arn}, or refuses a group ({', '.join(entry.kubernetes_groups)}).",
                 do=(
-                    "Run the same command again: a role that is new is not known everywhere at once.",
+                    "If the role is new, wait a minute for its propagation, and run the same command again.",
                     "If it fails again, set access_entry of this cluster to false, and create the entry by hand.",
                 ),
                 aws_docs=ENTRIES_DOCS,
@@ -169,13 +169,13 @@ def explain_mode(cluster: str, mode: str) -> Problem:
     """Explain that a cluster knows no access entries, and show how the role is let in without one."""
     return Problem(
         code="EKS-AUTHENTICATION-MODE",
-        what=f"The cluster {cluster} knows no access entries.",
+        what=f"The cluster {cluster} does not use access entries.",
         why=f"Its authentication mode is {mode}; entries need API or API_AND_CONFIG_MAP, and a deployment never changes a cluster.",
         do=(
-            "Set access_entry of this cluster to false, deploy, and let the role of the instance in by the ConfigMap aws-auth: "
+            "Set access_entry of this cluster to false, deploy, and give the role of the instance access by the ConfigMap aws-auth: "
             f"eksctl create iamidentitymapping --cluster {cluster} --group {READERS} --username sre-agent --arn ROLE_ARN "
             "(the ARN without its path: arn:aws:iam::ACCOUNT:role/ID-instance).",
-            f"Or let the cluster know both, which can't be undone: aws eks update-cluster-config --name {cluster} "
+            f"Or let the cluster use both, which can't be undone: aws eks update-cluster-config --name {cluster} "
             "--access-config authenticationMode=API_AND_CONFIG_MAP.",
         ),
         aws_docs="https://docs.aws.amazon.com/eks/latest/userguide/setting-up-access-entries.html",

@@ -122,14 +122,17 @@ class InstanceProfile(Defaults):
         ("AddRoleToInstanceProfile", "NoSuchEntity"): lambda profile: Problem(
             code="IAM-ROLE-NOT-FOUND",
             what=f"Role {profile.role_name} was not added to instance profile {profile.profile_name}.",
-            why="IAM does not know the role: it was deleted meanwhile, or IAM has not spread it yet.",
-            do=("Run the same command again; it makes what is missing.",),
+            why="IAM does not know the role: it was deleted meanwhile, or its propagation is not finished.",
+            do=("See whether the role exists: `sre-agent-deploy plan`.", "Run the same command again; it creates what is missing."),
         ),
         ("DeleteInstanceProfile", "DeleteConflict"): lambda _: Problem(
             code="IAM-STILL-USED",
             what="The instance profile was not deleted.",
-            why="A role is still in it: it was added while the profile was being emptied, or IAM counts the one that was taken out.",
-            do=("Run the same command again in a minute; it takes out the role first.",),
+            why="A role is still in it: it was added while the profile was being emptied, or IAM still counts the one that was removed.",
+            do=(
+                "See which role is in it: `aws iam list-instance-profiles`.",
+                "Run the same command again in a minute; it removes the role first.",
+            ),
         ),
     }
 

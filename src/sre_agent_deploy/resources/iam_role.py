@@ -23,8 +23,8 @@ def _boundary_gone(role: Any) -> Problem:
     return Problem(
         code="IAM-BOUNDARY-NOT-FOUND",
         what=f"Role {role.role_name} did not get its permissions boundary.",
-        why=f"There is no policy {role.permissions_boundary}: it was deleted since preflight looked.",
-        do=("Correct aws.permissions_boundary, or make the policy again.", "Run the same command again."),
+        why=f"There is no policy {role.permissions_boundary}: it was deleted after the preflight.",
+        do=("Correct aws.permissions_boundary, or create the policy again.", "Run the same command again."),
         aws_docs="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html",
     )
 
@@ -234,10 +234,10 @@ class IamRole(Defaults):
         ("DeleteRole", "DeleteConflict"): lambda _: Problem(
             code="IAM-STILL-USED",
             what="The role was not deleted.",
-            why="Something is still attached to it: it was added while the role was being emptied, or IAM counts what was taken off.",
+            why="Something is still attached to it: it was added while the role was being emptied, or IAM still counts what was detached.",
             do=(
-                "Run the same command again in a minute; it takes off policies and instance profiles first.",
-                "If it is still refused, see IAM > Roles what else the role has.",
+                "See what the role still has: IAM > Roles.",
+                "Run the same command again in a minute; it detaches policies and instance profiles first.",
             ),
         ),
     }

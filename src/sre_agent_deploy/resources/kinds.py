@@ -85,5 +85,5 @@ def _unknown(kind: str) -> Problem:
         code="STATE-UNKNOWN-KIND",
         what=f"The state file has a {kind or 'resource without a kind'}, which this version does not know.",
         why="A newer version of sre-agent-deploy wrote it, or it was edited.",
-        do=("Use that newer version, or put back a good copy of the state file.", "Nothing was changed."),
+        do=("Use that newer version, or restore a good copy of the state file.", "Nothing was changed."),
     )

@@ -173,7 +173,7 @@ class HealthCheck(Defaults):
         return Problem(
             code="ROUTE53-CHECK-REFUSED",
             what=f"Route 53 does not accept the health check of {self.domain or self.address}.",
-            why="It asks neither private addresses nor names that are no names of DNS.",
+            why="It checks neither private addresses nor names that are not valid in DNS.",
             do=("Correct deployment.domain_name, or set monitoring.outside_check to false.", "Run the same command again."),
             aws_docs="https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html",
         )

@@ -189,7 +189,7 @@ class DnsRecord(Defaults):
             why=f"This account has no hosted zone {record.hosted_zone_id}.",
             do=(
                 "Correct deployment.hosted_zone_id (Route 53 > Hosted zones), "
-                "or leave it empty and create the record where the domain's DNS is.",
+                "or leave it empty and create the record at the domain's DNS provider.",
                 "Run the same command again.",
             ),
         ),

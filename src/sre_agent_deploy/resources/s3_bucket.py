@@ -281,7 +281,7 @@ class S3Bucket(Defaults):
             what=f"Bucket {bucket.bucket_name} was not created.",
             why="A bucket of that name was deleted a short while ago, and S3 has not released the name yet.",
             do=(
-                "Run the same command again later: it usually takes minutes, seldom an hour.",
+                "Wait until the name is released, which usually takes minutes, seldom an hour; then run the same command again.",
                 "Or set another `name:` for this deployment.",
             ),
             aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/delete-bucket.html",
@@ -301,7 +301,7 @@ class S3Bucket(Defaults):
         ("DeleteBucket", "BucketNotEmpty"): lambda _: Problem(
             code="S3-BUCKET-NOT-EMPTY",
             what="The bucket was not deleted.",
-            why="It was emptied, and something was put into it since.",
+            why="It was emptied, and then something was written into it.",
             do=(
                 "Find what writes into it (S3 > Buckets, Last modified), and stop it.",
                 "Run the same command again; it empties it once more.",

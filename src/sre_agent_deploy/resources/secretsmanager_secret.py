@@ -145,7 +145,7 @@ class InSecretsManager(Defaults):
                 what=f"Secret {secret.secret_name} can't be used.",
                 why="It was scheduled for deletion after this run had read it.",
                 do=(
-                    f"Take that back (aws secretsmanager restore-secret --secret-id {secret.secret_name}).",
+                    f"Cancel the deletion (aws secretsmanager restore-secret --secret-id {secret.secret_name}).",
                     "Run the same command again; it continues.",
                 ),
             )
@@ -155,7 +155,7 @@ class InSecretsManager(Defaults):
             (operation, code): lambda secret: Problem(
                 code="SECRET-NOT-ENCRYPTED",
                 what=f"Secret {secret.secret_name} was not stored.",
-                why="KMS did not let Secrets Manager use its key: it is disabled or being deleted, or its policy leaves this identity out.",
+                why="KMS did not let Secrets Manager use its key: it is disabled or being deleted, or its policy refuses this identity.",
                 do=(
                     "Allow kms:GenerateDataKey and kms:Decrypt on the key for the identity you deploy with (KMS > Customer managed keys).",
                     "Run the same command again; it continues.",

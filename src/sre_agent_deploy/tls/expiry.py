@@ -139,7 +139,7 @@ def _expires_soon(subject: str, not_before: datetime, not_after: datetime, now: 
     return Problem(
         code="TLS-EXPIRES-SOON",
         what=f"The certificate of {subject} expires in {_days(not_after - now)}.",
-        why=f"It ends on {clock.stamp(not_after)}, and its renewal is due since {clock.stamp(renewal_begins(not_before, not_after))}.",
+        why=f"It ends on {clock.stamp(not_after)}, its renewal was due on {clock.stamp(renewal_begins(not_before, not_after))}.",
         do=renewal_steps(source),
         context={"not_after": clock.stamp(not_after), "days_left": str(days_left(not_after, now))},
     )

@@ -124,7 +124,7 @@ class RegionFits:
 def _other_partition(facts: RegionFacts) -> Problem:
     return Problem(
         code="AWS-OTHER-PARTITION",
-        what=f"Region {facts.region} is in partition {facts.partition}; the credentials are of partition {facts.callers_partition}.",
+        what=f"Region {facts.region} is in partition {facts.partition}; the credentials belong to partition {facts.callers_partition}.",
         why="Accounts, credentials and resources of one partition (AWS, China, GovCloud) do not exist in another.",
         do=(f"Sign in to an account of partition {facts.partition}, or set aws.region to a region of {facts.callers_partition}.",),
         aws_docs="https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html",
@@ -340,7 +340,7 @@ def _no_access(model: str, facts: ModelFacts) -> Problem:
 def _no_token(model: str, region: str, refusal: Problem) -> Problem:
     return Problem(
         code="MODEL-NO-TOKEN",
-        what=f"{model} is available in {region}, and gave no token.",
+        what=f"{model} is available in {region}, but returned no token.",
         why=f"{refusal.what} {refusal.why}",
         do=(*refusal.do[:1], "A quota of 0 tokens a minute looks like throttling: see Service Quotas > Amazon Bedrock.", _UNTIL_THEN),
         context=refusal.context,

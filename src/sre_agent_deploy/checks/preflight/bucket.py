@@ -271,7 +271,7 @@ def _not_ours(bucket: str) -> Problem:
 def _unprotected(facts: NamedBucketFacts, gaps: Mapping[str, str]) -> Problem:
     return Problem(
         code="S3-NAMED-UNPROTECTED",
-        what=f"The bucket {facts.bucket}, which gateway.s3_bucket names, is less closed than one that is created.",
+        what=f"The bucket {facts.bucket}, which gateway.s3_bucket names, is less protected than one that the deployment creates.",
         why=f"In it: {', '.join(gaps)}. A bucket that is named is never changed.",
         do=tuple(gaps.values()),
         aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html",

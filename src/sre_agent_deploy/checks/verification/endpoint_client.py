@@ -250,8 +250,8 @@ def _no_http(url: str, host: str, cause: Exception) -> Problem:
         what=f"{host} accepted the connection and gave no HTTP answer.",
         why=str(cause),
         do=(
-            "Run `sre-agent-deploy verify` again: a service that has just started may need a minute.",
-            "If it stays so, read what the services log: `sre-agent-deploy logs`. A proxy in between can also hold the answer back.",
+            "Wait a minute and run `sre-agent-deploy verify` again: a service that has just started may need that.",
+            "If it happens again, read what the services log: `sre-agent-deploy logs`. A proxy in between can also hold the answer back.",
         ),
         context={"url": url},
     )
