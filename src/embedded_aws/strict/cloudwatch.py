@@ -198,6 +198,22 @@ def tag_dashboards() -> None:
         return original(self, dashboards)
 
 
+def refuse_tags_of_absent_resources() -> None:
+    """Refuse to list the tags of an alarm or dashboard that does not exist; moto lists none.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListTagsForResource.html
+    """
+    from moto.cloudwatch.exceptions import ResourceNotFoundException
+    from moto.cloudwatch.models import CloudWatchBackend
+
+    @patch(CloudWatchBackend, "list_tags_for_resource")
+    def list_tags_for_resource(original: Any, self: Any, arn: str) -> Any:
+        alarms = {alarm.alarm_arn for alarm in self.alarms.values()}
+        if arn not in alarms | {_dashboard_arn(self, name) for name in self.dashboards}:
+            raise ResourceNotFoundException
+        return original(self, arn)
+
+
 def _dashboard_arn(backend: Any, name: str) -> str:
     return f"arn:{backend.partition}:cloudwatch::{backend.account_id}:dashboard/{name}"
 

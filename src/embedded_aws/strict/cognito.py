@@ -88,6 +88,26 @@ def require_unique_domains() -> None:
         return original(self, user_pool_id, domain, custom_domain_config)
 
 
+def refuse_absent_parts() -> None:
+    """Refuse to delete a domain that does not exist, and to list the resource servers of an absent pool; moto answers in other ways.
+
+    https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DeleteUserPoolDomain.html
+    """
+    from moto.cognitoidp.exceptions import InvalidParameterException
+    from moto.cognitoidp.models import CognitoIdpBackend
+
+    @patch(CognitoIdpBackend, "delete_user_pool_domain")
+    def delete_user_pool_domain(original: Any, self: Any, domain: str) -> None:
+        if domain not in self.user_pool_domains:
+            raise InvalidParameterException("No such domain or user pool exists.")
+        original(self, domain)
+
+    @patch(CognitoIdpBackend, "list_resource_servers")
+    def list_resource_servers(original: Any, self: Any, user_pool_id: str, **page: Any) -> Any:
+        self.describe_user_pool(user_pool_id)
+        return original(self, user_pool_id=user_pool_id, **page)
+
+
 def show_custom_domains() -> None:
     """Show the prefix as Domain and the domain of the owner as CustomDomain; moto shows the first of them as Domain.
 

@@ -59,6 +59,19 @@ def require_existing_boundaries() -> None:
         patch(IamResponse, operation)(require_boundary)
 
 
+def refuse_profiles_of_absent_roles() -> None:
+    """Refuse to list the instance profiles of a role that does not exist; moto lists none.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListInstanceProfilesForRole.html
+    """
+    from moto.iam.models import IAMBackend
+
+    @patch(IAMBackend, "get_instance_profiles_for_role")
+    def get_instance_profiles_for_role(original: Any, self: Any, role_name: str) -> Any:
+        self.get_role(role_name)
+        return original(self, role_name)
+
+
 def _find_policies(account_id: str, arn: str) -> tuple[tuple[Policy, ...], ...] | None:
     """Return the groups of policies that must each allow a call; None where there is no such user or role."""
     kind, _, name = arn.rpartition(":")[2].partition("/")

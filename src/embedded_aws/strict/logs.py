@@ -40,6 +40,8 @@ def make_metrics_from_logs() -> None:
 def replace_metric_filters() -> None:
     """Replace a filter that is put again, refuse one of no log group or with a bad pattern, and delete those of a deleted group.
 
+    The filters of an absent group are an error, not an empty list.
+
     https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html
     """
     from moto.logs.exceptions import InvalidParameterException, ResourceNotFoundException
@@ -60,6 +62,20 @@ def replace_metric_filters() -> None:
         self.filters.delete_filter(filter_name, log_group_name)
         original(self, filter_name, filter_pattern, log_group_name, *args)
 
+    @patch(LogsBackend, "describe_metric_filters")
+    def describe_metric_filters(original: Any, self: Any, prefix: str | None = None, log_group_name: str | None = None, *args: Any) -> Any:
+        if log_group_name is not None and log_group_name not in self.groups:
+            raise ResourceNotFoundException
+        return original(self, prefix, log_group_name, *args)
+
+    @patch(LogsBackend, "delete_metric_filter")
+    def delete_metric_filter(original: Any, self: Any, filter_name: str, log_group_name: str) -> None:
+        if log_group_name not in self.groups:
+            raise ResourceNotFoundException
+        if all(one["filterName"] != filter_name for one in self.filters.get_matching_filters(log_group_name=log_group_name)):
+            raise ResourceNotFoundException("The specified metric filter does not exist.")
+        original(self, filter_name, log_group_name)
+
     @patch(LogsBackend, "delete_log_group")
     def delete_log_group(original: Any, self: Any, log_group_name: str) -> None:
         group = self.groups.get(log_group_name)
@@ -67,6 +83,35 @@ def replace_metric_filters() -> None:
         self.tagger.delete_all_tags_for_resource(group.arn)
         for one in self.filters.get_matching_filters(log_group_name=log_group_name):
             self.filters.delete_filter(one["filterName"], log_group_name)
+
+
+def refuse_tags_of_absent_groups() -> None:
+    """Refuse to read or change the tags of a log group that does not exist; moto keeps them for later.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_ListTagsForResource.html
+    """
+    from moto.logs.exceptions import ResourceNotFoundException
+    from moto.logs.models import LogsBackend
+
+    def require_group(backend: Any, arn: str) -> None:
+        _, is_group, name = arn.partition(":log-group:")
+        if is_group and name.removesuffix(":*") not in backend.groups:
+            raise ResourceNotFoundException("The specified resource does not exist.")
+
+    @patch(LogsBackend, "list_tags_for_resource")
+    def list_tags_for_resource(original: Any, self: Any, resource_arn: str) -> Any:
+        require_group(self, resource_arn)
+        return original(self, resource_arn)
+
+    @patch(LogsBackend, "tag_resource")
+    def tag_resource(original: Any, self: Any, arn: str, tags: dict[str, str]) -> None:
+        require_group(self, arn)
+        original(self, arn, tags)
+
+    @patch(LogsBackend, "untag_resource")
+    def untag_resource(original: Any, self: Any, arn: str, tag_keys: list[str]) -> None:
+        require_group(self, arn)
+        original(self, arn, tag_keys)
 
 
 def filter_events_by_patterns() -> None:

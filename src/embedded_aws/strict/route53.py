@@ -115,6 +115,7 @@ def tag_existing_health_checks() -> None:
     """
     from moto.route53.exceptions import InvalidInput
     from moto.route53.models import Route53Backend
+    from moto.route53.responses import Route53
 
     @patch(Route53Backend, "change_tags_for_resource")
     def change_tags_for_resource(original: Any, self: Any, resource_type: str, resource_id: str, *changes: Any) -> None:
@@ -125,6 +126,19 @@ def tag_existing_health_checks() -> None:
             if len(kept) > _MOST_TAGS:
                 raise InvalidInput(f"A resource can have at most {_MOST_TAGS} tags")
         original(self, resource_type, resource_id, *changes)
+
+    @patch(Route53, "list_tags_for_resource")
+    def list_tags_for_resource(original: Any, self: Any) -> Any:
+        if self._get_param("ResourceType") == "healthcheck":
+            self.backend.get_health_check(self._get_param("ResourceId"))
+        return original(self)
+
+    @patch(Route53Backend, "list_tags_for_resources")
+    def list_tags_for_resources(original: Any, self: Any, resource_type: str, resource_ids: list[str]) -> Any:
+        if resource_type == "healthcheck":
+            for resource_id in resource_ids:
+                self.get_health_check(resource_id)
+        return original(self, resource_type, resource_ids)
 
 
 def show_answers_of_endpoints() -> None:

@@ -1,11 +1,12 @@
-"""Names in Secrets Manager."""
+"""Names, versions and errors of Secrets Manager."""
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
-from embedded_aws.strict.patching import patch
+from embedded_aws.strict.patching import patch, replace
 
 
 def keep_names_during_recovery() -> None:
@@ -40,3 +41,38 @@ def move_current_version() -> None:
         if version_stage == "AWSCURRENT" and moves.get("move_to_version_id"):
             self.secrets[secret_id].default_version_id = moves["move_to_version_id"]
         return answer
+
+
+def list_labelled_versions() -> None:
+    """List the versions without a staging label only on request, and refuse an absent secret; moto lists all, and fails.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecretVersionIds.html
+    """
+    from moto.secretsmanager.responses import SecretsManagerResponse
+
+    @patch(SecretsManagerResponse, "list_secret_version_ids")
+    def list_secret_version_ids(original: Any, self: Any) -> str:
+        secret = self.backend.describe_secret(self._get_param("SecretId", if_none=""))
+        listed = json.loads(original(self))
+        with_all = self._get_param("IncludeDeprecated", if_none=False)
+        versions = [version for version in listed["Versions"] if version["VersionStages"] or with_all]
+        return json.dumps({"ARN": secret.arn, "Name": secret.name, "Versions": versions})
+
+
+def answer_absence_with_400() -> None:
+    """Answer with HTTP status 400 for a secret that does not exist, as the JSON protocol does; moto answers with 404."""
+    from moto.secretsmanager import models
+    from moto.secretsmanager.exceptions import SecretHasNoValueException, SecretNotFoundException
+
+    class NotFound(SecretNotFoundException):
+        def __init__(self) -> None:
+            super().__init__()
+            self.code = 400
+
+    class NoValue(SecretHasNoValueException):
+        def __init__(self, version_stage: str) -> None:
+            super().__init__(version_stage)
+            self.code = 400
+
+    replace(models, "SecretNotFoundException", NotFound)
+    replace(models, "SecretHasNoValueException", NoValue)

@@ -74,7 +74,8 @@ class UserPoolDomain(Defaults):
     @classmethod
     def delete(cls, aws: Aws, id: str) -> None:
         pool, _, domain = id.partition("/")
-        if _describe_domain(aws, domain).get("Status") != "DELETING":
+        # Cognito refuses to delete an absent domain as it refuses a bad value, so the domain is read first.
+        if _describe_domain(aws, domain).get("Status", "DELETING") != "DELETING":
             or_none(
                 lambda: aws.client("cognito-idp").delete_user_pool_domain(UserPoolId=pool, Domain=domain), ("ResourceNotFoundException",)
             )
