@@ -119,11 +119,13 @@ def _malformation(request: Request, protocol: Protocol) -> str:
 
 def _cache_lookups(dispatcher: Any) -> None:
     """Cache what moto searches in its folders, classes and models at every request although it never changes: a third of its time."""
-    from moto.core import responses, utils
+    from moto.core import responses, serialize, utils
 
     dispatcher.get_backend_for_host = lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
     replace(responses, "method_names_from_class", lru_cache(maxsize=None)(utils.method_names_from_class))
-
+    # It looks at each character of the name of each element of an answer.
+    xml: Any = vars(serialize)["xmltodict"]
+    replace(xml, "_validate_name", lru_cache(maxsize=4096)(xml._validate_name))
     _remember_names_of_members()
 
 
@@ -144,12 +146,17 @@ def _remember_names_of_members() -> None:
     def _find(self: Any, value: Any, key: str, shape: Any) -> Any:
         picker = self._value_picker
         names = vars(shape).get("names", {}).get((key, type(value)))
-        if names is None or type(picker) is not serialize.XFormedAttributePicker or picker.response_transformers:
+        if names is None or type(picker) is not serialize.XFormedAttributePicker:
             return seek(self, value, key, shape)
         for name in names:
             if (found := get_value(value, name, MISSING)) is not MISSING:
-                return found
-        return None
+                break
+        else:
+            found = None
+        changes = picker.response_transformers
+        if changes and (path := f"{'.'.join(self.path)}.{key}").endswith(tuple(changes)):
+            return next(change(found) for end, change in changes.items() if path.endswith(end))
+        return found
 
     replace(serialize.ResponseSerializer, "get_value", _find)
 

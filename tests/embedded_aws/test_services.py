@@ -42,6 +42,18 @@ def test_iam_roles_with_a_path(embedded: EmbeddedAws) -> None:
     assert [role["RoleName"] for role in iam.list_roles(PathPrefix=path)["Roles"]] == [name]
 
 
+def test_members_that_an_operation_shows_in_its_own_way(embedded: EmbeddedAws) -> None:
+    """The first answer and each later one have the same members: by which names moto found them is remembered."""
+    iam, ec2, path = embedded.client("iam"), embedded.client("ec2"), f"/{unique('path')}/"
+    for name in (unique("role"), unique("role")):
+        iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=TRUST, Tags=[{"Key": "k", "Value": "v"}])
+
+        assert iam.get_role(RoleName=name)["Role"]["Tags"] == [{"Key": "k", "Value": "v"}]
+        assert all("Tags" not in role for role in iam.list_roles(PathPrefix=path)["Roles"])
+    for _ in range(2):
+        assert "Tags" not in ec2.create_volume(AvailabilityZone=f"{embedded.region}a", Size=1)
+
+
 @pytest.mark.parametrize("key", ["plain.txt", "a b/c~d+é=&.txt", "dots/../and//slashes", "100%", "ünïcode/日本"])
 def test_s3_objects_of_any_name(embedded: EmbeddedAws, key: str) -> None:
     """What is put is got, whatever the key looks like."""
