@@ -1,4 +1,4 @@
-"""What lives on in AWS after it was deleted, or because somebody protects it: cleanup waits for it, or says who must see to it."""
+"""Some resources remain in AWS after their deletion, or are protected: cleanup waits for them, or says what a person must do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _only(problems: tuple[Problem, ...]) -> Problem:
 
 
 def test_resources_that_aws_releases_later(engine: Engine, faults: Callable[..., None]) -> None:
-    """A network interface, a domain prefix and the name of a secret are free only later; nobody hears of it but as a wait."""
+    """A network interface, a domain prefix and the name of a secret become free only later; the user sees only a wait."""
     faults({"kind": "linger", "seconds": 1.0})
     engine.parts = ("instance", "user_pool_domain", "backend_key")
     engine.deploy()
@@ -29,7 +29,7 @@ def test_resources_that_aws_releases_later(engine: Engine, faults: Callable[...,
 
 
 def test_a_domain_that_is_on_its_way_out(engine: Engine, faults: Callable[..., None]) -> None:
-    """It is made anew once Cognito lets go of it, which loses nothing more."""
+    """It is created again when Cognito has released it, and nothing more is lost."""
     engine.parts = ("user_pool_domain",)
     engine.deploy()
     cognito, pool = engine.client("cognito-idp"), engine.id_of("user_pool")
@@ -81,7 +81,7 @@ def test_a_machine_that_was_protected_by_hand(engine: Engine, attribute: str) ->
 
 
 def test_a_user_pool_that_was_protected_by_hand(engine: Engine) -> None:
-    """Its users stay, until somebody says with the command of the message that they need not."""
+    """Its users stay until a person runs the command of the message, which removes the protection."""
     engine.parts = ("user_pool",)
     engine.deploy()
     cognito, pool = engine.client("cognito-idp"), engine.id_of("user_pool")
@@ -92,7 +92,7 @@ def test_a_user_pool_that_was_protected_by_hand(engine: Engine) -> None:
     assert problem.code == "COGNITO-POOL-PROTECTED"
     assert f"--user-pool-id {pool} --deletion-protection INACTIVE" in problem.do[0]
 
-    # The tags by which the pool is known as ours stand in that command, since an update resets what it does not name.
+    # The command repeats the tags by which the pool is known as ours, since an update resets what it does not name.
     told = dict(pair.split("=") for pair in problem.do[0].rpartition("--user-pool-tags ")[2].strip("'").split(","))
     cognito.update_user_pool(UserPoolId=pool, DeletionProtection="INACTIVE", UserPoolTags=told)
     assert engine.cleanup().problems == ()
@@ -190,7 +190,7 @@ def test_a_pool_with_a_domain_that_was_added_by_hand(engine: Engine, tmp_path: P
 
 
 def test_a_gateway_with_a_target_that_was_added_by_hand(engine: Engine) -> None:
-    """AgentCore keeps a gateway that has targets: all of them are listed and go first, whoever made them."""
+    """AgentCore keeps a gateway that has targets: all of them are deleted first, those of other owners too."""
     engine.parts = ("gateway", "credential_provider")
     engine.deploy()
     agentcore, gateway = engine.client("bedrock-agentcore-control"), engine.id_of("gateway")

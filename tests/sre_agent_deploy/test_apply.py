@@ -1,4 +1,4 @@
-"""An update exists beside the old machine until it is ready; wherever it is interrupted, the next run continues."""
+"""An update exists beside the old machine until it is ready; after an interruption at any place the next run continues."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_an_update_whose_boot_failed_and_a_lost_state_file(engine: Engine) -> No
 
 
 def test_a_deletion_that_aws_refuses(engine: Engine) -> None:
-    """What the configuration no longer asks for stays in the state until it is really gone."""
+    """A resource that is no longer configured stays in the state until it is really gone."""
     engine.parts = ("user_pool", "address")
     engine.deploy()
     address = engine.id_of("address")

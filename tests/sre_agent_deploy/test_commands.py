@@ -99,7 +99,7 @@ def test_validation_of_a_recording(tmp_path: Path) -> None:
 
 
 def test_places_that_refuse(tmp_path: Path) -> None:
-    """A place that can't be written is told with what to do; nothing ends in a traceback. A file stands where a folder must be."""
+    """An unwritable place, such as a file in place of a folder, is reported with what to do; nothing ends in a traceback."""
     (tmp_path / "taken").write_text("")
     (tmp_path / "local.yaml").write_text("version: 1\nmode: local\n")
     environ = {**os.environ, "SRE_AGENT_STATE_DIR": str(tmp_path / "taken" / "state")}
@@ -133,7 +133,7 @@ sys.meta_path.insert(0, Interrupter())
     "module", ["click", "sre_agent_deploy.cli.root", "sre_agent_deploy.cli.deploy", "pydantic", "sre_agent_deploy.blueprint"]
 )
 def test_ctrl_c_while_loading(tmp_path: Path, module: str) -> None:
-    """One line and 130, whatever is being imported: a person who is too quick sees no traceback."""
+    """Ctrl-C during any import gives one line and 130, and no traceback."""
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTER)
     environ = {**os.environ, "PYTHONPATH": str(tmp_path), "INTERRUPT_AT": module, "SRE_AGENT_STATE_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "sre_agent_deploy", "plan", "--config", "none.yaml"]

@@ -104,7 +104,7 @@ def test_the_certificate_before_a_deployment(engine: Engine, fault: str, why: st
 
 @pytest.mark.parametrize("status", ["PENDING_VALIDATION", "EXPIRED", "REVOKED"])
 def test_a_certificate_that_is_not_issued(status: str) -> None:
-    """Whatever it names, Cognito would refuse it."""
+    """Cognito would refuse it, with any names in it."""
     verdict = LoginCertificateFits().judge(CertificateFacts("auth.example.com", "arn", status, ("auth.example.com",)))
     assert verdict.holds is False
     assert verdict.problem

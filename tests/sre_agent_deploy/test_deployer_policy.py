@@ -92,7 +92,7 @@ def test_each_policy_fits_aws() -> None:
 
 
 def test_every_action_of_the_resources_is_there() -> None:
-    """What the reference lists for the types of this deployment is in the policy."""
+    """The policy has every action that the reference lists for the types of this deployment."""
     found = policies(
         ENTERED,
         SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID="Z0123456789ABCDEFGHIJ",
@@ -131,7 +131,7 @@ def test_a_type_has_the_actions_of_the_functions_that_it_uses() -> None:
 
 
 def test_what_it_narrows() -> None:
-    """What changes anything is narrowed by the deployment's names or tag; `*` is left to listings and what AWS can't narrow."""
+    """Changing actions are limited to the deployment's names or tag; `*` remains for listings and for what AWS can't limit."""
     asked_from_outside = policies(SRE_AGENT__ALERTS__EMAIL="a@b.example", SRE_AGENT__MONITORING__OUTSIDE_CHECK="true")
     for statement in (*statements(policies(ENTERED)), *statements(asked_from_outside)):
         if "*" in statement["Resource"]:

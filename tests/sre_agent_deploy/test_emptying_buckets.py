@@ -1,4 +1,4 @@
-"""A bucket is emptied of every version, and what S3 will not let go is told with its reason and its end."""
+"""Every version in a bucket is deleted, and what S3 protects is reported with its reason and its end."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_an_object_under_lock(engine: Engine, s3: Any, hold: str) -> None:
 
 
 def test_versions_that_only_root_may_delete(engine: Engine, s3: Any) -> None:
-    """With MFA Delete on, cleanup says so and who can switch it off."""
+    """With MFA Delete on, the problem says so and names who can switch it off."""
     engine.deploy()
     bucket, mfa = engine.id_of("bucket"), "arn:aws:iam::123456789012:mfa/root 123456"
     s3.put_bucket_versioning(Bucket=bucket, MFA=mfa, VersioningConfiguration={"Status": "Enabled", "MFADelete": "Enabled"})
@@ -94,7 +94,7 @@ def test_versions_that_only_root_may_delete(engine: Engine, s3: Any) -> None:
 
 @contextmanager
 def _written_to(engine: Engine, bucket: str, times: int) -> Iterator[None]:
-    """Somebody writes into the bucket between its emptying and its deletion."""
+    """Write into the bucket between its emptying and its deletion, as another program."""
     left = times
 
     def write(**_: Any) -> None:

@@ -18,7 +18,7 @@ DOMAIN = Item(UserPoolDomain(name="domain", user_pool_id=Ref("pool", "user_pool_
 
 
 def test_the_graph_follows_from_the_refs() -> None:
-    """Nobody writes down who waits for whom; the order of the declarations does not matter."""
+    """Dependencies are not declared by hand; the order of the declarations does not matter."""
     blueprint = Blueprint("sre-1", (DOMAIN, POOL), {})
     assert blueprint.needs() == {"domain": {"pool"}, "pool": frozenset()}
     assert blueprint.depth() == 2

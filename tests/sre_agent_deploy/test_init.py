@@ -20,7 +20,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(("mode", "environ"), [("production", {"AWS_ACCOUNT_ID": "123456789012"}), ("local", {})])
 def test_the_template_is_a_configuration(tmp_path: Path, mode: str, environ: dict[str, str]) -> None:
-    """What `init` writes is valid as it stands, once production knows its account; editors find its schema beside it."""
+    """The output of `init` is valid unchanged, once production has its account; editors find its schema beside it."""
     assert run(tmp_path, "init", "--mode", mode).returncode == 0
     config = load(tmp_path / "config.yaml", environ=environ, mode=None)
     assert isinstance(config, Config), config
@@ -31,7 +31,7 @@ def test_the_template_is_a_configuration(tmp_path: Path, mode: str, environ: dic
 
 
 def test_a_file_that_is_there(tmp_path: Path) -> None:
-    """It is never overwritten; with --force it stands beside the new one, byte for byte."""
+    """It is never overwritten; with --force it is kept beside the new one, byte for byte."""
     (tmp_path / "config.yaml").write_text("mine\n")
     refused = run(tmp_path, "init")
     assert refused.returncode == 1
@@ -52,7 +52,7 @@ def test_a_schema_of_another_owner(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["none/config.yaml", "config.json", "."])
 def test_places_where_no_template_can_be(tmp_path: Path, place: str) -> None:
-    """A folder, a folder that is not there, a format without comments: told before anything is written."""
+    """A folder, a missing folder, a format without comments: reported before anything is written."""
     ended = run(tmp_path, "init", "--output", place)
     assert (ended.returncode, "INIT-NO-PLACE: " in ended.stderr) == (1, True), ended.stderr
     assert not list(tmp_path.iterdir())

@@ -32,7 +32,7 @@ OUTER = Outer(
 
 
 def test_refs_are_found_at_any_depth() -> None:
-    """The dependency graph sees every Ref, however deep it stands."""
+    """The dependency graph sees every Ref at any depth."""
     assert refs(OUTER) == {Ref("role", "id"), Ref("pool", "id")}
 
 

@@ -1,4 +1,4 @@
-"""A deployment that is needed for some time only says so in AWS itself, until it is told otherwise."""
+"""A temporary deployment is marked as such in AWS itself, until that is changed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _ttl(tags: list[dict[str, Any]]) -> str:
 
 
 def test_what_aws_shows_of_a_lifetime(temporary: Engine) -> None:
-    """Every birth carries it, so that what a killed run leaves behind can be told from what is to stay."""
+    """Every created resource has the tag, so that the remains of a killed run differ from what is permanent."""
     assert (tagged(temporary), tagged(temporary, "address")) == ("24h", "24h")
 
 
@@ -74,7 +74,7 @@ def test_a_lifetime_that_was_edited_by_hand(temporary: Engine) -> None:
 
 
 def test_more_tags_than_an_object_takes(engine: Engine) -> None:
-    """S3 allows an object ten tags: with more than that it carries the deployer's own, and the bucket carries all."""
+    """S3 allows an object ten tags: with more than that it has the deployer's own, and the bucket has all."""
     engine.parts = ("release",)
     engine.sections = {"deployment": {"ttl": "24h"}, "tags": {f"team-{number}": "platform" for number in range(12)}}
     engine.deploy()
@@ -86,7 +86,7 @@ def test_more_tags_than_an_object_takes(engine: Engine) -> None:
 
 @pytest.mark.parametrize("operation", ["CreateSecret", "CreateGateway", "RunInstances"])
 def test_another_lifetime_while_a_creation_is_open(engine: Engine, operation: str) -> None:
-    """AWS refuses a client token that comes again with other tags; what was born is looked for first, and goes on."""
+    """AWS refuses a client token with other tags; the created resource is looked up first, and used."""
     engine.parts = ("gateway", "instance")
     engine.sections["deployment"] = {"ttl": "1h"}
     with pytest.raises(Cut), cut_at(engine.aws, operation, "committed"):
@@ -97,7 +97,8 @@ def test_another_lifetime_while_a_creation_is_open(engine: Engine, operation: st
 
 
 def test_the_one_that_tells(engine: Engine) -> None:
-    """It is always the deployment's own, born before the instance and gone after it: an instance without it was tampered with."""
+    """The deployment's own resource decides, created before the instance and deleted after it: an instance without it was changed by
+    hand."""
     engine.sections = {"deployment": {"ttl": "24h"}}
     item = engine.wanted.item(deployment_tags.TTL_RESOURCE)
     assert not item.named
@@ -110,7 +111,7 @@ def test_the_one_that_tells(engine: Engine) -> None:
     [({}, None), ({"created_at": OUTPUTS["created_at"]}, None), ({**OUTPUTS, "ttl": "for ever"}, None), ({}, "24h"), (OUTPUTS, "")],
 )
 def test_no_lifetime(outputs: dict[str, str], ttl: str | None) -> None:
-    """What says nothing, or nothing that can be read, is not temporary; nor is what is about to stay."""
+    """A missing or unreadable lifetime means permanent; so does one that is about to be removed."""
     assert deployment_tags.read_lifetime(outputs, ttl) is None
 
 

@@ -167,7 +167,7 @@ def test_every_alarm_is_raised_and_sent(monitored: Engine) -> None:
 
 
 def _judge_usage(monitored: Engine) -> None:
-    """What the assistant writes down becomes metrics by outcome and by model. Tokens without a price cost nothing that is known."""
+    """The assistant's usage log becomes metrics by outcome and by model. Tokens without a price have no known cost."""
     usage = Usage(
         waiting=3, outcome="answered", calls=28, failed_calls=1, models=({"model": "m-2", "input_tokens": 5, "output_tokens": 7},)
     )
@@ -283,7 +283,7 @@ def _judge_machine(monitored: Engine) -> None:
 
 
 def _judge_gateway(monitored: Engine) -> None:
-    """What the gateway is asked arrives in its log group, in the fields that AgentCore documents, and without the token."""
+    """Requests to the gateway arrive in its log group, in the fields that AgentCore documents, and without the token."""
     control = monitored.client("bedrock-agentcore-control")
     gateway = control.get_gateway(gatewayIdentifier=monitored.id_of("gateway"))
     token = _get_token(monitored)
@@ -370,7 +370,7 @@ def test_the_package_of_the_agent() -> None:
 
 
 def _judge_drift(monitored: Engine) -> None:
-    """What a person changed by hand is found without the state file, and repaired."""
+    """A change by hand is found without the state file, and repaired."""
     id, cloudwatch, logs = monitored.id, monitored.client("cloudwatch"), monitored.client("logs")
     cloudwatch.delete_alarms(AlarmNames=[f"{id}-slow"])
     cloudwatch.put_dashboard(DashboardName=id, DashboardBody='{"widgets": []}')
@@ -422,7 +422,7 @@ def _judge_end(monitored: Engine) -> None:
     ],
 )
 def test_who_is_watched(mode: Any, enabled: str, alerts: dict[str, str], watched: bool) -> None:
-    """By itself a production deployment whose alarms somebody reads; a local one costs nobody anything and is asked for."""
+    """By default a production deployment with an address for its alarms; a local one costs nothing and is watched only on request."""
     config = Config.model_validate({"mode": mode, "alerts": alerts, "monitoring": {"enabled": enabled}})
     assert config.is_monitored(mode) is watched
 

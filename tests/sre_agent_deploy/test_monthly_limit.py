@@ -1,4 +1,4 @@
-"""`limits.monthly_usd`: a deployment has one budget or none, however often it is changed and wherever that is cut short."""
+"""`limits.monthly_usd`: a deployment has one budget or none, after any number of changes and interruptions."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def budgets(engine: Engine) -> list[dict[str, Any]]:
     return [budget for budget in shown if engine.id in str(budget)]
 
 
-def told(engine: Engine) -> list[tuple[str, float, list[str]]]:
-    """Who is told when, by every notification there is."""
+def recipients(engine: Engine) -> list[tuple[str, float, list[str]]]:
+    """Return each address with its thresholds, from all notifications."""
     client, place = engine.client("budgets"), {"AccountId": engine.aws.account_id, "BudgetName": engine.id}
     shown = client.describe_notifications_for_budget(**place)["Notifications"]
     known = [{key: value for key, value in each.items() if key != "NotificationState"} for each in shown]
@@ -40,14 +40,14 @@ def told(engine: Engine) -> list[tuple[str, float, list[str]]]:
 
 
 def test_what_is_watched(engine: Engine) -> None:
-    """The costs of what carries the deployment's tag, in a month; three mails say how they stand."""
+    """The monthly costs of everything with the deployment's tag; three mails report how high they are."""
     limited(engine, 49.9)
     engine.deploy()
     (budget,) = budgets(engine)
     assert budget["BudgetLimit"] == {"Amount": "49.9", "Unit": "USD"}
     assert budget["CostFilters"] == {"TagKeyValue": [f"user:{DEPLOYMENT_TAG}${engine.id}"]}
     team = ["team@example.com"]
-    assert told(engine) == [("ACTUAL", 80.0, team), ("ACTUAL", 100.0, team), ("FORECASTED", 100.0, team)]
+    assert recipients(engine) == [("ACTUAL", 80.0, team), ("ACTUAL", 100.0, team), ("FORECASTED", 100.0, team)]
 
 
 def test_another_limit(engine: Engine) -> None:
@@ -79,10 +79,10 @@ def test_a_limit_that_is_taken_back(engine: Engine, lost: bool) -> None:
 
 
 def test_drift(engine: Engine) -> None:
-    """What somebody changed, took away or deleted in the Console is found and repaired."""
+    """A budget that was changed, emptied or deleted in the Console is found and repaired."""
     limited(engine, 50)
     engine.deploy()
-    before, client, account = told(engine), engine.client("budgets"), engine.aws.account_id
+    before, client, account = recipients(engine), engine.client("budgets"), engine.aws.account_id
     (budget,) = budgets(engine)
     known = {key: budget[key] for key in ("BudgetName", "BudgetType", "TimeUnit", "BudgetLimit")}
     client.update_budget(AccountId=account, NewBudget={**known, "BudgetLimit": {"Amount": "5000", "Unit": "USD"}})
@@ -94,16 +94,16 @@ def test_drift(engine: Engine) -> None:
     (change,) = [change for change in engine.plan().changes if change.action is Action.UPDATE]
     assert [entry.field for entry in change.differences] == ["limit_amount", "tag_key_value", "notifications"]
     engine.deploy()
-    assert told(engine) == before
+    assert recipients(engine) == before
     client.delete_budget(AccountId=account, BudgetName=engine.id)
     assert engine.changes() == {"budget": Action.CREATE}
     engine.deploy()
-    assert told(engine) == before
+    assert recipients(engine) == before
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_cut_short_at_any_call(engine: Engine, moment: str) -> None:
-    """Whichever call of a birth or of a change is the last, the next run ends with one budget that tells the right people."""
+    """After a stop at any call of a creation or a change, the next run ends with one budget that mails the right people."""
     addresses = ("first@example.com", "second@example.com")
     calls: list[str] = []
     limited(engine, 50, addresses[0])
@@ -120,7 +120,7 @@ def test_cut_short_at_any_call(engine: Engine, moment: str) -> None:
             engine.apply()
         engine.deploy()
         assert [budget["BudgetName"] for budget in budgets(engine)] == [engine.id]
-        assert [found for *_, found in told(engine)] == [[addresses[nth % 2]]] * 3
+        assert [found for *_, found in recipients(engine)] == [[addresses[nth % 2]]] * 3
 
 
 @contextmanager

@@ -55,7 +55,7 @@ def _select(team: Engine, *selectors: Mapping[str, Any]) -> None:
 
 
 def _look(team: Engine) -> dict[str, Any]:
-    """What would be different if anything of the team's had been touched."""
+    """Return everything that would be different if a resource of the team had been changed."""
     cloudtrail, logs, trail = team.client("cloudtrail"), team.client("logs"), team.id_of("trail")
     [group] = logs.describe_log_groups(logGroupNamePrefix=team.id_of(LOG))["logGroups"]
     return {
@@ -163,5 +163,5 @@ DATA = equal("eventCategory", "Data"), equal("resources.type", "AWS::BedrockAgen
     ],
 )
 def test_what_a_trail_leaves_out(selectors: Mapping[str, Any], gaps: list[str]) -> None:
-    """What a selector narrows is judged by the events that will come: of a gateway whose id begins with its name."""
+    """A selector is judged by the events that will come: those of a gateway whose id begins with its name."""
     assert list(list_gaps(selectors, GATEWAY)) == gaps

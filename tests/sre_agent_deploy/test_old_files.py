@@ -58,7 +58,7 @@ def sample(folder: Folder) -> None:
 
 
 def test_a_whole_checkout(folder: Folder) -> None:
-    """Each setting stands in its section with its comments, each of the rest as a comment; the old files are as they were."""
+    """Each setting is in its section with its comments, everything else is kept as a comment; the old files are unchanged."""
     sample(folder)
     told = folder.run("migrate")
     assert told.code == 0, told.text
@@ -95,7 +95,7 @@ def test_what_is_migrated_can_be_deployed(folder: Folder) -> None:
 
 
 def test_the_report_says_what_moved_where(folder: Folder) -> None:
-    """Every old setting is named once: moved, carried over with a reason, or a secret with what to do instead."""
+    """Every old setting is named once: moved, kept as a comment with a reason, or a secret with what to do instead."""
     sample(folder)
     report = json.loads(folder.run("migrate", "--dry-run", "--json").out)
     assert not folder.config.exists()
@@ -136,7 +136,7 @@ def test_two_files_that_disagree(folder: Folder, choice: str, expected: str) -> 
 
 
 def test_into_a_configuration_that_is_there(folder: Folder) -> None:
-    """What is in it stays, comments included; what is new comes in; the original stands beside it and in a backup."""
+    """Its content stays, comments included; new settings are added; the original is kept beside it and in a backup."""
     sample(folder)
     mine = "# mine\nversion: 1\nmode: production\naws:\n  region: eu-west-1  # ours\n"
     folder.write("config.yaml", mine)
@@ -168,7 +168,7 @@ def test_a_flat_file_in_its_own_place(folder: Folder) -> None:
     ("name", "text"), [("gateway/config.yaml", "a: [\n"), ("gateway/config.yaml", "- a\n"), ("gateway/.env", "A='planted\n")]
 )
 def test_an_old_file_that_cannot_be_read(folder: Folder, name: str, text: str) -> None:
-    """It is told with its line, and nothing is written."""
+    """It is reported with its line, and nothing is written."""
     folder.write(name, text)
     told = folder.run("migrate")
     assert "MIGRATE-UNREADABLE" in told.err
@@ -177,7 +177,7 @@ def test_an_old_file_that_cannot_be_read(folder: Folder, name: str, text: str) -
 
 
 def test_nothing_to_migrate(folder: Folder) -> None:
-    """An empty folder is told so; a current configuration is left alone."""
+    """An empty folder is reported as such; a current configuration is left alone."""
     assert "MIGRATE-NOTHING" in folder.run("migrate").err
     assert "MIGRATE-FILE-MISSING" in folder.run("migrate", "elsewhere").err
     folder.write("config.yaml", "mode: local  # current\n")

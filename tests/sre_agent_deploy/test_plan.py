@@ -54,7 +54,7 @@ def test_a_difference_is_an_update_that_names_the_field() -> None:
 
 
 def test_a_difference_in_a_fixed_field_is_a_replacement() -> None:
-    """What AWS can't change in place is replaced, and the plan says so."""
+    """A field that AWS can't change in place leads to a replacement, and the plan says so."""
     change = decided(replace(WANTED, search=True))
     assert change.action is Action.REPLACE
     assert "can't be changed in place" in change.because
@@ -127,7 +127,7 @@ def test_what_is_not_ours_is_never_touched() -> None:
 
 
 def test_what_the_user_named_is_used_as_it_is() -> None:
-    """A named resource is kept, whatever differs; if it does not exist, none is created in its place."""
+    """A named resource is kept with all its differences; if it does not exist, none is created in its place."""
     other = replace(WANTED, description="theirs")
     kept = decide_change(Item(WANTED, named="g-1"), WANTED, Found("g-1", other, {}, {}), None, "sre-1")
     assert isinstance(kept, Change)

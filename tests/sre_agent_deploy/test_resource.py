@@ -1,4 +1,4 @@
-"""How one birth is recognised again."""
+"""Marks: the tags and tokens by which a created resource is recognised."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def test_a_users_tags_never_replace_ours() -> None:
 
 @pytest.mark.parametrize(("told", "generation"), [("3", 3), ("", 1), ("two", 1), ("-1", 1)])
 def test_a_generation_that_was_edited_by_hand(told: str, generation: int) -> None:
-    """Tags are edited by hand: what is no number counts as the first, and is nobody's traceback."""
+    """A generation tag that is no number counts as the first generation, without a traceback."""
     assert Owned.tagged("b-1", {NAME_TAG: "bucket", GENERATION_TAG: told}).generation == generation

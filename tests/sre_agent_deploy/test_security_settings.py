@@ -1,6 +1,6 @@
-"""What the production example sends to AWS that decides who may do what, written down by hand.
+"""The security settings that the production example sends to AWS, written down by hand.
 
-A rule that is opened, a statement that is lost or widened, or a protection that is dropped fails here, whatever else still works.
+A rule that is opened, a statement that is lost or widened, or a protection that is dropped fails here.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ type Calls = Mapping[str, Mapping[str, Any]]
 
 
 def test_who_may_reach_the_instance(calls: Calls) -> None:
-    """Everybody on 443, and on 80 for the redirect; only the VPC on the backends' ports; nobody on 22."""
+    """Everybody on 443, and on 80 for the redirect; only the VPC on the backends' ports; no access on 22."""
     assert calls["security_group"]["AuthorizeSecurityGroupIngress"]["IpPermissions"] == [
         ingress(80, "0.0.0.0/0", "redirect to HTTPS"),
         ingress(443, "0.0.0.0/0", "HTTPS"),
@@ -300,7 +300,7 @@ def test_what_the_gateway_sends_to_a_backend(calls: Calls, backend: str) -> None
 
 
 def test_who_may_read_the_bucket(calls: Calls) -> None:
-    """Nobody in public, nobody without TLS; and no object gets an access list of its own."""
+    """There is no public access, no access without TLS, and no object has an access list of its own."""
     closed = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
     assert calls["bucket"]["PutPublicAccessBlock"] == {"Bucket": BUCKET, "PublicAccessBlockConfiguration": closed}
     assert policy(calls["bucket"], "PutBucketPolicy", "Policy") == [
@@ -321,7 +321,7 @@ def test_who_may_read_the_bucket(calls: Calls) -> None:
 
 
 def test_a_bucket_as_configured() -> None:
-    """What gateway says of the bucket reaches S3; the instance gets the use of its key, through S3 alone, and the gateway nothing more."""
+    """The bucket settings of `gateway` reach S3; the instance may use its key, through S3 alone, and the gateway gets nothing more."""
     key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     chosen = {"versioning": True, "kms_key_arn": key, "cors_origins": ("https://docs.example.com",), "access_log_bucket": "logs"}
     calls, usual = sent(gateway=chosen), sent()
@@ -422,7 +422,7 @@ def test_who_gets_a_login(calls: Calls) -> None:
 
 
 def test_a_login_as_configured() -> None:
-    """What credentials say of passwords and the second factor reaches Cognito; OFF names no method, which Cognito would refuse."""
+    """The settings of `credentials` for passwords and the second factor reach Cognito; OFF names no method, which Cognito would refuse."""
     strict = sent(credentials={"mfa": "ON", "password_length": 20, "temporary_password_days": 3})["user_pool"]
     for operation in ("CreateUserPool", "UpdateUserPool"):
         policy = strict[operation]["Policies"]["PasswordPolicy"]
@@ -469,7 +469,7 @@ def test_how_the_instance_is_locked(calls: Calls) -> None:
 
 
 def test_the_secrets(calls: Calls) -> None:
-    """Each lies below the deployment's name, none is replicated, and none has a policy that lets others in."""
+    """Each has a name below the deployment's, none is replicated, and none has a policy that lets others in."""
     secrets = {name: made for name, made in calls.items() if "CreateSecret" in made}
     assert {name: made["CreateSecret"]["Name"] for name, made in secrets.items()} == {
         "backend_key": f"{ID}/backend-api-key",

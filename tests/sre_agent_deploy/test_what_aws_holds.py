@@ -1,7 +1,7 @@
-"""What one deployment leaves in AWS that decides who may do what, read back by plain boto3 and compared with `what_aws_holds.json`.
+"""The security settings that one deployment leaves in AWS, read by plain boto3 and compared with `what_aws_holds.json`.
 
-That file was captured once, read through by a person, and is never generated: what the code writes and reads with one constant would
-always agree.
+That file was captured once, read through by a person, and is never generated: what the code writes and reads with one constant
+would always agree.
 """
 
 from __future__ import annotations

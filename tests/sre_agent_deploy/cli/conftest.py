@@ -15,7 +15,7 @@ from fixtures.embedded import EmbeddedAws
 
 @pytest.fixture
 def folder(unbooted: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, somewhere, whose shell speaks to that account."""
+    """Create an empty folder, whose shell uses that account."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -52,7 +52,7 @@ def local_folder(unbooted: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def typed(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Type a command line; answers its exit code, stdout and stderr."""
+    """Type a command line; return its exit code, stdout and stderr."""
     from sre_agent_deploy.cli.root import main
 
     def run(*words: str) -> tuple[int, str, str]:

@@ -1,4 +1,4 @@
-"""`deploy --manual`, `deploy --skip` and `guide --interactive`, as they are typed: hand and command can be mixed."""
+"""`deploy --manual`, `deploy --skip` and `guide --interactive`, as they are typed: steps by hand and by command can be mixed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def last_run(folder: Path) -> tuple[str, str]:
 
 
 def test_a_step_by_hand(local_folder: Path, typed: Typed, unbooted: EmbeddedAws) -> None:
-    """What is not made yet is explained, and what needs it waits; what was made wrongly is named; what is right is taken over."""
+    """A resource that is not created yet is explained, and what needs it waits; a wrong one is reported; a right one is adopted."""
     manual = ("deploy", "--target", "credential_provider", "--manual", "backend_key")
     code, out, err = typed(*manual)
     assert (code, "STEP-BY-HAND" in err, "backend_key is not in AWS yet" in err) == (1, True, True), out + err
@@ -79,7 +79,7 @@ NAMED = {
 
 
 def test_everything_by_hand(local_folder: Path, typed: Typed, unbooted: EmbeddedAws) -> None:
-    """A person makes every resource as the guide says: what is wrong is named, what is right taken over, and a plan has nothing to do."""
+    """A person makes every resource as the guide says: what is wrong is named, what is right is adopted, and a plan has nothing to do."""
     person = Person(Hands(unbooted.client), WRONG)
     ended = walk_guide(Request(), person)
     assert ended.success, [*person.said[-30:], ended.message]

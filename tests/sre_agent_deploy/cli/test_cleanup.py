@@ -1,4 +1,4 @@
-"""`cleanup`, as it is typed: it takes back one deployment, and nothing that is only called alike."""
+"""`cleanup`, as it is typed: it deletes one deployment, and none with a similar name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOLD = Problem(code="CLEANUP-NOT-OURS", what="It was not deleted.", why="It is n
 
 @pytest.mark.parametrize("text", ["sre-", "s", "sre-c434f62d1", "sre-c434f62d1f/..", "../sre-c434f62d1f"])
 def test_what_is_no_deployments_id(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A part of an id would be a part of other deployments' names too: it is refused before anything is looked for."""
+    """A part of an id would be a part of other deployments' names too: it is refused before any search."""
     with pytest.raises(SystemExit) as ended:
         main(["cleanup", "--deployment-id", text, "--yes"])
     assert ended.value.code == 1
@@ -32,7 +32,7 @@ def test_what_is_no_deployments_id(text: str, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_deployment_that_is_worked_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """By its id alone, from another folder, it is not taken back under somebody's hands."""
+    """A deployment that a run is changing is not deleted by its id from another folder."""
     with lock.hold_lock(lock.deployment_lock("sre-0123456789"), "deploy"), pytest.raises(SystemExit) as ended:
         main(["cleanup", "--deployment-id", "sre-0123456789", "--yes"])
     told = capsys.readouterr().err
@@ -41,13 +41,13 @@ def test_a_deployment_that_is_worked_on(folder: Path, capsys: pytest.CaptureFixt
 
 
 def test_what_the_same_command_alone_does_not_help() -> None:
-    """What is to be done first stands in each problem; a refusal to list is not counted as something that remains."""
+    """Each problem names first what to do first; a refused listing is not counted as a remaining resource."""
     said = "0 deleted. Not everything could be deleted: fix the problems above, then run the same command again."
     assert describe_unfinished(CleanedUp((), (TOLD,))) == said
 
 
 def test_a_stop() -> None:
-    """How much is left is not known, so no number is told."""
+    """The number of remaining resources is unknown, so none is shown."""
     assert describe_unfinished(CleanedUp((), (TOLD,), stopped=True)) == "0 deleted before the stop."
 
 

@@ -118,7 +118,7 @@ def test_logs_that_grow(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", [("output",), ("output", "client_secret"), ("open",), ("exec", "uptime"), ("logs",)])
 def test_a_local_aws_that_has_ended(words: tuple[str, ...], typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the state says is no longer true, so each command says that its local AWS is gone, and what to do."""
+    """The state is no longer true, so each command says that its local AWS is gone, and what to do."""
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path / "folder"))
     monkeypatch.chdir(tmp_path)
     record = Record("instance", "AWS::EC2::Instance", 1, "", "ready", "2026-11-29T00:00:00Z", id="i-0123456789abcdef0")

@@ -126,14 +126,14 @@ def test_completion_of_the_assistant(shell: str) -> None:
     ],
 )
 def test_words_of_other_tools(words: tuple[str, ...], said: str, typed: Typed) -> None:
-    """Who types what OpenTofu or Kamal has reads what it is called here; nothing is done."""
+    """A command of OpenTofu or Kamal is answered with the name of ours; nothing is done."""
     code, _, err = typed(*words)
     assert code == exit_codes.USAGE
     assert said in err
 
 
 def test_words_of_other_tools_lead_to_what_there_is() -> None:
-    """No word of another tool hides a command, and what it leads to exists."""
+    """No command of another tool hides one of ours, and the named command exists."""
     assert not COMMANDS_ELSEWHERE.keys() & COMMANDS.keys()
     assert {words.split()[0] for words in COMMANDS_ELSEWHERE.values()} <= {*COMMANDS, "--help"}
 

@@ -1,4 +1,4 @@
-"""What happens is shown as fits where it goes: live on a terminal, as lines in a log, as JSON for programs."""
+"""Events are shown in the form that fits the output: live on a terminal, as lines in a log, as JSON for programs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_on_a_dumb_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _all_of(terminal: int) -> bytes:
-    """What was written to a terminal whose other end is closed: it comes in pieces, and then an error."""
+    """Read everything that was written to a terminal whose other end is closed: it comes in pieces, and then an error."""
     parts = []
     with contextlib.suppress(OSError):
         while part := os.read(terminal, 4096):
@@ -67,7 +67,7 @@ def _all_of(terminal: int) -> bytes:
 
 
 def test_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
-    """One line for each end and each wait, on standard error; a beginning alone says nothing."""
+    """One line for each end and each wait, on standard error; a start is not shown."""
     with Terminal().progress() as observe:
         for event in EVENTS:
             observe(event)
@@ -91,7 +91,7 @@ def test_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_one_error_of_many_resources(capsys: pytest.CaptureFixture[str]) -> None:
-    """For people it is told once, with all that it befell and every request id; for programs each stands for itself."""
+    """For people it is shown once, with all resources and every request id; for programs once for each resource."""
     many = [replace(PROBLEM, context={"resource": name}, request_id=f"request-{name}") for name in ("a", "b")]
     other = replace(PROBLEM, why="It is another reason.")
     show_problems([*many, other])
@@ -120,14 +120,14 @@ def test_a_check_that_was_not_tried(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_the_user_stopped(capsys: pytest.CaptureFixture[str]) -> None:
-    """It did not fail: it only waited."""
+    """A step that the user stopped did not fail: it only waited."""
     with Terminal().progress() as observe:
         observe(Event(name_end(run_interrupted()), "instance", "delete AWS::EC2::Instance", 2.0))
     assert capsys.readouterr().err.startswith("  stop instance ")
 
 
 def test_a_plan_with_problems(capsys: pytest.CaptureFixture[str]) -> None:
-    """What could not be looked at is not in it, so it never passes for all that would change."""
+    """A resource that could not be read is not in the plan, so the plan is marked as incomplete."""
     show_plan(Plan("sre-1", (), (PROBLEM,)))
     assert "This is not all" in capsys.readouterr().out
     show_plan(Plan("sre-1", ()))

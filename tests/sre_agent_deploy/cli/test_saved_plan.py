@@ -1,4 +1,4 @@
-"""`plan --out FILE` and `deploy FILE`, as they are typed: exactly that plan is carried out, or the command says what moved."""
+"""`plan --out FILE` and `deploy FILE`, as they are typed: exactly that plan is applied, or the command says what changed."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_saved_plan_is_carried_out_once(local_folder: Path, typed: Typed, unbo
 
 
 def test_a_changed_configuration(local_folder: Path, typed: Typed) -> None:
-    """A plan of another configuration is not carried out, and nothing begins."""
+    """A plan of another configuration is not applied, and nothing begins."""
     assert typed("plan", "--target", "bucket", "--out", "p.plan")[0] == 2
     config = local_folder / "config.yaml"
     config.write_text(json.dumps({**json.loads(config.read_text()), "tags": {"team": "other"}}))
@@ -122,7 +122,7 @@ def saved() -> SavedPlan:
 
 
 def test_what_moved(saved: SavedPlan) -> None:
-    """Each thing that a plan rests on is compared, and named with its value before and now."""
+    """Every input of a plan is compared, and named with its value before and now."""
     step = {**saved.changes[0], "action": "keep", "because": "AWS already matches the configuration"}
     moved = {
         "means something else": replace(saved, wanted_sha256="x"),
@@ -144,7 +144,7 @@ def test_a_restarted_local_aws(saved: SavedPlan) -> None:
 
 
 def test_the_file_of_a_plan(saved: SavedPlan, tmp_path: Path) -> None:
-    """What is written is what is read, whatever the umask."""
+    """A plan that is read equals the plan that was written, with any umask."""
     from sre_agent_deploy.commands.plan import save_plan
 
     save_plan(tmp_path / "p.plan", saved)

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("folder")
 
 @pytest.fixture
 def made(engine: Engine, tmp_path: Path) -> Iterator[Made]:
-    """Deploys; a state file is nowhere near the folder that is swept from."""
+    """Deploy; no state file is near the folder that is swept from."""
     engines: list[Engine] = []
 
     def deploy(ttl: str, *parts: str) -> Engine:
@@ -52,7 +52,7 @@ def made(engine: Engine, tmp_path: Path) -> Iterator[Made]:
 
 @pytest.fixture
 def sweep(capfd: pytest.CaptureFixture[str]) -> Swept:
-    """Runs the command: its exit code, and what it said on both streams."""
+    """Run the command, and return its exit code and both of its outputs."""
 
     def swept(*words: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
@@ -64,12 +64,12 @@ def sweep(capfd: pytest.CaptureFixture[str]) -> Swept:
 
 
 def row(said: str, engine: Engine) -> str:
-    """What is said of one deployment."""
+    """Return the line about one deployment."""
     return next((line for line in said.splitlines() if f" {engine.id} " in line), "")
 
 
 def test_a_sweep(made: Made, sweep: Swept, engine: Engine) -> None:
-    """What is temporary and old goes, whole or left over; everything else stays as it was, and it is said why."""
+    """Temporary and old deployments are deleted, whole or remaining; everything else stays as it was, with a reason."""
     before = lister.everything(engine.client)
     lasting, needed = made(""), made("1h")
     kept = lister.everything(engine.client)
@@ -91,7 +91,7 @@ def test_a_sweep(made: Made, sweep: Swept, engine: Engine) -> None:
 
 
 def test_output_for_programs(made: Made, sweep: Swept) -> None:
-    """The verdicts come first, as one line of JSON; then what happens, and what came of it."""
+    """The verdicts come first, as one line of JSON; then the events, and the results."""
     old = made("1s", "backend_key")
     time.sleep(2.1)
     code, out, _ = sweep("--yes", "--json")
@@ -104,7 +104,7 @@ def test_output_for_programs(made: Made, sweep: Swept) -> None:
 
 
 def test_nobody_to_ask(made: Made, sweep: Swept) -> None:
-    """Without a terminal nothing is deleted unless --yes says so."""
+    """Without a terminal nothing is deleted, except with --yes."""
     old = made("1s", "backend_key")
     time.sleep(2.1)
     code, _, err = sweep()
@@ -114,7 +114,7 @@ def test_nobody_to_ask(made: Made, sweep: Swept) -> None:
 
 
 def test_a_deployment_that_another_run_changes(made: Made, sweep: Swept) -> None:
-    """A deployment that a living run of this machine works on is left alone, and the run is named."""
+    """A deployment that a living run of this machine changes is left alone, and the run is named."""
     old = made("1s", "backend_key")
     time.sleep(2.1)
     with lock.hold_lock(lock.deployment_lock(old.id), "deploy"):
@@ -152,7 +152,7 @@ def test_another_region(made: Made, sweep: Swept, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_protected_resource(made: Made, sweep: Swept, engine: Engine) -> None:
-    """What can't be deleted is told with its deployment, the others go all the same, and the exit code says that something remains."""
+    """A resource that can't be deleted is reported with its deployment, the others are deleted, and the exit code says that one remains."""
     protected, other = made("1s", "user_pool"), made("1s", "backend_key")
     cognito, pool = engine.client("cognito-idp"), protected.id_of("user_pool")
     tags = cognito.describe_user_pool(UserPoolId=pool)["UserPool"]["UserPoolTags"]
@@ -196,7 +196,7 @@ def test_another_account_than_the_configured(sweep: Swept, folder: Path) -> None
     ],
 )
 def test_what_was_typed_wrongly(words: tuple[str, ...], said: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """It is told what to type instead, and nothing is deleted."""
+    """The problem says what to type instead, and nothing is deleted."""
     with pytest.raises(SystemExit) as ended:
         main(["cleanup", *words])
     assert ended.value.code == exit_codes.USAGE

@@ -1,4 +1,4 @@
-"""What `audit` shows of a refusal."""
+"""`audit` shows refused requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sre_core.security_event import describe_denial
 
 
 def test_a_path_that_would_write_to_the_terminal() -> None:
-    """Whoever is refused chooses the path: it makes no line of its own, and no control character of it is shown."""
+    """The refused caller chooses the path: it can add no line, and no control character of it is shown."""
     event = describe_denial(
         service="logs",
         reason="bad_api_key",

@@ -1,4 +1,4 @@
-"""What is said of an order that an authority refused: its own words, and what to do first."""
+"""An order that an authority refused is reported with the authority's own text, and what to do first."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_each_refusal(kind: str, first: str) -> None:
 
 @pytest.mark.parametrize("output", ["", "Traceback ...", "[1]", "{}", '[{"detail": 1}]'])
 def test_a_report_without_a_document(output: str) -> None:
-    """What AWS refused, or what ended unexpectedly, is shown as it is."""
+    """An error of AWS, or an unexpected exception, is quoted unchanged."""
     problem = explain_failure(ORDER, Status("certificate", "failed", "The secret could not be written.", output))
     assert problem.why
     assert problem.do[0].startswith("Look at what the machine logged")

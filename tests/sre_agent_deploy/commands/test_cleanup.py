@@ -1,4 +1,4 @@
-"""Back to nothing, and to nothing else: what the user named, and everything in it, is as it was before."""
+"""Cleanup deletes everything of one deployment, and nothing else: what the user named, and everything in it, is as it was before."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from sre_core.problem import Refused
 
 @pytest.fixture
 def theirs(engine: Engine) -> dict[str, Any]:
-    """A pool with a domain, a resource server, a client and a person; a bucket with a file; a credential provider."""
+    """Create what the user has: a pool with a domain, a resource server, a client and a person; a bucket with a file; a credential
+    provider."""
     engine.parts = ("caller_client", "gateway_client", "user_pool_domain", "release", "credential_provider")
     cognito, name = engine.client("cognito-idp"), engine.name
     pool = cognito.create_user_pool(PoolName=f"{name}-theirs")["UserPool"]["Id"]
@@ -53,7 +54,7 @@ def _seen(engine: Engine, pool: str) -> Any:
 
 
 def test_cleanup_of_a_deployment_that_uses_what_the_user_has(engine: Engine, theirs: dict[str, Any]) -> None:
-    """Ours inside theirs is found again and goes; theirs is never adopted, changed or deleted."""
+    """Our resources inside the user's are found and deleted; the user's are never adopted, changed or deleted."""
     before = _seen(engine, theirs["pool"])
     engine.deploy()
     assert _seen(engine, theirs["pool"]) != before
@@ -63,7 +64,8 @@ def test_cleanup_of_a_deployment_that_uses_what_the_user_has(engine: Engine, the
 
 
 def test_a_lost_state_file_among_what_the_user_has(engine: Engine, theirs: dict[str, Any]) -> None:
-    """What we made inside their pool and bucket is known by its names, so another deployment adopts it and makes no second one."""
+    """Our resources in the user's pool and bucket are known by their names, so another deployment adopts them and creates no second
+    ones."""
     before = _seen(engine, theirs["pool"])
     engine.deploy()
     clients = len(_seen(engine, theirs["pool"])[2])
@@ -81,7 +83,7 @@ def _without_checksum(engine: Engine) -> str:
 
 
 def test_a_journal_that_was_edited(engine: Engine, theirs: dict[str, Any]) -> None:
-    """Aimed at a client of somebody else in the user's pool, cleanup refuses, and says so."""
+    """If the journal names a foreign client in the user's pool, cleanup refuses, and says so."""
     engine.deploy()
     cognito, pool = engine.client("cognito-idp"), theirs["pool"]
     [client] = [
@@ -160,7 +162,7 @@ def _deleted_after(kind: str) -> set[str]:
 
 
 def test_a_record_of_an_unknown_kind(engine: Engine) -> None:
-    """Cleanup deletes all else and tells what it left; a deployment does not begin."""
+    """Cleanup deletes everything else and reports what it left; a deployment does not begin."""
     engine.parts = ("address", "bucket")
     engine.deploy()
     address = engine.id_of("address")
@@ -170,12 +172,12 @@ def test_a_record_of_an_unknown_kind(engine: Engine) -> None:
         engine.plan()
     cleaned = engine.cleanup()
     assert [problem.code for problem in cleaned.problems] == ["CLEANUP-UNKNOWN-KIND"]
-    # Its tag told what it is, whatever the record says.
+    # Its tag says what it is, with any text in the record.
     assert {entry.id for entry in cleaned.deleted} >= {address}
 
 
 def test_a_listing_that_is_refused(engine: Engine) -> None:
-    """It hides what only it would show: everything else goes, and the refusal is told."""
+    """It hides only what it alone would show: everything else is deleted, and the refusal is reported."""
     engine.parts = ("bucket", "address")
     engine.deploy()
     with refused(engine.aws, "iam", "ListRoles"):
@@ -186,7 +188,7 @@ def test_a_listing_that_is_refused(engine: Engine) -> None:
 
 
 def test_a_volume_that_outlives_its_machine(engine: Engine) -> None:
-    """Somebody wanted its data to stay: it is left, and told until it is deleted or its tag taken off."""
+    """Its data was kept on purpose: it is left, and reported until it is deleted or its tag removed."""
     engine.parts = ("instance",)
     engine.deploy()
     ec2, instance = engine.client("ec2"), engine.id_of("instance")
@@ -202,7 +204,7 @@ def test_a_volume_that_outlives_its_machine(engine: Engine) -> None:
 
 
 def test_a_resource_that_is_created_again(engine: Engine) -> None:
-    """The last listing shows it: it is deleted again some times, and then told, and never taken for gone."""
+    """The last listing shows it: it is deleted some more times, then reported, and never counted as deleted."""
     engine.parts = ("backend_key",)
     engine.deploy()
     secrets, name = engine.client("secretsmanager"), engine.id_of("backend_key")

@@ -1,4 +1,4 @@
-"""Taking a deployment back needs little of its configuration, and takes that from where the state says that it is."""
+"""Cleanup needs little of the configuration, and reads it from where the state says that it is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_as_patient_as_the_deployment_was(tmp_path: Path) -> None:
-    """Cleanup waits for as long as the configuration says that is taken back, without being told where it is."""
+    """Cleanup has the deadlines of the deployment's own configuration, without an option that names the file."""
     file = tmp_path / "config.yaml"
     file.write_text(PATIENT)
     assert config_for_cleanup(find_state(Request()), state(file)).retries.limits().ready == timedelta(minutes=40)
@@ -35,7 +35,7 @@ def test_as_patient_as_the_deployment_was(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "retries: [", PATIENT.replace("40m", "forty minutes")], ids=["gone", "no YAML", "faulty"])
 def test_a_configuration_that_is_of_no_use(tmp_path: Path, text: str) -> None:
-    """It is in nobody's way: cleanup is then as patient as usual."""
+    """An unusable configuration does not stop a cleanup, which then has the default deadlines."""
     file = tmp_path / "config.yaml"
     if text:
         file.write_text(text)

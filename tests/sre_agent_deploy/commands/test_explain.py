@@ -57,7 +57,7 @@ def test_the_command_refuses_what_it_does_not_know() -> None:
 
 
 def test_problems_end_with_where_more_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    """People are told how to read more; programs get the problem alone."""
+    """People see the command that explains the code; programs get the problem alone."""
     problem = Problem(code="S3-QUOTA", what="It was not made.", why="There are too many.", do=("Delete one.",))
     show_problems((problem, problem))
     assert capsys.readouterr().err.rstrip().splitlines()[-1] == "  more: sre-agent-deploy explain S3-QUOTA"

@@ -1,4 +1,4 @@
-"""What the checklist and the calendar say of facts."""
+"""The checklist and the calendar follow from facts."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_when_a_certificate_is_due(days: int, source: Source | None, left: int) 
 
 
 def test_a_local_deployment() -> None:
-    """Nothing is asked for that it does not have: a machine, an account of Amazon's, costs."""
+    """The checklist has nothing that it does not have: a machine, an account of Amazon's, costs."""
     everywhere = facts()
     here = replace(everywhere, state=replace(everywhere.state, mode="local"))
     only_there = {item.id for item in judge(everywhere)} - {item.id for item in judge(here)}
@@ -176,7 +176,7 @@ def test_the_question_from_outside_is_in_the_calendar(outside: Any, due: datetim
 
 
 def test_the_calendar() -> None:
-    """What is late is due now, what repeats is due next, and no line is longer than calendar programs read."""
+    """Overdue tasks are due now, repeated ones are due next, and no line is longer than calendar programs read."""
     tasks = {task.id: task for task in plan_maintenance(facts(secrets={"backend_key": NOW - timedelta(days=200)}))}
     assert tasks["secret-backend_key"].due == NOW
     assert tasks["certificate"].due == NOW + timedelta(days=60 - 30)

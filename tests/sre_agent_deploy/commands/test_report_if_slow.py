@@ -1,4 +1,4 @@
-"""Who sits before the terminal sees what is waited for."""
+"""A person at the terminal sees what is waited for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sre_agent_deploy.commands.workspace import report_if_slow
 
 
 def test_what_takes_long() -> None:
-    """It is said what is waited for, and until when; what is over soon says nothing."""
+    """A long wait is reported with its reason and its deadline; a short one is not reported."""
     with contextlib.redirect_stderr(io.StringIO()) as said:
         with report_if_slow(Terminal().observe, "the local AWS to start", timedelta(minutes=2)):
             pass

@@ -1,4 +1,4 @@
-"""`restore --data`: cut short at any call, the same command ends where an uncut one would; what is newer stays."""
+"""`restore --data`: after a stop at any call, the same command ends as an uninterrupted one would; newer content stays."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def restore_of(engine: Engine) -> tuple[Restore, Rotation]:
 
 
 def found(engine: Engine) -> Any:
-    """What is there, without times and ids of Cognito's own."""
+    """Return everything in the deployment, without times and ids of Cognito's own."""
     there = read_directory(engine.aws, engine.id_of("user_pool"))
     people = {(each.username, tuple(sorted(each.attributes.items())), each.enabled, each.groups) for each in there.people}
     s3, bucket = engine.client("s3"), engine.id_of("bucket")
@@ -147,7 +147,7 @@ def _check_roles_of_groups(engine: Engine, restore: Restore, rotation: Rotation)
 
 
 def test_what_the_configuration_names() -> None:
-    """Nobody is put back into a pool of the user's, and into a bucket of the user's only what is below the prefix of the deployment."""
+    """No user is put into a pool of the user's own, and into a bucket of the user's own only what is below the prefix of the deployment."""
     kinds = {"bucket": S3Bucket.KIND, "user_pool": UserPool.KIND}
     plan = Plan("sre-new", tuple(Change(name, kind, Action.KEEP, "", id=f"team-{name}", named=True) for name, kind in kinds.items()))
     origin = Origin(made_at=MADE_AT, account="123456789012", region="us-east-1", deployment="sre-old", name="a", mode="local", release="1")
@@ -182,13 +182,13 @@ def test_whose_state_comes_back() -> None:
 
 
 def decided(**changed: Any) -> dict[str, str]:
-    """What is done with Ann and her membership where she is there as `changed` says."""
+    """Return what is done with Ann and her membership if she is there as `changed` says."""
     there = replace(SAVED, people=(replace(ANN, **changed), BOB), groups=changed.pop("in_groups", (GROUP,))) if changed else Directory()
     return {f"{step.kind} {step.name}": step.action for step in decide_people(SAVED, there, MADE_AT) if "ann" in step.name}
 
 
 def test_what_is_newer_stays() -> None:
-    """What was changed since the backup is named and left: above all a user who was disabled or taken out of a group since."""
+    """What was changed since the backup is named and left: above all a user who was disabled or removed from a group since."""
     assert decided() == {"user ann": "create", "member ann": "create"}
     assert decided(sub="1") == {"user ann": "keep", "member ann": "keep"}
     changed = {"email": "new@example.com"}

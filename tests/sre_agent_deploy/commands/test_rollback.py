@@ -1,4 +1,4 @@
-"""`--on-failure rollback`: back to what was there before the run that failed, as far as AWS lets anybody go back."""
+"""`--on-failure rollback`: back to what existed before the failed run, as far as AWS allows it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _failed(engine: Engine, service: str, operation: str) -> tuple[Outcome, Roll
 
 
 def test_a_first_deployment_that_fails(engine: Engine) -> None:
-    """It goes back to nothing, and the state says so."""
+    """Everything is deleted, and the state says so."""
     outcome, rolled = _failed(engine, "ec2", "RunInstances")
     assert [problem.code for problem in outcome.problems] == ["AWS-ACCESS-DENIED"]
     assert len(rolled.deleted) > 10
@@ -39,7 +39,8 @@ def test_a_first_deployment_that_fails(engine: Engine) -> None:
 
 @pytest.mark.parametrize("result", COMPLETE)
 def test_an_update_that_fails(engine: Engine, result: Result) -> None:
-    """What it made beside what serves goes; what serves goes on, verified or not; the same configuration as before has nothing to do."""
+    """What it created beside the running machine is deleted; that machine stays, verified or not; the earlier configuration has
+    nothing to do."""
     engine.deploy()
     engine.journal().end_run(result)
     serving = engine.id_of("instance")
@@ -82,7 +83,7 @@ def test_an_update_whose_state_was_lost(engine: Engine) -> None:
 
 
 def test_a_first_deployment_that_was_killed_before(engine: Engine) -> None:
-    """What the killed run made is known as this deployment's own, and goes back to nothing with the rest."""
+    """What the killed run created is recognised as this deployment's own, and is deleted with the rest."""
     with pytest.raises(Cut), cut_at(engine.aws, "CreateUserPool", "committed"):
         engine.apply()
     _, rolled = _failed(engine, "ec2", "RunInstances")
@@ -92,7 +93,7 @@ def test_a_first_deployment_that_was_killed_before(engine: Engine) -> None:
 
 
 def test_a_deployment_anew_that_fails(engine: Engine) -> None:
-    """What was complete before it was cleaned up says nothing about what was made since: that goes back to nothing."""
+    """A state that was complete before a cleanup proves nothing about what was created since: that is deleted."""
     engine.parts = ("gateway_role", "bucket")
     engine.deploy()
     engine.journal().end_run("applied")
@@ -139,7 +140,7 @@ def _machines(*ids: str, verified_at: str = "") -> State:
     ("action", "found", "after", "returns"),
     [
         (Action.REPLACE, "i-2", _machines("i-1", "i-2", "i-3", verified_at="2026-11-29T11:30:00Z"), True),
-        # The third was never created: the second serves, verified, and the first is kept for a rollback that somebody asks for.
+        # The third was never created: the second serves, verified, and the first is kept for a rollback on request.
         (Action.REPLACE, "i-2", _machines("i-1", "i-2", verified_at="2026-11-29T11:30:00Z"), False),
         # No machine was replaced.
         (Action.KEEP, "i-2", _machines("i-1", "i-2", verified_at="2026-11-29T11:30:00Z"), False),
@@ -165,7 +166,7 @@ def test_what_a_resume_would_undo(command: str, result: Any, returns: bool) -> N
 
 
 def test_the_time_in_which_clients_leave() -> None:
-    """A resolver keeps the record as long as it was told when it asked: a TTL that is lowered ends with the old one."""
+    """A resolver keeps a record for the TTL of its own query: a TTL that is lowered takes effect only after the old one."""
     had, gets = (DnsRecord(name="dns_record", hosted_zone_id="Z1", domain="a.example", address="192.0.2.7", ttl=ttl) for ttl in (3600, 10))
     change = Change("dns_record", DnsRecord.KIND, Action.UPDATE, "test", compare(gets, had))
     assert find_longest_ttl(Plan("sre-1", (change,)), 10) == 3600

@@ -1,4 +1,4 @@
-"""`rotate`: cut short at any call, the same command ends where an uncut one would."""
+"""`rotate`: after a stop at any call, the same command ends as an uninterrupted one would."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Deployed(Endpoints):
 
 
 def staged(engine: Engine, name: str, key: str) -> dict[str, str]:
-    """What a secret holds under each of its labels."""
+    """Return the value of a secret under each of its labels."""
     aws, id = engine.client("secretsmanager"), engine.id_of(name)
     versions = aws.describe_secret(SecretId=id)["VersionIdsToStages"]
     values = {version: json.loads(aws.get_secret_value(SecretId=id, VersionId=version)["SecretString"])[key] for version in versions}
@@ -163,7 +163,7 @@ def test_a_key_that_was_changed_by_hand(engine: Engine) -> None:
 
 
 def test_a_client_that_was_replaced_during_its_rotation(engine: Engine) -> None:
-    """What waited for the client before is forgotten: the new client's id stays, and its secret is rotated."""
+    """The unfinished rotation of the old client is dropped: the new client's id stays, and its secret is rotated."""
     with pytest.raises(Cut), cut_at(engine.aws, "AddUserPoolClientSecret", "before"):
         rotate_client_secret(rotation(engine), CLIENT)
     pool, _, client = engine.id_of(CLIENT).partition("/")
@@ -209,7 +209,7 @@ def test_what_the_configuration_names(engine: Engine) -> None:
 
 
 def test_an_exchange_of_authorities_that_dies(tmp_path: Path) -> None:
-    """Whichever file was moved last: who opens the authority next finishes it, and clients trust both until its end."""
+    """After a stop at any of its files, the next open of the authority completes the exchange, and clients trust both until its end."""
     before = local_ca.open_local_ca(tmp_path)
     local_ca.prepare_exchange(tmp_path)
     begun = local_ca.open_local_ca(tmp_path)

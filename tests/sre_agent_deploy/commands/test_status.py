@@ -1,4 +1,4 @@
-"""Which deployments an account shows, and what is seen of each."""
+"""`list` shows the deployments of an account, and what is seen of each."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_tags_that_are_not_ours(engine: Engine) -> None:
     [("secretsmanager", "ListSecrets", True), ("ec2", "DescribeInstances", True), ("budgets", "DescribeBudgets", False)],
 )
 def test_a_listing_that_is_refused(engine: Engine, service: str, operation: str, matters: bool) -> None:
-    """What can't be seen might say that the rest is to stay; an account's bills say nothing of that."""
+    """A part that can't be read might say that the rest is permanent; the account's costs don't."""
     engine.parts = (TTL_RESOURCE, "address")
     engine.deploy()
     with refused(engine.aws, service, operation):
@@ -52,7 +52,7 @@ def test_a_listing_that_is_refused(engine: Engine, service: str, operation: str,
 
 
 def test_a_way_to_find_deployments_that_is_refused(engine: Engine) -> None:
-    """It is told, and the others are asked all the same."""
+    """It is reported, and the others are used."""
     engine.parts = ("address",)
     engine.deploy()
     with refused(engine.aws, "resourcegroupstaggingapi", "GetResources"):

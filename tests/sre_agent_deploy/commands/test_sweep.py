@@ -1,4 +1,4 @@
-"""Which deployments are swept: only what says of itself that it is temporary, and is older than both that and what was asked."""
+"""A sweep deletes only what is marked as temporary, and is older than both its lifetime and the requested age."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def judge(*parts: Entry, older_than: timedelta = DAY, unseen: str = "", at_work:
 
 
 def test_a_deployment_that_outlived_its_ttl() -> None:
-    """It goes, with everything it has."""
+    """It is deleted, with everything it has."""
     verdict = judge(teller(), *WHOLE, ROLE, ADDRESS)
     assert (verdict.delete, verdict.resources, verdict.age, verdict.ttl) == (True, 6, timedelta(days=2), "24h")
     assert verdict.because == "older than 1d and than its ttl"
@@ -61,14 +61,14 @@ def test_a_deployment_that_outlived_its_ttl() -> None:
     ],
 )
 def test_what_stays(parts: tuple[Entry, ...], because: str) -> None:
-    """Whatever is not sure to be of no use any more stays, and it is said why."""
+    """A resource that may still be needed stays, with the reason."""
     verdict = judge(*parts)
     assert not verdict.delete
     assert because in verdict.because
 
 
 def test_what_cannot_be_judged() -> None:
-    """Somebody at work, or a listing that was refused, stays the hand of a sweep."""
+    """A run at work, or a refused listing, stops the sweep of that deployment."""
     assert "ada on ship" in judge(teller(), at_work="ada on ship").because
     assert "ListSecrets was refused" in judge(POOL, unseen="ListSecrets was refused").because
 
@@ -77,20 +77,20 @@ def test_what_cannot_be_judged() -> None:
     "parts", [(POOL,), (POOL, ROLE, ADDRESS), (part("AWS::S3::Bucket"), part("AWS::SecretsManager::Secret", "certificate"))]
 )
 def test_leftovers(parts: tuple[Entry, ...]) -> None:
-    """What a killed run left of a temporary deployment says so at its birth, and goes."""
+    """What a killed run left of a temporary deployment has its tag since its creation, and is deleted."""
     verdict = judge(*parts)
     assert verdict.delete
     assert "leftover" in verdict.because
 
 
 def test_what_lies_in_a_pool_and_a_bucket_of_the_users() -> None:
-    """With the configuration that names them it is seen, and goes with the rest."""
+    """With the configuration that names them it is seen, and deleted with the rest."""
     inside = part("AWS::Cognito::UserPoolClient", ttl="", age=None), part("AWS::S3::Object", age=None)
     assert judge(teller(), INSTANCE, *inside).delete
 
 
 def test_a_lifetime_taken_away() -> None:
-    """Where the one that tells is there, what the others carried at their birth counts no more."""
+    """If the resource that decides is there, the tags that the others got at their creation no longer count."""
     assert not judge(teller(ttl=""), *WHOLE).delete
     assert not judge(teller(ttl="7d"), *WHOLE).delete
 
@@ -104,7 +104,7 @@ PARTS = st.builds(
 
 @given(st.lists(PARTS, max_size=6), st.timedeltas(timedelta(seconds=1), timedelta(days=40)), st.sampled_from(["", "ada"]), st.booleans())
 def test_no_sweep_deletes_what_is_not_old_and_temporary(parts: list[Entry], older_than: timedelta, at_work: str, blind: bool) -> None:
-    """Whatever AWS shows: what goes said that it is temporary, and each creation that counts lies behind both lengths of time."""
+    """In every account only temporary deployments are deleted, and each creation that counts is older than both ages."""
     seen = Seen("sre-0123456789", tuple(parts), "a listing was refused" if blind else "", at_work)
     verdict = judge_deployment(seen, NOW, older_than)
     assert verdict.because

@@ -53,7 +53,7 @@ class Reader(User):
 
 
 def test_watching_without_a_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What prevents a verification is shown, and the next one is tried all the same."""
+    """The obstacle to a verification is shown, and the next one is tried."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path / "state"))
     reader = Reader()
@@ -63,7 +63,7 @@ def test_watching_without_a_deployment(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_report_that_can_not_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is shown whole, with the problem: what was proven is not lost with the disk."""
+    """It is shown whole, with the problem: a full disk loses no result."""
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path))
     report, reader = Report("sre-1", "us-east-1", "local", "https://a", (), ()), Reader()
     assert keep_report(report, reader) == tmp_path / "reports" / "sre-1" / "verification.md"

@@ -62,7 +62,7 @@ def test_a_state_that_the_configuration_keeps_in_s3(bucket: str) -> None:
 
 
 def test_local_mode(bucket: str) -> None:
-    """It keeps its state on this machine, whatever the configuration says."""
+    """It keeps its state on this machine, with any other setting in the configuration."""
     _config(bucket, "production")
     assert remembered(None, mode="local")[0].location == str(Path(".deployment_state").absolute())
 
@@ -89,7 +89,7 @@ def test_a_local_state_that_was_copied_to_s3(unbooted: EmbeddedAws, bucket: str)
 
 @pytest.mark.parametrize("region", ["eu-west-1", "us-east-1"])
 def test_a_bucket_in_another_region(unbooted: EmbeddedAws, bucket: str, region: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """S3 is asked where the configuration says the deployment is, wherever the shell points, and followed to where the bucket is."""
+    """S3 is called in the configured region, not in that of the shell, and its redirect to the bucket's region is followed."""
     abroad = f"{bucket}-abroad"
     client = unbooted.client("s3", region_name="eu-west-1")
     client.create_bucket(Bucket=abroad, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})

@@ -11,7 +11,7 @@ from sre_agent_deploy.config.gateway import bucket_faults, correct_bucket_name
 
 @given(st.text(max_size=80))
 def test_a_correction_breaks_no_rule(name: str) -> None:
-    """Whatever was written, the name that is proposed is one that S3 accepts without a warning."""
+    """For any input S3 accepts the proposed name without a warning."""
     assert not list(bucket_faults("s3_bucket", correct_bucket_name(name)))
 
 

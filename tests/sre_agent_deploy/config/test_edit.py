@@ -91,7 +91,7 @@ def test_line_ends_stay() -> None:
     ],
 )
 def test_json_stays_json(key: str, value: str, expected: str) -> None:
-    """In JSON everything is quoted, and new entries stand like those before them."""
+    """In JSON everything is quoted, and new entries have the same form as the others."""
     assert put('{\n\t"aws": {\n\t\t"region": "a"\n\t}\n}\n', parse_path(key), parse_value(value)) == expected
 
 

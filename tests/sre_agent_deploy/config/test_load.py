@@ -1,4 +1,4 @@
-"""What a configuration may be written like, and where its values may come from."""
+"""Formats of a configuration, and the sources of its values."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_dotenv_file_beside_the_configuration(config_of: ConfigOf, tmp_path: P
 
 
 def test_a_dotenv_file_that_is_broken(problems_of: ProblemsOf, tmp_path: Path) -> None:
-    """The line is named, and never shown: what stands there may be a secret."""
+    """The line is named, and never shown: it may have a secret."""
     (tmp_path / ".env").write_text("GOOD=1\nTOKEN='planted-secret\n", encoding="utf-8")
     (problem,) = problems_of("version: 1\n")
     assert (problem.code, str(problem.where)) == ("CONFIG-DOTENV", f"{tmp_path / '.env'}:2:1")
@@ -123,7 +123,7 @@ def test_a_value_from_the_environment_that_is_wrong(problems_of: ProblemsOf) -> 
 
 
 def test_the_mode_decides_what_is_required(load_text: Callable[..., object]) -> None:
-    """What only production needs is not asked of a local deployment, whatever mode the file names."""
+    """A local deployment needs nothing that only production needs, with any mode in the file."""
     text = "mode: production\n"
     assert isinstance(load_text(text, mode="local"), Config)
     assert not isinstance(load_text(text, mode="production"), Config)
@@ -131,13 +131,13 @@ def test_the_mode_decides_what_is_required(load_text: Callable[..., object]) -> 
 
 
 def test_every_fault_is_reported_at_once(problems_of: ProblemsOf) -> None:
-    """Faults of spelling, type and value stand in one answer, in the order of the file."""
+    """Faults of spelling, type and value are in one answer, in the order of the file."""
     found = problems_of("nam: x\naws:\n  region: nowhere\ndeployment:\n  volume_gb: big\n  instance_type: t3.nano\n")
     assert [problem.where.line for problem in found if problem.where] == [1, 3, 5, 6]
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    """A template is offered, and the file that was probably meant."""
+    """The problem offers a template, and the file with the nearest name."""
     (tmp_path / "config.yml").write_text("version: 1\n", encoding="utf-8")
     (problem,) = load(tmp_path / "config.yaml", environ={}, mode=None)  # type: ignore[misc]
     assert problem.code == "CONFIG-FILE-MISSING"
@@ -155,7 +155,7 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
 
 
 def test_windows_and_old_mac_line_ends(tmp_path: Path) -> None:
-    """Lines count the same whatever ends them, and a byte order mark is no character of the text."""
+    """Lines count the same with each kind of line end, and a byte order mark is no character of the text."""
     for end in ("\n", "\r\n", "\r"):
         path = tmp_path / "config.yaml"
         path.write_bytes(("\ufeff" + f"mode: local{end}aws:{end}  region: nowhere{end}").encode())

@@ -1,4 +1,4 @@
-"""Whatever happens to a configuration, the answer is a Config or problems with places: never a traceback."""
+"""Any damaged configuration gives a Config or problems with places: never a traceback."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_configuration_after_accidents(body: bytes, tmp_path: Path) -> None:
     For any error condition during setup, the system should provide specific error messages with context, suggest alternative
     approaches, and support resuming from the last successful step.
 
-    However a configuration was damaged, each fault is told with its place and a next step, and no secret is repeated.
+    In any damaged configuration each fault is reported with its place and a next step, and no secret is repeated.
     """
     path = tmp_path / "config.yaml"
     path.write_bytes(body)
@@ -139,7 +139,7 @@ def test_any_bytes_at_all(body: bytes, suffix: str, tmp_path: Path) -> None:
     )
 )
 def test_any_json(data: object, tmp_path: Path) -> None:
-    """A file of any JSON is answered: whatever stands in whatever field."""
+    """A file of any JSON is answered, with any value in any field."""
     import json
 
     path = tmp_path / "config.json"

@@ -1,4 +1,4 @@
-"""What may be a secret is shown to nobody."""
+"""A value that may be a secret is never shown."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_secret_over_several_lines() -> None:
     ],
 )
 def test_a_value_that_nobody_knows(line: str) -> None:
-    """Behind a key that no setting is like, or that was lost, a secret may stand."""
+    """A value whose key is unknown or missing may be a secret, so it is hidden."""
     assert "planted" not in render_excerpt([line], Mark(1, 1))
 
 
@@ -82,7 +82,7 @@ def test_a_value_that_nobody_knows(line: str) -> None:
     "line", ["  regoin: us-east-1", "instanceType: t3.xlarge", "  - 203.0.113.0/24", "name: a: b", "  region us-east-1"]
 )
 def test_a_value_that_is_known_to_be_harmless(line: str) -> None:
-    """What was meant for a setting that holds no secret can be read."""
+    """A value of a misspelled setting that is no secret can be read."""
     assert line in render_excerpt([line], Mark(1, 1))
 
 

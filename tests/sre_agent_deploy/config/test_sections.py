@@ -50,7 +50,7 @@ def test_a_section_that_cannot_be_deployed(section: AWSConfig, word: str) -> Non
 
 
 def test_a_warning_is_no_error() -> None:
-    """What only may be wrong leaves the configuration valid."""
+    """A configuration with a warning is valid."""
     result = DeploymentConfig(instance_type="z9.xlarge", domain_name="sre.example.com").validate()
     assert result.is_valid
     assert "could not be checked" in result.warnings[0]
@@ -82,7 +82,7 @@ def test_compose_where_nothing_reaches_docker() -> None:
 
 
 def test_ipv6_without_a_record() -> None:
-    """The machine has an address that changes with each update: a warning says so, unless a hosted zone names it."""
+    """A warning says that the machine's address changes with each update, unless a hosted zone names it."""
     ipv6 = AWSConfig(account_id="123456789012", ipv6=True)
     unnamed = Config(mode="production", aws=ipv6).validate().warnings
     assert any("nothing names the machine's IPv6 address" in each for each in unnamed)

@@ -52,7 +52,7 @@ def test_the_partition_of_a_region_that_aws_opens_later(region: str) -> None:
 
 
 def test_names_that_no_region_can_have() -> None:
-    """Slips and Availability Zones are told from regions that AWS may open some day."""
+    """Misspelled names and Availability Zones are distinguished from regions that AWS may open some day."""
     assert is_plausible_region("eu-central-3")
     assert not any(map(is_plausible_region, ("us-esat-1", "us-east-1a", "useast1", "europe-west-1", "")))
 

@@ -19,14 +19,14 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 
 @pytest.mark.parametrize("mode", ["production", "local"])
 def test_a_template_is_a_valid_configuration(mode: Mode, load_text: Callable[..., object]) -> None:
-    """What is printed can be used as it is, once the account is known."""
+    """The printed template can be used unchanged, once the account is known."""
     loaded = load_text(render_template(mode), environ={"AWS_ACCOUNT_ID": "123456789012"}, mode=None)
     assert isinstance(loaded, Config)
     assert loaded.mode == mode
 
 
 def test_the_production_template_names_every_field() -> None:
-    """Each field stands in it, below a comment."""
+    """It has each field, below a comment."""
     lines = render_template("production").split("\n")
     fields = [name for section in Config.model_fields.values() for name in getattr(section.annotation, "model_fields", {})]
     for name in (*Config.model_fields, *fields):

@@ -1,4 +1,4 @@
-"""What the doctor says of what was seen."""
+"""The doctor's findings follow from its observations alone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def codes(seen: Observations) -> set[str]:
 
 @pytest.mark.parametrize("seen", [PRODUCTION, LOCAL])
 def test_a_machine_that_has_everything(seen: Observations) -> None:
-    """Nothing stands in the way; what may be absent says how to get it."""
+    """Nothing prevents a deployment; for each optional part the doctor says how to get it."""
     findings = examine(seen)
     assert not [finding for finding in findings if finding.is_blocking]
     assert all(finding.how for finding in findings if finding.status == "unset")
@@ -65,12 +65,12 @@ def test_a_machine_that_has_everything(seen: Observations) -> None:
     ],
 )
 def test_each_obstacle(seen: Observations, code: str) -> None:
-    """Each thing that is missing or wrong is told once, as a problem with a next step, and nothing else is."""
+    """Each thing that is missing or wrong is reported once, as a problem with a next step, and nothing else is."""
     assert codes(seen) == {code}
 
 
 def test_slips_are_recognised() -> None:
-    """A name that is nearly right comes with the one that was meant."""
+    """A misspelled name is reported with the nearest right one."""
     profile = said(replace(PRODUCTION, environ={"AWS_PROFILE": "opps"}, profiles=frozenset({"ops"})), "AWS credentials").problem
     assert profile
     assert "AWS_PROFILE=ops" in profile.do[0]

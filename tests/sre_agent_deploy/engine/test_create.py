@@ -39,7 +39,7 @@ ADDRESS = Kind("address", "AllocateAddress", "DescribeAddresses")
 
 
 _ANYBODY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}'
-# By part: how somebody else takes its name, and the check that what they have is as they made it.
+# By part: how another owner takes its name, and the check that their resource is unchanged.
 STRANGERS: dict[str, tuple[Callable[[Engine], Any], Callable[[Engine], bool]]] = {
     "gateway_role": (
         lambda engine: engine.client("iam").create_role(RoleName=f"{engine.id}-gateway", AssumeRolePolicyDocument=_ANYBODY),
@@ -150,7 +150,7 @@ def test_the_name_is_taken_by_ourselves(engine: Engine, faults: Faults) -> None:
 
 @pytest.mark.parametrize("part", ["gateway_role", "security_group", "bucket", "backend_key"])
 def test_the_name_is_taken_by_another_just_before(engine: Engine, part: str) -> None:
-    """A resource of another owner that appears after the plan is not adopted: the run says so, records nothing, and leaves it."""
+    """A resource of another owner that appears after the plan is not adopted: the run reports it, records nothing, and leaves it."""
     engine.parts = (part,)
     plan = engine.plan()
     take, untouched = STRANGERS[part]

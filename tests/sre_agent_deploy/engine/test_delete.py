@@ -1,4 +1,4 @@
-"""A deleted resource is gone at the end, whatever AWS answered."""
+"""A deleted resource is gone at the end, for every answer of AWS."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_an_aws_of_an_earlier_version(engine: Engine) -> None:
 
 
 def test_a_listing_that_is_refused(engine: Engine) -> None:
-    """What could not be looked for is not gone: the journal keeps what was not deleted."""
+    """A refused listing does not prove absence: the journal keeps what was not deleted."""
     engine.parts = ("address",)
     engine.deploy()
     with refused(engine.aws, "ec2", "DescribeAddresses"):

@@ -1,4 +1,4 @@
-"""What carries the deployment's tag and is not in its state is shown, and nothing is created beside it."""
+"""A resource that has the deployment's tag and is not in its state is shown, and nothing is created beside it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def _client(engine: Engine) -> str:
 
 
 def test_a_second_one_of_each(deployed: Engine) -> None:
-    """Each is named with its age; it is neither used nor deleted, whatever name its tag has; what the user put in ours is not ours."""
+    """Each is named with its age; it is neither used nor deleted, with any name in its tag; what the user put into our resources is
+    not ours."""
     names = {"pool": "user_pool", "address": "address", "instance": "instance"}
     made = {
         _pool(deployed, names["pool"]),
@@ -67,7 +68,7 @@ def test_a_second_one_of_each(deployed: Engine) -> None:
 
 
 def test_a_lost_state_and_a_removed_name_tag(deployed: Engine) -> None:
-    """What can't be recognised any more is shown instead of created a second time."""
+    """A resource that can't be recognised any more is shown instead of created a second time."""
     address = deployed.id_of("address")
     deployed.client("ec2").delete_tags(Resources=[address], Tags=[{"Key": NAME_TAG}])
     assert [change.name for change in deployed.plan().changes if change.action is not Action.KEEP] == ["address"]

@@ -48,7 +48,7 @@ def test_a_resource_without_outputs_that_is_left(engine: Engine) -> None:
 
 
 def test_what_the_configuration_no_longer_asks_for() -> None:
-    """What the deployment made goes; a bucket that the configuration named is the user's, and stays."""
+    """A resource that the deployment created is deleted; a bucket that the configuration named is the user's, and stays."""
     made = Record("user_pool", UserPool.KIND, 1, "", "ready", "2026-11-30T00:00:00Z", id="us-east-1_a")
     named = replace(made, name="bucket", kind=S3Bucket.KIND, id="team-bucket", named=True)
     assert [(change.action, change.id) for change in plan_unwanted((made, named))] == [(Action.DELETE, "us-east-1_a")]

@@ -1,4 +1,4 @@
-"""`guide` and `export` ask nobody: they need no credentials and no network, and say which values only the account knows."""
+"""`guide` and `export` need no credentials and no network, and name the values that only the account knows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def request(
     folder: Path, *, mode: str = "production", account_id: str = "123456789012", region: str = "us-east-1", **sections: Any
 ) -> Request:
-    """A configuration file. Its certificate lies on the machine that deploys, and not on this one."""
+    """Write a configuration. Its certificate is on the machine that deploys, and not on this one."""
     certificate = {"ssl_cert_path": "/nowhere/fullchain.pem", "ssl_key_path": "/nowhere/privkey.pem"}
     document = {
         "version": 1,
@@ -110,7 +110,7 @@ def test_a_template_with_ipv6(tmp_path: Path) -> None:
 
 
 def test_a_configuration_that_names_them(tmp_path: Path) -> None:
-    """What the configuration says is no parameter."""
+    """A value of the configuration is no parameter."""
     network = {"vpc_id": "vpc-0123456789abcdef0", "subnet_id": "subnet-0123456789abcdef0"}
     named = {"account_id": "123456789012", "region": "us-east-1", **network}
     written = export_cloudformation(request(tmp_path, aws=named))

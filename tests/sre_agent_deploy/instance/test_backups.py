@@ -103,7 +103,7 @@ def test_what_it_holds(lived_in: Any, client: Callable[[str], Any], machine: Mac
 
 
 def test_what_is_deleted(lived_in: Any, tmp_path: Path) -> None:
-    """What is older than it is kept for, after a new one was stored, and nothing else: the newest is never deleted by its age."""
+    """Backups that are older than their retention, after a new one was stored, and nothing else: the newest never expires."""
     aws, now, source = Aws(region="us-east-1"), clock.now(), f"{OWN}{BACKUP_SOURCE_FILE}"
     lived_in.put_object(Bucket="elsewhere", Key="team/backups/notes.txt", Body=b"x")
     for days in (0, 20, 29):

@@ -1,4 +1,4 @@
-"""What the bootstrap does with AWS, with files and with health paths, each for real."""
+"""The parts of the bootstrap that use AWS, files and health paths, each with the real thing."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_what_installs_the_libraries() -> None:
 
 
 def test_credentials(aws: MachineAws, with_secrets: Machine, tmp_path: Path) -> None:
-    """Each service's credential is a private file of its own, and every value is known to whoever conceals."""
+    """Each service's credential is a private file of its own, and every value is known to the redaction of reports."""
     layout = Layout(tmp_path / "release", secrets=tmp_path / "etc")
     concealed = (*write_credentials(aws, with_secrets, layout), write_certificate(aws, with_secrets, layout))
     assert layout.credential("kubernetes", "backend-api-key").read_text() == "key-of-the-backends"

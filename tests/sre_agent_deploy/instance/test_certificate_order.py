@@ -1,4 +1,4 @@
-"""The machine orders its certificate from a real ACME server, once, renews it, and says in the authority's words why it can't."""
+"""The machine orders its certificate from a real ACME server, once, renews it, and reports a failure with the authority's text."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def front_door(layout: Layout, folder: Path) -> Iterator[None]:
 
 
 def test_a_certificate_is_ordered_once(machine: Ordering, folder: Path) -> None:
-    """It waits until this machine is asked, orders once, renews when the authority says so, and keeps its account."""
+    """It waits until this machine is chosen, orders once, renews when the authority asks for it, and keeps its account."""
     placeholder = machine.parts
     assert not machine.order(), "it was not asked"
     machine.put(acme_asked="i-2 now")
@@ -174,7 +174,7 @@ def test_a_certificate_is_ordered_once(machine: Ordering, folder: Path) -> None:
 
 
 def test_another_authority_and_another_name(machine: Ordering) -> None:
-    """What the settings change is ordered anew, by a TXT record too, with the account that is there; until then, what is there stays."""
+    """A changed setting leads to a new order, by a TXT record too, with the existing account; until then the existing certificate stays."""
     zone = "Z0123456789ABCDEFGHIJ"
     machine.choose()
     assert machine.order()
@@ -281,7 +281,7 @@ def test_the_role_may_change_one_record(embedded: EmbeddedAws) -> None:
 
 
 def test_who_may_read_a_proof(tmp_path: Path) -> None:
-    """The front door, which is in the group of its folder, and nobody else; nobody but the order writes it."""
+    """Only the front door, which is in the group of its folder, can read it; only the order can write it."""
     file = tmp_path / "challenges" / "token"
     certificate_order._write_readable(file, "proof")
     assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(file.parent.stat().st_mode) & 0o027) == (0o640, 0)

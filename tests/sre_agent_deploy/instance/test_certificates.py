@@ -175,7 +175,7 @@ def test_a_certificate_that_no_server_can_use(stored: Stored, unusable: str) -> 
 
 
 def test_a_server_that_refuses(stored: Stored) -> None:
-    """If nginx does not take the new pair, the old one lies in its place again."""
+    """If nginx does not take the new pair, the old one is put back."""
     before = (stored.layout.certificate.read_text(), stored.layout.key.read_text())
     stored.renew()
     with pytest.raises(StepFailed):

@@ -112,7 +112,7 @@ def replace_python(fresh: Path, text: str) -> None:
 
 
 def test_a_bootstrap_that_ends_without_a_report(s3, boot, fresh: Path) -> None:
-    """The step that it named last is reported as failed, with the end of its output: nobody waits for a machine that has given up."""
+    """The step that it named last is reported as failed, with the end of its output: no deployment waits for a machine that has failed."""
     replace_python(fresh, """echo '{"step": "services", "state": "running", "reported": true}'; echo Killed; exit 137""")
     assert boot() == 137
     said = status(s3, "services")
@@ -168,7 +168,7 @@ def test_reports_while_s3_refuses(boot, s3, fresh: Path) -> None:
 
 
 def test_a_fault_of_ours(boot, s3, fresh: Path) -> None:
-    """What nobody expected is reported as well, and keeps its traceback."""
+    """An unexpected exception is reported as well, with its traceback."""
     (fresh / "root").mkdir()
     (fresh / "os-release").unlink()
     (fresh / "os-release").write_bytes(b"\xff")

@@ -1,4 +1,4 @@
-"""What gives a new machine its uv, its Python and its libraries, with the uv that the lock names."""
+"""A new machine gets its uv, its Python and its libraries, with the uv that the lock names."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_uv(lock: Path, carried: bool) -> None:
 
 @pytest.mark.parametrize("carried", [True, False], ids=["from the release", "from PyPI"])
 def test_uv_that_is_another(lock: Path, carried: bool) -> None:
-    """A file that the lock does not know is not installed, wherever it is from."""
+    """A file that the lock does not know is not installed, from any source."""
     with zipfile.ZipFile(lock.parent / "wheels" / WHEEL, "a") as wheel:
         wheel.writestr("more", "")
     with pytest.raises(SystemExit, match="not in the lock"):

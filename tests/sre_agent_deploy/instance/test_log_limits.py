@@ -1,4 +1,4 @@
-"""What logs may take of the disk, in the files that are written."""
+"""Logs have a limit on the disk, in the files that are written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIMIT = 5_000
 
 @pytest.fixture
 def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the machine's settings, after its logs were limited; a stand-in for systemctl notes what it is asked."""
+    """Write the machine's settings for its logs into a folder; a stand-in for systemctl records its arguments."""
     programs, etc = tmp_path / "bin", tmp_path / "etc"
     programs.mkdir()
     (programs / "systemctl").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\n', encoding="utf-8")

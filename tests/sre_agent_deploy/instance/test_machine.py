@@ -41,5 +41,5 @@ def test_a_value_that_nobody_provides(field: str) -> None:
 
 
 def test_read_again(machine: Machine) -> None:
-    """The bootstrap reads from the file what the deployer meant."""
+    """The bootstrap reads from the file the same machine that the deployer wrote."""
     assert Machine.parse(machine.text()) == machine

@@ -44,7 +44,7 @@ def test_its_ports_over_ipv6(machine: Machine) -> None:
 
 
 def test_a_door_without_an_assistant(machine: Machine) -> None:
-    """What no route publishes is a JSON error, also the path of a route without its slash."""
+    """A path without a route is a JSON error, also the path of a route without its slash."""
     listener = Listener(443, "public", (Route("/api/logs/", "logs"),))
     conf = render_nginx_conf(replace(machine.front_door, listeners=(listener,)), LAYOUT, NginxPaths())
     message = "No service is published below this path."

@@ -1,4 +1,4 @@
-"""What each service is told about the system that it answers from."""
+"""Each service gets the settings of the system that it answers from."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_runbooks_of_the_users_own() -> None:
 
 
 def test_several_systems_of_one_kind() -> None:
-    """Each has a name, which its credentials carry, so that none gets another's; a check before the deployment gets only its own."""
+    """Each has a name, which is in the names of its credentials, so that none gets another's; preflight gets only its own."""
     config = configured({"metrics": [PROMETHEUS, {**PROMETHEUS, "name": "prod"}, {"source": "prometheus", "url": "http://third.example"}]})
     sources = describe_sources(config)["metrics"]
     entries = json.loads(sources.environment["SRE_SOURCES"])
@@ -173,7 +173,7 @@ def with_model(**assistant: object) -> Config:
 
 
 def test_a_model_with_a_key() -> None:
-    """The assistant is told which model, its budget and what to hide; the key is a credential, never a variable."""
+    """The assistant gets the model, its budget and what to hide; the key is a credential, never a variable."""
     found = describe_sources(with_model(reasoner="anthropic", api_key="env:ANTHROPIC_API_KEY", tokens_per_question=1000))["assistant"]
     assert found.environment["SRE_REASONER"] == "anthropic"
     assert found.environment["SRE_MODEL_TOKENS"] == "1000"

@@ -52,7 +52,7 @@ def test_a_whole_production_run(tmp_path: Path, sits_at: Sits) -> None:
 
 
 def test_wrong_answers_are_reported_and_corrected(tmp_path: Path, sits_at: Sits) -> None:
-    """The rules of the configuration apply to each answer at once, in their own words; the next answer counts."""
+    """The rules of the configuration apply to each answer at once, with their own messages; the next answer counts."""
     person = sits_at("--interactive", "--mode", "production")
     person.answers(("name", "Not A Name"))
     person.reads("CONFIG-NAME: ")
@@ -76,7 +76,7 @@ def test_wrong_answers_are_reported_and_corrected(tmp_path: Path, sits_at: Sits)
 
 
 def test_control_c_keeps_what_was_entered(tmp_path: Path, sits_at: Sits) -> None:
-    """The answers stand in a draft beside the file, are offered next time, and then need no second typing."""
+    """The answers are in a draft beside the file, are offered next time, and need not be typed again."""
     first = sits_at("init", "--interactive", "--output", "prod.yaml")
     first.answers(("mode", "production"), ("name", "shop"), ("aws.region", "eu-west-1"))
     first.reads("] aws.account_id")

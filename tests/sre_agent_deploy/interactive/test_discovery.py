@@ -83,13 +83,13 @@ def test_what_the_account_has_is_proposed(account: EmbeddedAws, tmp_path: Path, 
 
 @pytest.fixture
 def silent_endpoint() -> Iterator[str]:
-    """Accepts connections and never says a word."""
+    """Accept connections and never answer."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"https://127.0.0.1:{server.getsockname()[1]}"
 
 
 def test_an_account_that_does_not_answer(silent_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for it: the questions go on without proposals."""
+    """There is no long wait: the questions continue without proposals."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
     assert Discovery("us-east-1", {"AWS_ENDPOINT_URL": silent_endpoint}).wait() == NOTHING
@@ -111,5 +111,5 @@ def test_the_usual_region(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("url", ["127.0.0.1:4566", "http://127.0.0.1:4566"])
 def test_an_endpoint_that_is_none(url: str) -> None:
-    """Nothing is found and nothing said: the question about the endpoint is where that is told. No secret goes there."""
+    """Nothing is found and nothing reported: the question about the endpoint reports it. No secret is sent there."""
     assert Discovery("us-east-1", {"AWS_ENDPOINT_URL": url}).wait() == NOTHING

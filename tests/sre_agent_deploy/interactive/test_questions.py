@@ -1,4 +1,4 @@
-"""Which questions are asked, what is proposed, and what becomes of answers."""
+"""The questions, their proposals, and the settings that answers become."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_question_without_meaning_is_left_out() -> None:
 
 
 def test_what_the_rules_demand_is_asked() -> None:
-    """A setting that answers make wrong is asked for, even where nobody opened its door."""
+    """A setting that other answers make invalid is asked for, even in a group that the user has skipped."""
     demanding = {"aws.region": "us-east-1", "optional credentials": "no"}
     assert "gateway.provider_arn" not in keys(demanding)
     opened = {MORE: "yes", "optional credentials": "yes", "credentials.user_pool_id": "us-east-1_a", "credentials.client_id": "abc"}
@@ -122,7 +122,7 @@ def test_proposals(key: str, answers: dict[str, str], expected: str) -> None:
 
 
 def test_the_environment_proposes() -> None:
-    """What the template takes from a variable is proposed from it; an example is never proposed."""
+    """A variable that the template refers to is proposed; an example is never proposed."""
     domain = BY_KEY["deployment.domain_name"]
     assert propose(domain, {}, NOTHING, {}) == ""
     assert propose(domain, {}, ACCOUNT, {"SRE_DOMAIN_NAME": "sre.example.net"}) == "sre.example.net"
@@ -159,7 +159,7 @@ def put(question: Question, answer: str) -> tuple[str, Plain | None]:
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1))
 def test_any_answer_is_written_as_it_was_typed(answer: str) -> None:
-    """Whatever a person types, the file says exactly that, and every comment stays."""
+    """The file has exactly any text that a person types, and every comment stays."""
     text, value = put(BY_KEY["gateway.description"], answer)
     assert value == answer
     assert text.count("\n") == render_template("production").count("\n")
@@ -208,7 +208,7 @@ def test_a_source_that_is_none(key: str, answer: str, code: str) -> None:
 
 @pytest.mark.parametrize("example", ["kubernetes", "logs", "metrics", "runbooks"])
 def test_the_example_of_a_source(example: str) -> None:
-    """What is shown as an example can be typed; each kind of source of a service has a place in the line."""
+    """Each example can be typed; each kind of source of a service has a place in the line."""
     question = BY_KEY[f"services.{example}"]
     typed = question.example.replace("ws-…", "ws-12345678-1234-1234-1234-123456789012")
     assert judge_answers("production", {question: typed}, {}).at(question) == ()
@@ -230,7 +230,7 @@ def test_an_answer_that_is_no_choice(key: str) -> None:
 @profile(max_examples=60)
 @given(st.sampled_from(list_questions()), st.text(max_size=40))
 def test_no_answer_damages_the_file(question: Question, answer: str) -> None:
-    """What is not refused as unwritable makes a file that can be read and judged, and only that setting is touched."""
+    """Every answer that is not refused gives a valid file, and only that setting is changed."""
     if find_unwritable(question, answer):
         return
     judgement = judge_answers("production", {question: answer}, {})
@@ -243,7 +243,7 @@ def test_no_answer_damages_the_file(question: Question, answer: str) -> None:
     [("name", "a\x1b[A", "INTERACTIVE-ANSWER"), ("name", "a\udcff", "INTERACTIVE-ANSWER"), ("tags", "team", "INTERACTIVE-ANSWER")],
 )
 def test_answers_that_can_not_be_written(key: str, answer: str, code: str) -> None:
-    """Keys that type no character, and tags without a value, are told at once."""
+    """Keys that type no character, and tags without a value, are reported at once."""
     refused = find_unwritable(BY_KEY[key], answer)
     assert refused
     assert refused.code == code

@@ -147,7 +147,7 @@ def saved(tmp_path: Path) -> FileStore:
 
 
 def test_every_flipped_bit_and_every_cut(saved: FileStore) -> None:
-    """Each is noticed, wherever it is; nothing is lost: the generation before is kept beside it, good, and offered."""
+    """Each damage is detected, and nothing is lost: the last good generation is kept beside the file, and offered."""
     good = saved.path.read_bytes()
     positions = sample(range(len(good)), 60)
     damaged = [good[:at] + bytes([good[at] ^ 1 << bit]) + good[at + 1 :] for at in positions for bit in range(8)]
@@ -209,7 +209,7 @@ def test_a_state_file_that_is_a_link(saved: FileStore, tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_stopped_while_it_saves(tmp_path: Path) -> None:
-    """Another takes the lock over and saves: at whichever operation before its rename the first was stopped, that state stays."""
+    """Another run takes the lock over and saves: if the first was stopped at any operation before its rename, that state stays."""
     ended = [_stop_at(operation, tmp_path / f"{operation}" / "state") for operation in range(10)]
     assert ended == ["LOCK-LOST"] * 9 + ["saved before"]
 

@@ -47,7 +47,7 @@ def test_two_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("told", [b"", b"[]", b"7", b"{", b'{"pid": "one", "host": 7, "who": "ada"}'])
 def test_a_lock_that_tells_odd_things(told: bytes) -> None:
-    """It is held all the same, and its owner is shown as far as it can be read."""
+    """An unreadable lock still counts, and its owner is shown as far as it can be read."""
     assert "runs `sre-agent-deploy`" in str(Owner.parse(told))
 
 

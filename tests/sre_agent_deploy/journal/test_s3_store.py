@@ -145,7 +145,7 @@ def test_a_lock_whose_owner_is_dead(unbooted: EmbeddedAws, bucket: str, stale: d
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"not a lock", b'{"expires": "soon", "host": "another"}', b'{"expires": 7}'])
 def test_a_lock_that_cannot_be_read(unbooted: EmbeddedAws, bucket: str, body: bytes) -> None:
-    """It is held: what can't be read never ends by itself, and only `unlock` frees it."""
+    """It still counts: an unreadable lock never expires, and only `unlock` frees it."""
     unbooted.client("s3").put_object(Bucket=bucket, Key="team/state.json.lock", Body=body)
     store = _store(unbooted, bucket)
     assert store.lock_owner() is not None
@@ -292,7 +292,7 @@ def test_a_lock_that_was_taken_over(unbooted: EmbeddedAws, bucket: str) -> None:
 
 
 def test_a_lease_that_ends_soon(unbooted: EmbeddedAws, bucket: str) -> None:
-    """It is renewed before the next change, also where it has expired and nobody took the lock over."""
+    """It is renewed before the next change, also if it has expired and no other run took the lock over."""
     lock = S3Lock(deployers_aws(unbooted), bucket, "lock", "s3://state", lease=timedelta(seconds=1))
     with lock.hold("deploy") as lease:
         for _ in range(3):

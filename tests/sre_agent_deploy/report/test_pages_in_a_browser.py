@@ -41,7 +41,7 @@ def phone(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A report with one failure, and a guide for an account that nobody was asked about."""
+    """Write a report with one failure, and a guide that no account was needed for."""
     folder = tmp_path_factory.mktemp("pages")
     findings = tuple(
         Finding(check.id, "failed", "it is down", check.requirements, problem=DOWN)
@@ -96,7 +96,7 @@ def test_a_page_for_everybody(phone: BrowserContext, pages: dict[str, Path], nam
 
 
 def test_what_the_guide_remembers(phone: BrowserContext, pages: dict[str, Path]) -> None:
-    """A tick and a value survive the page; the value stands in every later step, and is what is copied."""
+    """A tick and a value stay after the page is closed; each later step shows the value, and it is what is copied."""
     page, said = opened(phone, pages["guide"])
     page.get_by_role("checkbox").nth(1).check()
     page.locator("[data-note='user_pool.user_pool_id']").fill("us-east-1_Ab1cd2Ef3")

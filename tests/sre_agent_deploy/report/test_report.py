@@ -86,13 +86,13 @@ def test_a_dead_instance_is_reported_once() -> None:
 
 @pytest.mark.parametrize("code", ["ACCESS-NOT-REFUSED", "ENDPOINT-PLAIN-HTTP"])
 def test_an_open_door_is_never_explained_away(code: str) -> None:
-    """Whatever else fails, what lets strangers in is a cause of its own."""
+    """Open access is always a cause of its own, beside every other failure."""
     found = find_causes(findings(service__kubernetes=problem("SERVICE-UNHEALTHY"), kubernetes__no_key=problem(code)))
     assert {cause.problem.code for cause in found} == {"SERVICE-UNHEALTHY", code}
 
 
 def test_two_causes_stay_two() -> None:
-    """What the one does not explain is told besides it, the earlier hop first."""
+    """A failure that the first cause does not explain is reported as well, the earlier hop first."""
     found = find_causes(findings(service__logs=problem("SERVICE-UNHEALTHY"), token__gateway_client=problem("AUTH-NO-TOKEN")))
     assert [(cause.hop, cause.checks) for cause in found] == [("token", ("token.gateway_client",)), ("backend", ("service.logs",))]
 

@@ -1,4 +1,4 @@
-"""What a gateway needs beside itself, made by plain boto3 calls: a role, a key in a secret, an OpenAPI document in S3."""
+"""The resources that a gateway needs, made by plain boto3 calls: a role, a key in a secret, an OpenAPI document in S3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the fields of roles, logins, secrets and AgentCore may be, within AWS's limits."""
+"""Generate values for the fields of roles, logins, secrets and AgentCore, within AWS's limits."""
 
 from __future__ import annotations
 

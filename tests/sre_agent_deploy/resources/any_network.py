@@ -1,4 +1,4 @@
-"""What the fields of networks, addresses and machines may be, within EC2's limits."""
+"""Generate values for the fields of networks, addresses and machines, within EC2's limits."""
 
 from __future__ import annotations
 

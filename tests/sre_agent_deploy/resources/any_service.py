@@ -1,4 +1,4 @@
-"""What the fields of files, records, logs and alarms may be, within AWS's limits."""
+"""Generate values for the fields of files, records, logs and alarms, within AWS's limits."""
 
 from __future__ import annotations
 

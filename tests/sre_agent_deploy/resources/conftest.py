@@ -1,4 +1,4 @@
-"""The account in which resources are born, and marks for their births."""
+"""The account in which resources are created, and marks for their creations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .wire import Recorder
 
 
 class Marked(Protocol):
-    """Makes the mark of a birth in this test's deployment."""
+    """Makes the mark of a creation in this test's deployment."""
 
     def __call__(self, name: str, generation: int = 1) -> Mark: ...
 
@@ -45,5 +45,5 @@ def marked(deployment: str) -> Marked:
 
 @pytest.fixture(scope="session")
 def recorder() -> Recorder:
-    """An AWS that writes down what it is told. One for all: making boto3's clients takes longer than what they then send."""
+    """Return an AWS that records every request. One for all tests: making boto3's clients takes longer than sending the requests."""
     return Recorder()

@@ -1,4 +1,4 @@
-"""What every resource type does in its life, whatever it is."""
+"""The life cycle that every resource type has, and the steps of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sre_core.problem import Problem
 
 
 def create(aws: Aws, wanted: Any, mark: Mark) -> str:
-    """Make it, wait for it, and say everything that can be said twice; its id."""
+    """Create the resource, wait for it, make every call that can be repeated, and return its id."""
     id = wanted.create(aws, mark)
     wait_until_ready(lambda: wanted.ready(aws, id))
     configure(aws, wanted, id)
@@ -28,19 +28,19 @@ def configure(aws: Aws, wanted: Any, id: str) -> None:
 
 
 def read(aws: Aws, wanted: Any, id: str) -> Found[Any]:
-    """What AWS shows of it; it must be there."""
+    """Read the resource from AWS; it must be there."""
     found = type(wanted).read(aws, id, wanted.name)
     assert found is not None
     return found  # type: ignore[no-any-return]
 
 
 def drift(aws: Aws, wanted: Any, id: str) -> tuple[Difference, ...]:
-    """How AWS differs from the declaration, in the words of a plan."""
+    """Return the differences between AWS and the declaration, as a plan has them."""
     return compare(wanted, read(aws, wanted, id).seen)
 
 
 def check_life_cycle(aws: Aws, wanted: Any, mark: Mark) -> None:
-    """It is made as declared, found by its deployment, changes nothing when configured again, and goes without a trace."""
+    """Check that it is created as declared, found by its deployment, unchanged when configured again, and deleted completely."""
     kind, id = type(wanted), create(aws, wanted, mark)
     assert drift(aws, wanted, id) == ()
     assert read(aws, wanted, id).owner(mark.deployment) == "us"
@@ -60,7 +60,7 @@ def delete(aws: Aws, wanted: Any, id: str, deployment: str) -> None:
 
 
 def check_repair(aws: Aws, wanted: Any, id: str, **changed: Any) -> None:
-    """Where AWS has another value, configuring puts the declared one there; and back."""
+    """Check that configuring puts the declared value where AWS has another one; and back."""
     other = dataclasses.replace(wanted, **changed)
     assert {entry.field for entry in drift(aws, other, id)} == set(changed)
     configure(aws, other, id)
@@ -70,14 +70,14 @@ def check_repair(aws: Aws, wanted: Any, id: str, **changed: Any) -> None:
 
 
 def refused(aws: Aws, wanted: Any, mark: Mark) -> Problem:
-    """The Problem that a birth ends in."""
+    """Return the Problem that a creation ends in."""
     answer = attempt(lambda: wanted.create(aws, mark), subject=wanted, failures=wanted.FAILURES)
     assert isinstance(answer, Problem), answer
     return answer
 
 
 def until(happened: Callable[[], bool], seconds: float = 120) -> bool:
-    """Whether something happens within a time that is ample on a busy machine."""
+    """Return true if something happens within a time that is ample on a busy machine."""
     end = time.monotonic() + seconds
     while not (done := happened()) and time.monotonic() < end:
         time.sleep(0.02)
@@ -85,6 +85,6 @@ def until(happened: Callable[[], bool], seconds: float = 120) -> bool:
 
 
 def wait_until_ready(ask: Callable[[], Any]) -> None:
-    """Wait while AWS says that it is still at work; anything but Ready then is a failure."""
+    """Wait while AWS is still at work; any other answer than Ready after that is a failure."""
     assert until(lambda: not isinstance(ask(), Waiting))
     assert ask() == Ready()

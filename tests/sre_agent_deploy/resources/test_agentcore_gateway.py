@@ -61,7 +61,7 @@ def test_a_gateway_that_differs(aws: Aws, marked: Marked, gateway: Gateway) -> N
 
 
 def test_a_gateway_that_was_opened_by_hand(aws: Aws, marked: Marked, gateway: Gateway) -> None:
-    """A gateway that asks nobody for a token is a difference, and is closed again."""
+    """A gateway that accepts calls without a token is a difference, and is closed again."""
     id = create(aws, gateway, marked("gateway"))
     aws.client("bedrock-agentcore-control").update_gateway(
         gatewayIdentifier=id, name=gateway.gateway_name, roleArn=str(gateway.role_arn), protocolType="MCP", authorizerType="NONE"
@@ -73,7 +73,7 @@ def test_a_gateway_that_was_opened_by_hand(aws: Aws, marked: Marked, gateway: Ga
 
 
 def test_a_gateway_with_search(aws: Aws, marked: Marked, gateway: Gateway) -> None:
-    """Search is chosen at birth and stays when something else is changed."""
+    """Search is chosen at creation and stays when another setting is changed."""
     searching = replace(gateway, search=True)
     id = create(aws, searching, marked("gateway"))
     check_repair(aws, searching, id, description="Another")
@@ -81,7 +81,7 @@ def test_a_gateway_with_search(aws: Aws, marked: Marked, gateway: Gateway) -> No
 
 
 def test_settings_of_a_gateway_that_are_not_ours(aws: Aws, marked: Marked, gateway: Gateway) -> None:
-    """Configuring keeps what somebody else set: UpdateGateway alone would reset it."""
+    """Configuring keeps settings of another owner: UpdateGateway alone would reset them."""
     id = create(aws, gateway, marked("gateway"))
     answer: Any = aws.client("bedrock-agentcore-control").get_gateway(gatewayIdentifier=id)
     kept = {"mcp": {"instructions": "Ask for pods first", "supportedVersions": ["2025-06-18"]}}
@@ -113,7 +113,7 @@ def test_the_name_of_a_gateway_of_another_owner(aws: Aws, marked: Marked, gatewa
 
 
 def test_a_role_that_is_new(aws: Aws, marked: Marked, gateway: Gateway) -> None:
-    """AgentCore can't assume a role that IAM has not spread yet: its refusal is worth repeating, and then a problem that says so."""
+    """AgentCore can't assume a role that IAM has not propagated yet: its refusal is retried, and then reported as such."""
     unknown = replace(gateway, role_arn=f"{gateway.role_arn}-to-come")
     problem = attempt(lambda: unknown.create(aws, marked("gateway")), subject=unknown, failures=Gateway.FAILURES, repeatable=False)
     assert isinstance(problem, Problem)
@@ -145,6 +145,6 @@ def test_a_gateway_that_is_being_deleted(aws: Aws, marked: Marked, gateway: Gate
 
 
 def test_a_gateway_with_a_name_of_its_own(aws: Aws, marked: Marked, gateway: Gateway, deployment: str) -> None:
-    """It is found by its tags, whatever its name."""
+    """It is found by its tags, with any name."""
     id = create(aws, replace(gateway, gateway_name=f"tools-of-{deployment[4:]}"), marked("gateway"))
     assert Gateway.owned(aws, deployment) == (Owned(id, "gateway"),)

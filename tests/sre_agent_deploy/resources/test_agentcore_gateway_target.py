@@ -46,7 +46,7 @@ def test_a_target_that_differs(aws: Aws, marked: Marked, target: GatewayTarget, 
 
 
 def test_a_target_with_a_private_ca(aws: Aws, marked: Marked, target: GatewayTarget, deployment: str, embedded: EmbeddedAws) -> None:
-    """The CA is told to the gateway, can be taken back, and CloudFormation's template says what it can't do."""
+    """The gateway gets the CA, it can be removed again, and CloudFormation's template says what it can't do."""
     aws.client("s3").put_object(Bucket=deployment, Key="ca.pem", Body=Path(embedded.ca_file).read_bytes())
     private = replace(target, ca_uri=f"s3://{deployment}/ca.pem")
     id = create(aws, private, marked("kubernetes_target"))
@@ -56,7 +56,7 @@ def test_a_target_with_a_private_ca(aws: Aws, marked: Marked, target: GatewayTar
 
 
 def test_a_target_that_sends_the_key_elsewhere(aws: Aws, marked: Marked, target: GatewayTarget) -> None:
-    """A key in the query string would stand in every log: that is a difference, and is taken back."""
+    """A key in the query string would appear in every log: that is a difference, and is repaired."""
     id = create(aws, target, marked("kubernetes_target"))
     sent: Any = replace(target, header="key")._settings() | {"gatewayIdentifier": target.gateway_id, "targetId": id.partition("/")[2]}
     key = sent["credentialProviderConfigurations"][0]["credentialProvider"]["apiKeyCredentialProvider"]
@@ -94,7 +94,7 @@ def test_a_document_that_agentcore_can_not_use(aws: Aws, marked: Marked, target:
 
 
 def test_a_target_name_that_the_gateway_has(aws: Aws, marked: Marked, target: GatewayTarget) -> None:
-    """A second birth of the name is refused, with what to do."""
+    """A second creation with the name is refused, with what to do."""
     create(aws, target, marked("kubernetes_target"))
     assert refused(aws, target, marked("kubernetes_target")).code == "AGENTCORE-TARGET-EXISTS"
 
@@ -118,7 +118,7 @@ def test_a_target_that_is_being_deleted(aws: Aws, marked: Marked, target: Gatewa
 
 
 def test_a_target_of_a_gateway_to_come(aws: Aws, target: GatewayTarget) -> None:
-    """While the gateway has no id, there is nothing to look for; in the guide it stands by its name."""
+    """While the gateway has no id, nothing is looked up; the guide shows the gateway's name."""
     later = replace(target, gateway_id=Ref("gateway", "gateway_id"))
     assert later.natural_id(aws) == ""
     assert "<gateway.gateway_id>" in later.console()[0]

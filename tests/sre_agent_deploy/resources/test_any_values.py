@@ -1,4 +1,4 @@
-"""Whatever a resource is declared to be, within AWS's limits: it is made so, and nothing is left to change."""
+"""Any declaration within AWS's limits is created exactly so, and nothing is left to change."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def kinds() -> list[type[Any]]:
 
 @pytest.fixture(scope="session")
 def parents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parents]:
-    """What the resources refer to, in an AWS where nothing takes a moment: that is waited for elsewhere."""
+    """Create the resources that others refer to, in an AWS without delays: other tests prove the waiting."""
     with served(tmp_path_factory.mktemp("at-once"), "--no-boot", "--at-once") as aws:
         yield make_parents(aws, tmp_path_factory.mktemp("parents"))
 

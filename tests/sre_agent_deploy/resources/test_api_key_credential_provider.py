@@ -24,7 +24,7 @@ def test_a_provider_from_creation_to_deletion(aws: Aws, marked: Marked, provider
 
 
 def test_the_outputs_of_a_provider(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
-    """The ARN is AgentCore's own answer, and where the key lies is told; no output holds the key."""
+    """The ARN is AgentCore's own answer, and an output names the secret with the key; no output has the key."""
     id = create(aws, provider, marked("provider"))
     answer = aws.client("bedrock-agentcore-control").get_api_key_credential_provider(name=id)
     assert read(aws, provider, id).outputs == {
@@ -47,7 +47,7 @@ def test_where_a_provider_of_another_owner_has_its_key(aws: Aws, provider: ApiKe
 
 
 def test_a_provider_that_differs(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
-    """Which key of the secret it hands out becomes what is declared, in place."""
+    """The secret's key that it hands out is repaired in place."""
     check_repair(aws, provider, create(aws, provider, marked("provider")), json_key="other_key")
 
 
@@ -78,7 +78,7 @@ def test_a_provider_without_a_key(aws: Aws, marked: Marked, provider: ApiKeyCred
 
 
 def test_deleting_a_provider_twice(aws: Aws, marked: Marked, provider: ApiKeyCredentialProvider) -> None:
-    """What is gone needs no deleting."""
+    """Deleting it again changes nothing."""
     id = create(aws, provider, marked("provider"))
     ApiKeyCredentialProvider.delete(aws, id)
     ApiKeyCredentialProvider.delete(aws, id)

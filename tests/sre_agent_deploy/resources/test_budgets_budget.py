@@ -89,7 +89,7 @@ def test_a_filter_that_was_changed_by_hand(aws: Aws, marked: Marked, budget: Bud
 
 
 def test_another_address(aws: Aws, marked: Marked, budget: Budget) -> None:
-    """Everybody who is not declared stops being told, and who is declared is told."""
+    """Addresses that are not declared get no more mails, and those that are declared get them."""
     id = create(aws, budget, marked("budget"))
     other = replace(budget, notifications=tuple(replace(each, email="new@example.com") for each in budget.notifications))
     configure(aws, other, id)
@@ -126,7 +126,7 @@ def test_a_topic_beside_the_address(aws: Aws, marked: Marked, budget: Budget, de
 
 
 def test_a_budget_full_of_notifications(aws: Aws, marked: Marked, budget: Budget) -> None:
-    """What is not wanted goes first, so there is room for what is."""
+    """Undeclared notifications are deleted first, so that there is room for the declared ones."""
     id = create(aws, budget, marked("budget"))
     for each in budget.notifications:
         aws.client("budgets").delete_notification(**place(aws, budget), Notification=each.key())
@@ -138,7 +138,7 @@ def test_a_budget_full_of_notifications(aws: Aws, marked: Marked, budget: Budget
 
 
 def test_a_budget_of_another_owner(aws: Aws, marked: Marked, deployment: str, budget: Budget) -> None:
-    """Its name is taken: it shows as a stranger's before anything is made, and a birth is refused."""
+    """Its name is taken: it shows as foreign before anything is created, and a creation is refused."""
     someone = replace(marked("budget"), deployment="sre-of-somebody-else")
     id = create(aws, budget, someone)
     assert read(aws, budget, budget.natural_id(aws)).owner(deployment) == "stranger"
@@ -163,5 +163,5 @@ def test_a_budget_that_is_gone(aws: Aws, marked: Marked, deployment: str, budget
 
 
 def test_where_there_are_no_budgets(budget: Budget) -> None:
-    """GovCloud has no AWS Budgets and China no dollars: nothing is asked there, so a cleanup is not held up."""
+    """GovCloud has no AWS Budgets and China no dollars: nothing is read there, so that nothing blocks a cleanup."""
     assert [Budget.owned(Aws(region=region, account_id="123456789012"), "sre-0") for region in ("us-gov-west-1", "cn-north-1")] == [(), ()]

@@ -91,7 +91,7 @@ def test_other_hosts_or_another_authority(aws: Aws, marked: Marked, deployment: 
 
 @pytest.mark.parametrize("days_left", [31, 29, -1])
 def test_a_certificate_of_some_age(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa, days_left: int) -> None:
-    """From 30 days before its end a plan says so, and configuring stores a fresh one; before, nothing is touched."""
+    """From 30 days before its end a plan shows it, and configuring stores a fresh one; before that, nothing changes."""
     renewed = days_left < 30
     aged = OfAge(authority, local_ca.LEAF_LIFE - timedelta(days=days_left, minutes=-1))
     id = certificate(deployment, aged).create(aws, marked("certificate"))
@@ -104,7 +104,7 @@ def test_a_certificate_of_some_age(aws: Aws, marked: Marked, deployment: str, au
 
 
 def test_files_in_their_last_days(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
-    """What does not get fresher by storing it again is not stored again at every run."""
+    """A certificate from a file that is still the same is not stored again at every run."""
     last_days = certificate(deployment, OfAge(authority, local_ca.LEAF_LIFE - timedelta(days=5), renews=False))
     id = create(aws, last_days, marked("certificate"))
     assert drift(aws, last_days, id) == ()
@@ -115,7 +115,7 @@ def test_files_in_their_last_days(aws: Aws, marked: Marked, deployment: str, aut
 def test_a_certificate_that_was_damaged_by_hand(
     aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa, damage: str
 ) -> None:
-    """It differs in everything, and is replaced."""
+    """It differs in every field, and is replaced."""
     declared = certificate(deployment, authority)
     id = create(aws, declared, marked("certificate"))
     aws.client("secretsmanager").put_secret_value(SecretId=id, SecretString=damage)
@@ -126,7 +126,7 @@ def test_a_certificate_that_was_damaged_by_hand(
 
 
 def test_a_certificate_that_was_replaced_by_hand(aws: Aws, marked: Marked, deployment: str, authority: local_ca.LocalCa) -> None:
-    """A chain that does not name the hosts shows the names that it has, whatever else the secret says."""
+    """A chain without the hosts shows the names that it has, with any other values in the secret."""
     declared = certificate(deployment, authority)
     id = create(aws, declared, marked("certificate"))
     other = authority.issue(("elsewhere.example.com",))

@@ -1,4 +1,4 @@
-"""A trail: born where CloudTrail may write, repaired, gone without a trace, and refused as CloudTrail refuses it."""
+"""A trail: created where CloudTrail may write, repaired, deleted completely, and refused as CloudTrail refuses it."""
 
 from __future__ import annotations
 

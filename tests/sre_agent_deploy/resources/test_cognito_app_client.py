@@ -86,7 +86,7 @@ def test_a_client_that_was_opened_by_hand(aws: Aws, marked: Marked, client: AppC
 
 
 def test_settings_of_a_client_that_are_not_ours(aws: Aws, marked: Marked, client: AppClient) -> None:
-    """Configuring keeps what somebody else set: UpdateUserPoolClient alone would reset it."""
+    """Configuring keeps settings of another owner: UpdateUserPoolClient alone would reset them."""
     id = create(aws, client, marked("gateway_client"))
     kept = {"TokenValidityUnits": {"IdToken": "minutes", "AccessToken": "minutes"}, "IdTokenValidity": 30, "AuthSessionValidity": 7}
     _update(aws, id, AccessTokenValidity=10, **kept)
@@ -96,7 +96,7 @@ def test_settings_of_a_client_that_are_not_ours(aws: Aws, marked: Marked, client
 
 
 def test_token_times_in_every_unit(aws: Aws, marked: Marked, client: AppClient) -> None:
-    """A time that somebody set in another unit is understood."""
+    """A time that was set by hand in another unit is understood."""
     id = create(aws, client, marked("gateway_client"))
     for number, unit, minutes in ((2, "hours", 120), (1, "days", 1440), (900, "seconds", 15), (30, "minutes", 30)):
         _update(aws, id, AccessTokenValidity=number, TokenValidityUnits={"AccessToken": unit})
@@ -119,7 +119,7 @@ def test_a_scope_that_is_not_known_yet(aws: Aws) -> None:
 
 
 def test_a_scope_of_no_resource_server(aws: Aws, marked: Marked, client: AppClient) -> None:
-    """The birth is refused, and the problem names the scope."""
+    """The creation is refused, and the problem names the scope."""
     problem = refused(aws, replace(client, scopes=("nobody/knows",)), marked("gateway_client"))
     assert problem.code == "COGNITO-SCOPE-MISSING"
     assert "nobody/knows" in problem.what

@@ -39,7 +39,7 @@ def test_the_id_of_a_domain(aws: Aws, marked: Marked, deployment: str) -> None:
 
 
 def test_a_domain_that_another_pool_has(aws: Aws, marked: Marked, deployment: str) -> None:
-    """It is not taken for ours, and its birth is refused with a prefix to try."""
+    """It is not adopted, and a creation is refused with a prefix to try."""
     create(aws, _domain(aws, marked, deployment), marked("domain"))
     wanted = _domain(aws, marked, deployment)
     assert UserPoolDomain.read(aws, wanted.natural_id(aws), "domain") is None

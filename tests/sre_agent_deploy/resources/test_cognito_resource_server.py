@@ -1,4 +1,4 @@
-"""Resource servers: the scopes that tokens can carry."""
+"""Resource servers: the scopes that tokens can have."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ def test_a_resource_server_that_differs(aws: Aws, marked: Marked, server: Resour
 
 
 def test_an_identifier_that_the_pool_has(aws: Aws, marked: Marked, server: ResourceServer) -> None:
-    """The birth is refused, and the problem says where to compare."""
+    """The creation is refused, and the problem says where to compare."""
     create(aws, server, marked("resource_server"))
     assert refused(aws, server, marked("resource_server")).code == "COGNITO-RESOURCE-SERVER-INVALID"

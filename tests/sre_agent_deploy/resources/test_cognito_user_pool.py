@@ -27,7 +27,7 @@ def test_a_pool_from_creation_to_deletion(aws: Aws, marked: Marked, pool: UserPo
 
 
 def test_a_pool_before_it_is_configured(aws: Aws, marked: Marked, pool: UserPool) -> None:
-    """Nobody can register, not even for a moment."""
+    """Self-registration is off from the first moment."""
     described = aws.client("cognito-idp").describe_user_pool(UserPoolId=pool.create(aws, marked("user_pool")))["UserPool"]
     assert described["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
 
@@ -69,7 +69,7 @@ def test_mfa_without_authenticator_apps(aws: Aws, marked: Marked, pool: UserPool
 
 
 def test_settings_of_a_pool_that_are_not_ours(aws: Aws, marked: Marked, pool: UserPool) -> None:
-    """Configuring keeps what somebody else set, and the tags: UpdateUserPool alone would reset them."""
+    """Configuring keeps settings of another owner, and the tags: UpdateUserPool alone would reset them."""
     mark = marked("user_pool")
     id = create(aws, pool, mark)
     invitation: Any = {"InviteMessageTemplate": {"EmailSubject": "Join us"}}
@@ -84,7 +84,7 @@ def test_settings_of_a_pool_that_are_not_ours(aws: Aws, marked: Marked, pool: Us
 
 
 def _as_declared(aws: Aws, id: str) -> Any:
-    """What an update by hand must say again."""
+    """Return what an update by hand must repeat."""
     seen = aws.client("cognito-idp").describe_user_pool(UserPoolId=id)["UserPool"]
     return {key: seen[key] for key in ("Policies", "AdminCreateUserConfig", "AccountRecoverySetting", "UserPoolTags", "MfaConfiguration")}  # type: ignore[literal-required]
 
@@ -97,7 +97,7 @@ def test_a_pool_of_the_same_name(aws: Aws, marked: Marked, pool: UserPool, deplo
 
 
 def test_a_protected_pool(aws: Aws, marked: Marked, pool: UserPool) -> None:
-    """Whoever switched protection on may have had a reason: a plan shows it, no update switches it off, nor does deleting."""
+    """Deletion protection may have a reason: a plan shows it, and neither an update nor a deletion switches it off."""
     mark = marked("user_pool")
     id = create(aws, pool, mark)
     aws.client("cognito-idp").update_user_pool(UserPoolId=id, DeletionProtection="ACTIVE", **_as_declared(aws, id))
@@ -109,7 +109,7 @@ def test_a_protected_pool(aws: Aws, marked: Marked, pool: UserPool) -> None:
 
 
 def test_deleting_a_pool_twice(aws: Aws, marked: Marked, pool: UserPool) -> None:
-    """What is gone needs no deleting."""
+    """Deleting it again changes nothing."""
     id = create(aws, pool, marked("user_pool"))
     UserPool.delete(aws, id)
     UserPool.delete(aws, id)

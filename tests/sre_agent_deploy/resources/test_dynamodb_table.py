@@ -1,4 +1,4 @@
-"""A DynamoDB table: born, configured once it is there, protected where a person wants it, and refused as AWS refuses it."""
+"""A DynamoDB table: created, configured when it is active, protected if a person wants it, and refused as AWS refuses it."""
 
 from __future__ import annotations
 

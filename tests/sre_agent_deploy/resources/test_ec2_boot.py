@@ -1,4 +1,4 @@
-"""What a machine says about its bootstrap, and what follows from it."""
+"""The reports of a machine's bootstrap decide if it is ready, failed, or still waited for."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ STATUSES = st.builds(
 def test_any_report(latest: Status | None) -> None:
     """**Feature: aws-ec2-production-deployment, Property 1: Deployment Validation**
 
-    For any valid deployment configuration, the SRE Agent should successfully initialize all services, pass connectivity tests,
-    and be accessible via HTTPS endpoints.
+    For any valid deployment configuration, the SRE Agent should successfully initialize all services, pass connectivity tests, and
+    be accessible via HTTPS endpoints.
 
-    Whatever a machine reports, only `ready: ok` makes it ready, every failure is a Problem with its words, and else one waits.
+    Of all reports only `ready: ok` makes a machine ready, every failure becomes a Problem that quotes it, and any other report
+    means waiting.
     """
     answer = ec2_boot.judge_boot("i-1", latest)
     assert isinstance(answer, Ready) is (latest is not None and (latest.step, latest.state) == ("ready", "ok"))

@@ -16,7 +16,7 @@ from .life import check_life_cycle, check_repair, create, delete, drift, read
 
 
 def machine(aws: Aws) -> str:
-    """An instance that nobody declared."""
+    """Start an instance that is in no declaration."""
     image = latest_image(aws, "amazon-linux-2023")
     return aws.client("ec2").run_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
 

@@ -1,4 +1,4 @@
-"""The machine: born as declared and never changed; ready when its own reports say so."""
+"""The machine: created as declared and never changed; ready when its own reports are complete."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_machine_from_creation_to_deletion(aws: Aws, marked: Marked, machine: 
 
 
 def test_how_a_machine_is_created(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
-    """IMDSv2 is required, its one volume is an encrypted gp3 of the declared size, and both carry the deployment's tags."""
+    """IMDSv2 is required, its one volume is an encrypted gp3 of the declared size, and both have the deployment's tags."""
     id = machine.create(aws, marked("instance"))
     shown: Any = aws.client("ec2").describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]
     assert shown["MetadataOptions"]["HttpTokens"] == "required"
@@ -92,7 +92,7 @@ def test_a_creation_that_is_sent_again(aws: Aws, marked: Marked, deployment: str
 
 
 def test_another_declaration(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
-    """Whatever differs means another machine: nothing of this one is changed in place."""
+    """Any difference needs another machine: nothing of this one is changed in place."""
     id = running(aws, machine, marked)
     other = {"instance_type": "m6i.xlarge", "volume_gb": 51, "user_data": "#cloud-config\n{a: b}\n", "key_name": "ops", "status_uri": ""}
     wanted = Ec2Instance(**{**vars(machine), **other})
@@ -119,7 +119,7 @@ def test_a_machine_that_reports(aws: Aws, marked: Marked, deployment: str, machi
 
 
 def test_a_machine_whose_bootstrap_fails(aws: Aws, marked: Marked, deployment: str, machine: Ec2Instance) -> None:
-    """The Problem names the step and carries the end of its output."""
+    """The Problem names the step and has the end of its output."""
     id = running(aws, machine, marked)
     report(aws, machine, id, "release", "ok")
     report(aws, machine, id, "credentials", "failed", what="The secret could not be read.", output="AccessDeniedException")

@@ -23,7 +23,7 @@ def group(aws: Aws, deployment: str, *ingress: Ingress) -> SecurityGroup:
 
 
 def test_a_group_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: str) -> None:
-    """Rules for IPv4 and IPv6 are made as declared, in whatever order AWS lists them."""
+    """Rules for IPv4 and IPv6 are made as declared, in any order in which AWS lists them."""
     anyone_v6 = Ingress(443, "::/0", "HTTPS over IPv6")
     check_life_cycle(aws, group(aws, deployment, anyone_v6, Ingress(80, "0.0.0.0/0", "redirect")), marked("security_group"))
 

@@ -48,7 +48,7 @@ def test_changing_a_field_changes_the_template(kind: type[Any]) -> None:
 
 @EVERY_KIND
 def test_changing_a_field_changes_what_is_sent_to_aws(recorder: Recorder, kind: type[Any]) -> None:
-    """Birth and configuration tell AWS every value of the declaration, secrets too."""
+    """Creation and configuration send every value of the declaration to AWS, secrets too."""
     declared = sample(kind)
     first, again = recorder.requests(declared), recorder.requests(declared)
     random = {place for place in first if first[place] != again.get(place)}
@@ -67,6 +67,6 @@ def test_what_a_type_says_of_itself(kind: type[Any]) -> None:
 
 
 def test_the_order_of_creation() -> None:
-    """What lies under something else comes after it, so that cleanup, which goes backwards, finds it still there."""
+    """A resource is created after its parent, so that cleanup, which goes backwards, still finds the parent."""
     order = [kind.KIND for kind in ORDER]
     assert [kind for kind in ORDER if kind.PARENT and order.index(kind.PARENT) > order.index(kind.KIND)] == []

@@ -40,7 +40,7 @@ def errors() -> dict[str, frozenset[str] | None]:
 
 @pytest.mark.parametrize(("kind", "operation", "code"), FAILURES, ids=lambda part: getattr(part, "__name__", part))
 def test_a_foreseen_failure(errors: dict[str, frozenset[str] | None], kind: type[Any], operation: str, code: str) -> None:
-    """The operation exists and can fail so, and is told in whole sentences, with a code that can be looked up."""
+    """The operation exists and can fail so, and the problem has whole sentences and a code with a page."""
     assert operation in errors
     listed = errors[operation]
     assert listed is None or code in listed
@@ -67,7 +67,7 @@ def test_a_delivery_that_is_denied() -> None:
 
 @pytest.mark.parametrize("kind", [Gateway, GatewayTarget])
 def test_a_status_that_nothing_comes_of(recorder: Recorder, kind: type[Any]) -> None:
-    """What is neither ready nor on its way is a failure, with the reasons that AWS gives."""
+    """A status that is neither ready nor in progress is a failure, with the reasons that AWS gives."""
     state = sample(kind).ready(recorder.aws, "sre-gateway-abcdefghij/ABCDEFGHIJ")
     assert not isinstance(state, Ready | Waiting)
     assert "anything at all" in state.why

@@ -47,7 +47,7 @@ def test_a_role_from_creation_to_deletion(aws: Aws, marked: Marked, deployment: 
 
 
 def test_a_role_that_iam_still_counts_as_used(aws: Aws, marked: Marked, deployment: str) -> None:
-    """What was just taken off it may still count: it is taken off once more, and the role is deleted again, until it goes."""
+    """IAM may still count a detached policy: it is detached again, and the role's deletion repeated until it succeeds."""
     declared = role(deployment)
     id = create(aws, declared, marked("gateway_role"))
     with refused_once(aws.client("iam"), "DeleteRole", "DeleteConflict", 409):
@@ -77,7 +77,7 @@ def test_a_role_that_differs(aws: Aws, marked: Marked, deployment: str, changed:
 
 
 def test_a_policy_that_was_added_by_hand(aws: Aws, marked: Marked, deployment: str) -> None:
-    """An inline policy that nobody declared shows as a difference, and is taken away."""
+    """An inline policy that is not declared shows as a difference, and is removed."""
     declared = role(deployment)
     id = create(aws, declared, marked(declared.name))
     wide = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}

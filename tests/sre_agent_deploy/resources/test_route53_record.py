@@ -1,4 +1,4 @@
-"""The domain's record: made with its owner's mark beside it, never over somebody else's."""
+"""The domain's record is made with its owner's mark beside it, and never replaces a record of another owner."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def record(aws: Aws) -> DnsRecord:
 
 
 def taken_by(aws: Aws, record: DnsRecord, name: str, value: str, record_type: str) -> None:
-    """Somebody else makes a record, with the same settings that ours would have."""
+    """Make a record of another owner, with the same settings that ours would have."""
     made: Any = {"Name": name, "Type": record_type, "TTL": 60, "ResourceRecords": [{"Value": value}]}
     batch: Any = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": made}]}
     aws.client("route53").change_resource_record_sets(HostedZoneId=record.hosted_zone_id, ChangeBatch=batch)
@@ -89,7 +89,7 @@ def test_a_record_that_differs(aws: Aws, marked: Marked, deployment: str, record
 
 
 def test_a_record_of_another_owner(aws: Aws, marked: Marked, deployment: str, record: DnsRecord) -> None:
-    """It shows as a stranger's before anything is made, and a birth is refused and leaves no mark."""
+    """It shows as foreign before anything is created, and a creation is refused and leaves no mark."""
     taken_by(aws, record, record.domain, "192.0.2.7", "A")
     assert read(aws, record, record.natural_id(aws)).owner(deployment) == "stranger"
     assert refused(aws, record, marked("dns")).code == "DNS-RECORD-TAKEN"

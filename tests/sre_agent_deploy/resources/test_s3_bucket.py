@@ -1,4 +1,4 @@
-"""Buckets, which S3 makes and lets go of everywhere, but not everywhere at once."""
+"""Buckets: S3 propagates their creation and deletion with a delay."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .life import check_life_cycle, check_repair, create, delete, drift, refused
     ("operation", "code", "status"), [("PutPublicAccessBlock", "NoSuchBucket", 404), ("PutBucketPolicy", "OperationAborted", 409)]
 )
 def test_a_bucket_that_was_just_made(aws: Aws, marked: Marked, deployment: str, operation: str, code: str, status: int) -> None:
-    """S3 may not know it yet, or be busy with it: what is to be said of it is said again."""
+    """S3 may not know it yet, or be busy with it: the same call is sent again."""
     bucket = S3Bucket(name="bucket", bucket_name=f"{deployment}-files")
     id = bucket.create(aws, marked("bucket"))
     with refused_once(aws.client("s3"), operation, code, status):
@@ -89,7 +89,7 @@ def test_an_access_log_that_nobody_may_write(aws: Aws, marked: Marked, deploymen
 
 
 def test_a_bucket_key_that_does_not_exist(aws: Aws, marked: Marked, deployment: str) -> None:
-    """What is stored is refused with the setting that names the key."""
+    """A write is refused with the setting that names the key."""
     key = f"arn:aws:kms:{aws.region}:{aws.account_id}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     bucket = replace(_with_everything(aws, deployment), encryption=f"aws:kms {key}")
     id = create(aws, bucket, marked("bucket"))

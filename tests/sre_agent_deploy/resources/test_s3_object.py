@@ -41,7 +41,7 @@ def test_an_object_that_differs(aws: Aws, marked: Marked, deployment: str, bucke
 
 
 def test_an_object_that_was_replaced_by_hand(aws: Aws, marked: Marked, deployment: str, bucket_name: str) -> None:
-    """Without our digest it counts as different, and without our tag as somebody else's."""
+    """Without our digest it counts as different, and without our tag as foreign."""
     declared = item(bucket_name)
     id = create(aws, declared, marked("document"))
     aws.client("s3").put_object(Bucket=bucket_name, Key="openapi/a b.yaml", Body=b"other", ContentType="application/yaml")

@@ -1,4 +1,4 @@
-"""Secrets: made once, kept, and shown to nobody."""
+"""Secrets are made once, kept, and never shown."""
 
 from __future__ import annotations
 

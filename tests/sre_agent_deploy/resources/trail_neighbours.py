@@ -1,4 +1,4 @@
-"""What a trail needs beside itself: a bucket, a log group and a role that let it write, and a key that CloudTrail may use."""
+"""The resources that a trail needs: a bucket, a log group and a role that let it write, and a key that CloudTrail may use."""
 
 from __future__ import annotations
 

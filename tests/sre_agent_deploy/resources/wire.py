@@ -1,4 +1,4 @@
-"""What a declaration would send to AWS: real boto3 serialises each request, and an answer is made up from the service model."""
+"""The requests that a declaration would send to AWS: real boto3 serialises each, and the service model gives the answers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Recorder:
             self.aws.client(service).meta.events.register("before-parameter-build", self._keep)
 
     def requests(self, declared: Any) -> Sent:
-        """Every value in the requests of a declaration's birth and configuration, by its place."""
+        """List every value in the requests of a declaration's creation and configuration, by its place."""
         self._sent = []
         declared.configure(self.aws, declared.create(self.aws, _MARK))
         return dict(_leaves(self._sent))

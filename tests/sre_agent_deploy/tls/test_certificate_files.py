@@ -70,7 +70,7 @@ def test_files_out_of_time(tmp_path: Path, life: timedelta, starts: timedelta, c
 
 
 def test_everything_wrong_with_files(tmp_path: Path) -> None:
-    """Key, name, order, authority and date are told together."""
+    """Key, name, order, authority and date are reported together."""
     old = leaf(INTERMEDIATE, "old.example.com", life=timedelta(days=-3), starts=timedelta(days=-90))
     found = codes(load(tmp_path, old, ROOT, key=ROOT.key_pem(), ca=authority("another").pem))
     assert found == ["TLS-KEY-MISMATCH", "TLS-NAME-MISSING", "TLS-CHAIN-BROKEN", "TLS-EXPIRED", "TLS-CHAIN-BROKEN"]
@@ -87,7 +87,7 @@ def test_a_key_that_nobody_can_use(tmp_path: Path, key: str) -> None:
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
-    """Each file is told, with the field that names it and its path."""
+    """Each file is reported, with the field that names it and its path."""
     answer = load_certificate_files(
         str(tmp_path / "a.pem"), str(tmp_path / "b.pem"), ca_path=str(tmp_path / "c.pem"), hosts=(HOST,), now=NOW
     )
@@ -99,7 +99,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 
 
 def test_files_that_are_no_pem(tmp_path: Path) -> None:
-    """Binary files and texts without a certificate are told apart."""
+    """Binary files and texts without a certificate have different problems."""
     binary = tmp_path / "der"
     binary.write_bytes(os.urandom(64) + b"\xff")
     text = write(tmp_path, "text", "no certificate")

@@ -65,7 +65,7 @@ def test_a_certificate_without_names() -> None:
 
 
 def test_when_a_chain_ends() -> None:
-    """With the first of its certificates, whichever that is."""
+    """It ends with the first of its certificates to end."""
     short = authority("short", ROOT)
     assert chain(LEAF, INTERMEDIATE).not_after == LEAF.certificate.not_valid_after_utc
     assert chain(short, LEAF).not_after == LEAF.certificate.not_valid_after_utc
@@ -74,13 +74,13 @@ def test_when_a_chain_ends() -> None:
 
 @pytest.mark.parametrize("text", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
 def test_a_text_that_is_no_chain(text: str) -> None:
-    """It is said by a ValueError, whatever is wrong with it."""
+    """Every unreadable text is a ValueError."""
     with pytest.raises(ValueError, match=r".+"):
         Chain.parse(text)
 
 
 def test_what_tells_one_source_from_another() -> None:
-    """The authority, where the chain carries it; else the leaf. A server need not send the root."""
+    """The authority decides, if the chain has it; else the leaf. A server need not send the root."""
     other = leaf(INTERMEDIATE, "sre.example.com")
     assert chain(LEAF, INTERMEDIATE, ROOT).identity == chain(other, INTERMEDIATE, ROOT).identity
     assert chain(LEAF, INTERMEDIATE).identity != chain(other, INTERMEDIATE).identity

@@ -1,4 +1,4 @@
-"""Expiry: decided from dates alone, and said in time."""
+"""Expiry is decided from dates alone, and reported in time."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def test_any_certificate_at_any_time(life: timedelta, left: timedelta) -> None:
     For any SSL certificate, the system should monitor expiration dates and provide warnings with renewal guidance before
     certificates expire.
 
-    For any certificate, whoever looks in its last 30 days (or the last third of a shorter life) or later is told, with how to
-    renew it; nobody is told before.
+    For any certificate there is a warning in its last 30 days (or the last third of a shorter life) and later, with how to renew
+    it; there is none before.
     """
     not_after = NOW + left
     problem = expiry.judge_expiry("sre.example.com", not_after - life, not_after, NOW)
@@ -78,7 +78,7 @@ def test_every_day_of_any_life(life: timedelta, source: Source, minutes: int) ->
 
 
 def test_another_certificate_is_warned_of_at_once() -> None:
-    """What was remembered of one certificate says nothing of the next."""
+    """A recorded warning about one certificate does not suppress those about the next."""
     long_ago, end = NOW - timedelta(days=80), NOW + timedelta(days=10)
     due, warned = expiry.choose_warning("one", long_ago, end, NOW, expiry.Warned())
     again, warned = expiry.choose_warning("one", long_ago, end, NOW + timedelta(hours=1), warned)

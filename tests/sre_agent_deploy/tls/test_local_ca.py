@@ -84,10 +84,10 @@ def test_an_authority_that_is_damaged(authority: local_ca.LocalCa, tmp_path: Pat
 def test_a_leaf_for_any_hosts(authority: local_ca.LocalCa, hosts: list[str]) -> None:
     """**Feature: aws-ec2-production-deployment, Property 2: SSL and Authentication Security**
 
-    For any connection attempt, the system should require valid SSL certificates and properly authenticate requests through
-    Cognito JWT tokens.
+    For any connection attempt, the system should require valid SSL certificates and properly authenticate requests through Cognito
+    JWT tokens.
 
-    Whatever DNS names and addresses are asked for, the certificate names exactly them, and leads to the authority.
+    For any DNS names and addresses, the certificate names exactly them, and leads to the authority.
     """
     chain = Chain.parse(authority.issue(tuple(hosts)).chain)
     assert set(chain.names) == {_canonical(host) for host in hosts}
@@ -124,7 +124,7 @@ def server_context(issued: Issued, folder: Path) -> ssl.SSLContext:
 
 
 def shaken(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> str:
-    """What a client says to a server's certificate; nothing when it is content."""
+    """Return a client's error about a server's certificate; nothing if it accepts it."""
     near, far = socket.socketpair()
     thread = threading.Thread(target=_serve, args=(server, far))
     thread.start()

@@ -1,4 +1,4 @@
-"""What a server presents is read as a client sees it: trusted, or why not."""
+"""A server's certificate is read as a client sees it: trusted, or the reason why not."""
 
 from __future__ import annotations
 

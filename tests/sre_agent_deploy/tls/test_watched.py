@@ -1,4 +1,4 @@
-"""Property 7 over real certificates: whatever is wrong with one is found, and its owner is told in time what to do."""
+"""Property 7 over real certificates: each fault is found, and the owner learns in time what to do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MIDDLE = authority("intermediate", ROOT)
 STRANGER = authority("stranger")
 type Kind = Literal["EC", "RSA"]
 
-# What is wrong -> the code that says so.
+# Fault -> the code that reports it.
 CODES = {
     "nothing": "",
     "expired": "TLS-EXPIRED",
@@ -54,7 +54,7 @@ def rsa_authority() -> Party:
 
 
 def as_if_sha1(certificate: x509.Certificate) -> x509.Certificate:
-    """Name SHA-1 instead of SHA-256: no library signs with it any more, and nobody who reads that goes on to the signature."""
+    """Name SHA-1 instead of SHA-256: no library signs with it any more, and a check that reads the name does not verify the signature."""
     pkcs1 = bytes.fromhex("2a864886f70d0101")
     return x509.load_der_x509_certificate(certificate.public_bytes(Encoding.DER).replace(pkcs1 + b"\x0b", pkcs1 + b"\x05"))
 

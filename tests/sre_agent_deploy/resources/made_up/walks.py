@@ -1,4 +1,4 @@
-"""What happens to the made-up resource type: run in a copy of the repository that has it, as `test_queue_walks.py`."""
+"""Judge the made-up resource type: run in a copy of the repository that has it, as `test_queue_walks.py`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def with_queue(engine: Engine) -> Engine:
 
 
 def test_queue_is_planned_and_applied(with_queue: Engine) -> None:
-    """It is created, found again without its state file, and repaired where somebody changed it."""
+    """It is created, found again without its state file, and repaired after a change by hand."""
     assert with_queue.changes()["queue"] is Action.CREATE
     with_queue.deploy()
     with_queue.forget()
