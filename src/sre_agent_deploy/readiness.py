@@ -83,8 +83,10 @@ def judge(facts: Facts) -> tuple[Item, ...]:
 
 def _items(facts: Facts) -> Iterator[Item]:
     state = facts.state
-    yield _item("verified", "Verified since the last change", state.valid_verified_at, "sre-agent-deploy verify", "no verification")
-    yield _item("backups", "Configuration backed up", ", ".join(facts.backups[-1:]), "sre-agent-deploy backup", "no backup on this machine")
+    yield _item("verified", "Verified since the last change", state.valid_verified_at, "`sre-agent-deploy verify`", "no verification")
+    yield _item(
+        "backups", "Configuration backed up", ", ".join(facts.backups[-1:]), "`sre-agent-deploy backup`", "no backup on this machine"
+    )
     yield _data_backup(facts)
     yield _certificate(facts)
     yield _alarms(facts.alarms)
@@ -100,33 +102,35 @@ def _items(facts: Facts) -> Iterator[Item]:
     if facts.software is not None:
         yield _answered(facts.software, "software", "Docker and Compose are installed", _judge_software, _INSTALL)
     yield Item(
-        "quotas", "Quotas leave room", "open", "asked by preflight; its answer is not recorded", "sre-agent-deploy validate --account"
+        "quotas", "Quotas leave room", "open", "asked by preflight; its answer is not recorded", "`sre-agent-deploy validate --account`"
     )
     yield _budget(facts)
     yield _answered(facts.ssh_from, "ssh", "SSH is closed", _judge_ssh, _CLOSE_SSH)
-    yield _answered(facts.private_bucket, "bucket", "The bucket refuses public access", _judge_bucket, "sre-agent-deploy deploy")
+    yield _answered(facts.private_bucket, "bucket", "The bucket refuses public access", _judge_bucket, "`sre-agent-deploy deploy`")
     yield _secrets(facts)
     yield Item("recovery", "Recovery was practised", "open", "no drill is recorded", PRACTISE)
 
 
-PRACTISE = "sre-agent-deploy restore BACKUP --data, in an account for tests"
-BACK_UP = "sre-agent-deploy backup --data"
-_REPAIR_BACKUP = "sre-agent-deploy exec journalctl -u sre-agent-backup, which says why; sre-agent-deploy explain ALARM-BACKUP"
-_SET_EMAIL = "sre-agent-deploy set alerts.email you@example.com, then sre-agent-deploy deploy"
-_SEE_ALARMS = "sre-agent-deploy alarms, which says of each what it means and what to do first"
-_TEST_ALARM = "sre-agent-deploy alarms test"
-ASK_OUTSIDE = "sre-agent-deploy set monitoring.outside_check true, then sre-agent-deploy deploy; in other regions than us-east-1 your own"
-SET_TRAIL = "sre-agent-deploy set monitoring.cloudtrail true, then sre-agent-deploy deploy, which repairs a trail as well"
-_LOOK_FOR_TRACES = "sre-agent-deploy verify, which says why and what to do"
+PRACTISE = "`sre-agent-deploy restore BACKUP --data`, in an account for tests"
+BACK_UP = "`sre-agent-deploy backup --data`"
+_REPAIR_BACKUP = "`sre-agent-deploy exec journalctl -u sre-agent-backup`, which says why; `sre-agent-deploy explain ALARM-BACKUP`"
+_SET_EMAIL = "`sre-agent-deploy set alerts.email you@example.com`, then `sre-agent-deploy deploy`"
+_SEE_ALARMS = "`sre-agent-deploy alarms`, which says of each what it means and what to do first"
+_TEST_ALARM = "`sre-agent-deploy alarms test`"
+ASK_OUTSIDE = (
+    "`sre-agent-deploy set monitoring.outside_check true`, then `sre-agent-deploy deploy`; outside of us-east-1, a check of your own"
+)
+SET_TRAIL = "`sre-agent-deploy set monitoring.cloudtrail true`, then `sre-agent-deploy deploy`, which repairs a trail as well"
+_LOOK_FOR_TRACES = "`sre-agent-deploy verify`, which says why and what to do"
 _CONFIRM = "open the mail of AWS Notifications at that address, and confirm it"
-_SET_BUDGET = "sre-agent-deploy set limits.monthly_usd 100"
+_SET_BUDGET = "`sre-agent-deploy set limits.monthly_usd 100`"
 _SET_MFA = "sign in as the root user: IAM > Security recommendations > Add MFA"
-RESTART = "nothing, or earlier: sre-agent-deploy exec sudo systemctl reboot"
+RESTART = "nothing, or earlier: `sre-agent-deploy exec sudo systemctl reboot`"
 # Without the newest release named, Amazon Linux 2023 finds no update.
-PATCH = "sre-agent-deploy exec 'sudo dnf upgrade --security --releasever=latest --assumeyes'; on Ubuntu 'sudo unattended-upgrade'"
-_UPDATE = "sre-agent-deploy exec journalctl -u sre-agent-updates; if updates.automatic is false, set it and sre-agent-deploy deploy"
-_INSTALL = "without internet: sre-agent-deploy set deployment.software none; else a new instance tries again"
-_CLOSE_SSH = "sre-agent-deploy set deployment.ssh_cidrs '[]', then sre-agent-deploy deploy"
+PATCH = "`sre-agent-deploy exec 'sudo dnf upgrade --security --releasever=latest --assumeyes'`; on Ubuntu `sudo unattended-upgrade`"
+_UPDATE = "`sre-agent-deploy exec journalctl -u sre-agent-updates`; if updates.automatic is false, set it and `sre-agent-deploy deploy`"
+_INSTALL = "without internet: `sre-agent-deploy set deployment.software none`; else a new instance tries again"
+_CLOSE_SSH = "`sre-agent-deploy set deployment.ssh_cidrs '[]'`, then `sre-agent-deploy deploy`"
 
 
 def _item(id: str, title: str, evidence: str, do: str, missing: str) -> Item:
@@ -245,14 +249,14 @@ def _certificate(facts: Facts) -> Item:
     title, found = "The certificate is valid for long enough", facts.certificate
     if not isinstance(found, Lifetime):
         evidence = f"not read: {found.what}" if found else "no authority has issued one yet"
-        return Item("certificate", title, "unknown" if found else "open", evidence, "sre-agent-deploy deploy")
+        return Item("certificate", title, "unknown" if found else "open", evidence, "`sre-agent-deploy deploy`")
     evidence = f"{expiry.days_left(found.ends, facts.now)} days, until {clock.stamp(found.ends)}"
     if expiry.judge_expiry("", found.begins, found.ends, facts.now, found.source) is None:
         return Item("certificate", title, "done", evidence)
     return Item("certificate", title, "open", evidence, RENEW)
 
 
-RENEW = "sre-agent-deploy certs, which says who renews it and how"
+RENEW = "`sre-agent-deploy certs`, which says who renews it and how"
 
 
 def _secrets(facts: Facts) -> Item:
@@ -263,5 +267,5 @@ def _secrets(facts: Facts) -> Item:
     if old:
         return Item("secrets", title, "open", f"too old: {', '.join(old)}", "docs/how-to/readiness.md says how to replace each")
     if unread or not ages:
-        return Item("secrets", title, "unknown", f"not read: {', '.join(unread) or 'the state has none'}", "sre-agent-deploy status")
+        return Item("secrets", title, "unknown", f"not read: {', '.join(unread) or 'the state has none'}", "`sre-agent-deploy status`")
     return Item("secrets", title, "done", f"the oldest of {len(ages)} is {max(ages.values())} days old")

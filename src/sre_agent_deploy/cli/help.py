@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 import click
@@ -89,6 +90,18 @@ def translate_options(arguments: Sequence[str]) -> str:
     """Say what the first option that another tool has is called here; nothing where there is none."""
     names = [word.partition("=")[0] for word in arguments]
     return next((f"There is no option {name}. Here it is {OPTIONS_ELSEWHERE[name]}." for name in names if name in OPTIONS_ELSEWHERE), "")
+
+
+def explain_extra_words(error: click.UsageError) -> str:
+    """Say which option takes a word that a command has no place for; nothing where it has no such option."""
+    extra = re.match(r"Got unexpected extra arguments? \((\S+)", error.message)
+    if not extra or not error.ctx:
+        return ""
+    word = extra[1].rstrip(")")
+    taken = {name for parameter in error.ctx.command.params for name in parameter.opts}
+    wanted = ("--config",) if word.endswith((".yaml", ".yml", ".json")) else ("--deployment", "--deployment-id")
+    option = next((name for name in wanted if name in taken), "")
+    return f"{error.message}. Did you mean `{error.ctx.command_path} {option} {word}`?" if option else ""
 
 
 def render_codes() -> str:

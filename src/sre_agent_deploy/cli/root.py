@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from sre_agent_deploy.cli.help import COMMANDS_ELSEWHERE, GROUPS, render_codes, render_epilog, translate_options
+from sre_agent_deploy.cli.help import COMMANDS_ELSEWHERE, GROUPS, explain_extra_words, render_codes, render_epilog, translate_options
 from sre_core import exit_codes
 
 # Name -> where it is, and one line of help. The module is imported only when its command is used, so that --help stays quick.
@@ -198,6 +198,8 @@ def _run(arguments: list[str], command: click.Command, prog_name: str, obj: obje
     except click.UsageError as error:
         if isinstance(error, click.NoSuchOption) and (known := translate_options(arguments)):
             error = click.UsageError(known, error.ctx)
+        elif meant := explain_extra_words(error):
+            error = click.UsageError(meant, error.ctx)
         error.show()
         sys.exit(exit_codes.USAGE)
     except click.ClickException as error:

@@ -24,8 +24,8 @@ from sre_core import clock
 
 _EVERY_MONTH, _EVERY_QUARTER = timedelta(days=30), timedelta(days=90)
 _ROTATED_BY = {
-    "backend_key": "sre-agent-deploy rotate api-key",
-    **dict.fromkeys(("gateway_client_secret", "caller_client_secret"), "sre-agent-deploy rotate client-secret"),
+    "backend_key": "`sre-agent-deploy rotate api-key`",
+    **dict.fromkeys(("gateway_client_secret", "caller_client_secret"), "`sre-agent-deploy rotate client-secret`"),
 }
 
 
@@ -42,9 +42,9 @@ def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
             "Review who has access and who was refused",
             quarterly,
             90,
-            "sre-agent-deploy audit --since 90d",
+            "`sre-agent-deploy audit --since 90d`",
         ),
-        Task("verify", "Prove that it works", monthly, 30, "sre-agent-deploy verify"),
+        Task("verify", "Prove that it works", monthly, 30, "`sre-agent-deploy verify`"),
     ]
     if facts.state.mode != "local":
         tasks += (*_plan_updates(facts, monthly), _plan_outside(facts, quarterly))
@@ -71,7 +71,7 @@ def _plan_updates(facts: Facts, monthly: datetime) -> Iterator[Task]:
     if not isinstance(facts.updates, Status):
         yield Task("updates", "Install security updates on the instance", monthly, 30, PATCH)
         return
-    yield Task("updates", "See that security updates were installed", monthly, 30, "sre-agent-deploy readiness")
+    yield Task("updates", "See that security updates were installed", monthly, 30, "`sre-agent-deploy readiness`")
     if facts.updates.reboot and facts.updates.next_window:
         due = max(facts.now, clock.parse(facts.updates.next_window))
         yield Task("reboot", "The instance restarts after security updates", due, 0, RESTART)
@@ -83,7 +83,7 @@ def _plan_backup(facts: Facts) -> Task:
     if isinstance(last, Status):
         looked = clock.parse(last.time) if last.state == "ok" else facts.now - EVERY_WEEK
         due = max(facts.now, looked + EVERY_WEEK)
-        return Task("data-backup", "See that the data was backed up", due, EVERY_WEEK.days, "sre-agent-deploy readiness")
+        return Task("data-backup", "See that the data was backed up", due, EVERY_WEEK.days, "`sre-agent-deploy readiness`")
     due = max(facts.now, made_at + EVERY_WEEK) if isinstance(made_at, datetime) else facts.now
     return Task("data-backup", "Back up the data", due, EVERY_WEEK.days, BACK_UP)
 
@@ -92,7 +92,7 @@ def _plan_outside(facts: Facts, quarterly: datetime) -> Task:
     """Plan to look that something asks from outside and that its alarm arrives, or to let something ask."""
     if facts.outside is None:
         return Task("outside", "Let something ask it from outside", facts.now, 90, ASK_OUTSIDE)
-    do = "sre-agent-deploy readiness, then sre-agent-deploy alarms test"
+    do = "`sre-agent-deploy readiness`, then `sre-agent-deploy alarms test`"
     return Task("outside", "See that it is asked from outside, and that an alarm arrives", quarterly, 90, do)
 
 

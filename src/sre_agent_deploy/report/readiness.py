@@ -15,7 +15,7 @@ type Status = Literal["done", "open", "unknown"]
 
 @dataclass(frozen=True)
 class Item:
-    """One line of the checklist: its evidence, and the command that does what is open."""
+    """One line of the checklist: its evidence, and what to do about what is open, with commands between backticks."""
 
     id: str
     title: str
@@ -54,7 +54,7 @@ def render_text(items: Sequence[Item]) -> str:
 
 def render_markdown(deployment: str, items: Sequence[Item]) -> str:
     """Render the checklist as a list of tasks."""
-    lines = [f"- {_SIGNS[item.status]} **{item.title}**: {item.evidence}" + (f"\n  Do: `{item.do}`" if item.do else "") for item in items]
+    lines = [f"- {_SIGNS[item.status]} **{item.title}**: {item.evidence}" + (f"\n  Do: {item.do}" if item.do else "") for item in items]
     return "\n".join((f"# Is {deployment} ready for production?", "", f"{count_items(items)}.", "", *lines, ""))
 
 

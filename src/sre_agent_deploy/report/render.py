@@ -2,7 +2,7 @@
 
 All HTML pages have one layout and one stylesheet. To add a page, write `report/templates/NAME.html` that begins with
 `{% extends "page.html" %}` and fills the blocks `content` and, if it needs one, `script`; then call
-`render_page("NAME.html", title=..., **values)`. Every value is escaped. The macros of `macros.html` (`badge`, `facts`, `prose`, `command`)
+`render_page("NAME.html", title=..., **values)`. Every value is escaped. The macros of `macros.html` (`badge`, `facts`, `prose`)
 and the classes of `page.css` (`card`, `stack`, `ok`, `bad`, `open`) give it the look of the others: readable at 360 px, in dark mode and on
 paper. The page loads nothing: its policy forbids every request.
 """

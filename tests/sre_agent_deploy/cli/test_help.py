@@ -132,6 +132,23 @@ def test_words_of_other_tools(words: tuple[str, ...], said: str, typed: Typed) -
     assert said in err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("status", "sre-000"), "Did you mean `sre-agent-deploy status --deployment sre-000`?"),
+        (("cleanup", "sre-000"), "Did you mean `sre-agent-deploy cleanup --deployment"),
+        (("logs", "gateway", "shop"), "Did you mean `sre-agent-deploy logs --deployment shop`?"),
+        (("plan", "other.yaml"), "Did you mean `sre-agent-deploy plan --config other.yaml`?"),
+        (("completion", "bash", "zsh"), "Got unexpected extra argument (zsh)"),
+    ],
+)
+def test_a_word_without_its_option(words: tuple[str, ...], said: str, typed: Typed) -> None:
+    """Who types a deployment or a file without its option reads which option takes it; nothing is done."""
+    code, _, err = typed(*words)
+    assert code == exit_codes.USAGE
+    assert said in err
+
+
 def test_words_of_other_tools_lead_to_what_there_is() -> None:
     """No command of another tool hides one of ours, and the named command exists."""
     assert not COMMANDS_ELSEWHERE.keys() & COMMANDS.keys()

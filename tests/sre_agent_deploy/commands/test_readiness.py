@@ -108,6 +108,10 @@ def test_what_is_open(id: str, changes: dict[str, Any]) -> None:
     assert item.do
     assert item.do in render_markdown("sre-1", [item])
     assert item.evidence in render_text([item])
+    # Between backticks there are commands, and nothing else.
+    prose, commands = item.do.split("`")[::2], item.do.split("`")[1::2]
+    assert all(command.startswith(("sre-agent-deploy ", "sudo ")) for command in commands)
+    assert "sre-agent-deploy" not in "".join(prose)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +167,7 @@ def test_a_machine_that_backs_itself_up() -> None:
     """Its report counts for checklist and calendar; one that failed is looked at now."""
     for known, due in ((BACKED_UP, NOW - timedelta(hours=20) + timedelta(days=7)), (replace(BACKED_UP, state="failed"), NOW)):
         [task] = [task for task in plan_maintenance(facts(scheduled=known, data_backup=None)) if task.id == "data-backup"]
-        assert (task.due, task.do) == (due, "sre-agent-deploy readiness")
+        assert (task.due, task.do) == (due, "`sre-agent-deploy readiness`")
     [item] = [item for item in judge(facts(scheduled=BACKED_UP, data_backup=None)) if item.id == "data-backup"]
     assert (item.status, "3 users" in item.evidence) == ("done", True)
 
