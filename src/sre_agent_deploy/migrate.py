@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sre_agent_deploy.backup.hiding import hide_secrets
+from sre_agent_deploy.config import format_path
 from sre_agent_deploy.config.document import Malformed, Plain
 from sre_agent_deploy.config.edit import Chooser, Difference, Field, put, read_values, render_scalar
-from sre_agent_deploy.config.fault import format_path
 from sre_agent_deploy.config.models import VERSION, Config
 from sre_agent_deploy.config.section import Section
 from sre_agent_deploy.old_files import Carried, Moved, OldFile, SecretFound, Setting, decide_fate

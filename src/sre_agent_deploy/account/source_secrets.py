@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from sre_agent_deploy.aws import Aws
+from sre_agent_deploy.config import FieldPath, format_path
 from sre_agent_deploy.config.environment import SecretReference
-from sre_agent_deploy.config.fault import FieldPath, format_path
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.sources import ClusterSource, LogSource
 from sre_agent_deploy.instance.user_data import list_credentials

@@ -6,10 +6,10 @@ import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
+from sre_agent_deploy.config import FieldPath, format_path
 from sre_agent_deploy.config.document import Malformed, Span, find_pieces, parse
 from sre_agent_deploy.config.edit import Difference, find_comments, replace_tabs
 from sre_agent_deploy.config.environment import SecretReference, comment_beside, read_dotenv
-from sre_agent_deploy.config.fault import FieldPath, format_path
 from sre_agent_deploy.config.models import Config
 from sre_core.redaction import CERTAIN_SECRET, HIDDEN, NOTED_SECRET, POSSIBLE_SECRET, is_secret_name, redact_line
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, required, unavailable
+from sre_agent_deploy.config import Fault, FieldPath, Mode, format_path, required, unavailable
 from sre_agent_deploy.config.field_syntax import ACCOUNT_ID, AVAILABILITY_ZONE, BOUNDARY, ROLE, SECURITY_GROUP_ID, SUBNET_ID, VPC_ID
 from sre_agent_deploy.config.section import Section, setting
 from sre_core.nearest import find_nearest

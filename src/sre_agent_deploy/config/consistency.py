@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import urlencode
 
+from sre_agent_deploy.config import Fault, FieldPath, Mode, format_path, ignored, required
 from sre_agent_deploy.config.aws import AWSConfig, arn_faults
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
 from sre_agent_deploy.config.environment import SecretReference
-from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path, ignored, required
 from sre_agent_deploy.config.field_syntax import AVAILABILITY_ZONE
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import XRAY, AlertsConfig, LimitsConfig, MonitoringConfig

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from sre_agent_deploy.config import Fault, Mode, ignored, required
 from sre_agent_deploy.config.environment import SecretReference, plain_secret
-from sre_agent_deploy.config.fault import Fault, Mode, ignored, required
 from sre_agent_deploy.config.field_syntax import ACM_CERTIFICATE, CLIENT_ID, COGNITO_DOMAIN, CUSTOM_DOMAIN, USER_POOL_ID
 from sre_agent_deploy.config.section import Section, setting
 

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-from sre_agent_deploy.config.fault import Fault, Mode, required
+from sre_agent_deploy.config import Fault, Mode, required
 from sre_agent_deploy.config.field_syntax import (
     ACME_DIRECTORY,
     AMI_ID,

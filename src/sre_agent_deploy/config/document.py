@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, format_path
+from sre_agent_deploy.config import Fault, FieldPath, Mark, format_path
 from sre_core.redaction import redact_line
 
 if TYPE_CHECKING:

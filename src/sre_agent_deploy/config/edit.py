@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from sre_agent_deploy.config import format_path
 from sre_agent_deploy.config.document import Malformed, Piece, Plain, Scalar, Sequence, Span, Tree, find_pieces, parse, to_plain
 from sre_agent_deploy.config.environment import SecretReference
-from sre_agent_deploy.config.fault import format_path
 from sre_core.problem import Problem
 from sre_core.redaction import HIDDEN, is_secret_name, redact_line
 

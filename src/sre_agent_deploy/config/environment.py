@@ -11,8 +11,8 @@ from collections.abc import Mapping as Environ
 from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
+from sre_agent_deploy.config import Fault, FieldPath, Mark, format_path
 from sre_agent_deploy.config.document import Entry, Malformed, Mapping, Scalar, Sequence, Tree, parse, walk
-from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, format_path
 from sre_core.nearest import find_nearest
 from sre_core.redaction import CERTAIN_SECRET, is_secret_name, redact_line
 

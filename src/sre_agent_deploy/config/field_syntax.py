@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy.config.fault import Fault, FieldPath, format_path
+from sre_agent_deploy.config import Fault, FieldPath, format_path
 from sre_core import duration, reboot_window
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sre_agent_deploy.config.fault import Fault, Mode, ignored
+from sre_agent_deploy.config import Fault, Mode, ignored
 from sre_agent_deploy.config.field_syntax import GATEWAY_NAME, KMS_KEY, ORIGIN, PROVIDER_ARN
 from sre_agent_deploy.config.section import Section, setting
 

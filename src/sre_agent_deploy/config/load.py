@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from sre_agent_deploy.config import document
+from sre_agent_deploy.config import Fault, FieldPath, Mark, Mode, document, format_path
 from sre_agent_deploy.config.document import Malformed, Plain, Scalar, Tree, duplicate_faults, parse, to_plain
 from sre_agent_deploy.config.environment import Expansion, apply_overrides, read_dotenv, secret_faults
-from sre_agent_deploy.config.fault import Fault, FieldPath, Mark, Mode, format_path
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.position import SourceFile
 from sre_agent_deploy.config.section import item_model

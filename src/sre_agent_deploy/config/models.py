@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
+from sre_agent_deploy.config import Fault, Mode, required, unavailable
 from sre_agent_deploy.config.aws import AWSConfig
 from sre_agent_deploy.config.consistency import (
     account_faults,
@@ -22,7 +23,6 @@ from sre_agent_deploy.config.consistency import (
 )
 from sre_agent_deploy.config.credentials import CredentialConfig
 from sre_agent_deploy.config.deployment import DeploymentConfig, TLSConfig
-from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
 from sre_agent_deploy.config.field_syntax import DEPLOYMENT_NAME, DURATION, ECR_IMAGE, RECORDING, SECURITY_GROUP_ID, SOURCE_URL, SUBNET_ID
 from sre_agent_deploy.config.gateway import GatewayConfig
 from sre_agent_deploy.config.operations import (

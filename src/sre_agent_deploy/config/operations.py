@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
-from sre_agent_deploy.config.fault import Fault, Mode
+from sre_agent_deploy.config import Fault, Mode
 from sre_agent_deploy.config.field_syntax import ALERT_URL, DAY_TIME, DURATION, EMAIL, KMS_KEY, REBOOT_WINDOW, TRACES, TRAIL_LOG_GROUP
 from sre_agent_deploy.config.gateway import bucket_faults
 from sre_agent_deploy.config.section import Section, setting

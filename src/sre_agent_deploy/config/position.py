@@ -9,8 +9,8 @@ from functools import cache, cached_property
 
 from pydantic import BaseModel
 
+from sre_agent_deploy.config import Fault, Mark
 from sre_agent_deploy.config.document import Mapping, Scalar, Sequence, Tree, find_position
-from sre_agent_deploy.config.fault import Fault, Mark
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.section import item_model
 from sre_core.nearest import find_nearest

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sre_agent_deploy.config.fault import Fault, Mode
+from sre_agent_deploy.config import Fault, Mode
 
 
 def setting(default: object, text: str, *, example: str = "", console: str = "") -> Any:  # Any, as pydantic's own Field

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
+from sre_agent_deploy.config import Fault, Mode, required, unavailable
 from sre_agent_deploy.config.aws import region_faults
 from sre_agent_deploy.config.environment import SecretReference, plain_secret
-from sre_agent_deploy.config.fault import Fault, Mode, required, unavailable
 from sre_agent_deploy.config.field_syntax import (
     AMP_WORKSPACE,
     EKS_CLUSTER,

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from sre_agent_deploy.config.fault import Mode
+from sre_agent_deploy.config import Mode
 from sre_agent_deploy.config.load import load_text
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.section import Section

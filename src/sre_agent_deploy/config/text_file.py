@@ -7,8 +7,8 @@ from codecs import BOM_UTF8
 from dataclasses import dataclass
 from pathlib import Path
 
+from sre_agent_deploy.config import Fault, Mark
 from sre_agent_deploy.config.document import Malformed
-from sre_agent_deploy.config.fault import Fault, Mark
 from sre_core import atomic_file
 from sre_core.nearest import find_nearest
 from sre_core.problem import Problem, Refused, Where

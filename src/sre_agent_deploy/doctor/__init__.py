@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sre_agent_deploy.config import Mode
 from sre_agent_deploy.config.environment import Reference
-from sre_agent_deploy.config.fault import Mode
 from sre_core.problem import Problem
 
 type Status = Literal["ok", "note", "unset", "missing", "wrong"]

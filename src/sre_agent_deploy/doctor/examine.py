@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy.config.fault import Mode
+from sre_agent_deploy.config import Mode
 from sre_agent_deploy.doctor import Finding, Observations, Status
 from sre_agent_deploy.doctor.variables import examine_credentials, examine_variables
 from sre_core.problem import Problem

@@ -14,10 +14,10 @@ from importlib import metadata
 from pathlib import Path
 
 from sre_agent_deploy.aws.attempt import Lost, attempt
+from sre_agent_deploy.config import Mode, format_path
 from sre_agent_deploy.config.document import Malformed, Tree, parse, to_plain, walk
 from sre_agent_deploy.config.document import Mapping as Document
 from sre_agent_deploy.config.environment import Expansion, apply_overrides, find_references, read_dotenv
-from sre_agent_deploy.config.fault import Mode, format_path
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.text_file import read_text
 from sre_agent_deploy.doctor import ConfigObservation, Identity, Observations

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sre_agent_deploy.account import other_account
+from sre_agent_deploy.config import Fault, Mode
 from sre_agent_deploy.config.aws import endpoint_faults, region_faults
 from sre_agent_deploy.config.environment import PREFIX, Reference
-from sre_agent_deploy.config.fault import Fault, Mode
 from sre_agent_deploy.config.field_syntax import ACCOUNT_ID, DOMAIN_NAME
 from sre_agent_deploy.doctor import Finding, Observations, Status
 from sre_agent_deploy.interactive.answers import list_questions

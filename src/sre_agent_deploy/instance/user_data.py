@@ -13,8 +13,8 @@ from pathlib import Path
 from textwrap import indent
 
 from sre_agent_deploy.account import AccountFacts
+from sre_agent_deploy.config import FieldPath
 from sre_agent_deploy.config.environment import SecretReference
-from sre_agent_deploy.config.fault import FieldPath
 from sre_agent_deploy.config.models import Config, ModelKey
 from sre_agent_deploy.config.operations import XRAY
 from sre_agent_deploy.config.sources import Source, name_sources

@@ -12,11 +12,11 @@ from typing import Any, Literal, TypeAliasType, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from sre_agent_deploy.config import Fault, FieldPath, Mode, format_path
 from sre_agent_deploy.config.document import Malformed, Plain, Tree, find_position, parse
 from sre_agent_deploy.config.document import Mapping as Sections
 from sre_agent_deploy.config.edit import render_value
 from sre_agent_deploy.config.environment import SecretReference
-from sre_agent_deploy.config.fault import Fault, FieldPath, Mode, format_path
 from sre_agent_deploy.config.load import judge
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.section import Section, item_model

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sre_agent_deploy.config.fault import Mode
+from sre_agent_deploy.config import Mode
 from sre_agent_deploy.config.load import load
 from sre_agent_deploy.config.models import Config
 from sre_core.problem import Problem

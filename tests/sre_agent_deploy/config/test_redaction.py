@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sre_agent_deploy.config import Mark
 from sre_agent_deploy.config.environment import SecretReference
-from sre_agent_deploy.config.fault import Mark
 from sre_agent_deploy.config.position import render_excerpt
 from sre_core.redaction import redact_line
 

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from sre_agent_deploy.config.fault import Mode
+from sre_agent_deploy.config import Mode
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.template import build_json_schema, render_template
 
