@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from fixtures import preloaded
 from fixtures.machines import make_machine
 from sre_core.machine import Machine
 
@@ -23,10 +25,13 @@ def machine() -> Machine:
     return make_machine()
 
 
-@pytest.fixture
-def aws_cli() -> Path:
-    """The AWS CLI that is installed beside this Python."""
-    return Path(sys.executable).with_name("aws")
+@pytest.fixture(scope="session")
+def aws_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a script that is the AWS CLI beside this Python, forked: most of a short call is its start."""
+    script = tmp_path_factory.mktemp("aws-cli") / "aws"
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(preloaded.command("awscli"))} "$@"\n')
+    script.chmod(0o755)
+    return script
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ def client(aws_cli: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("PATH", f"{aws_cli.parent}:{os.defpath}")
+    monkeypatch.setenv("PATH", f"{aws_cli.parent}:{Path(sys.executable).parent}:{os.defpath}")
     yield lambda service: boto3.client(service, region_name="us-east-1")
     server.stop()
 
