@@ -1,4 +1,4 @@
-"""What the parts of this AWS know of one another, over moto's state in this process."""
+"""The parts of this AWS share moto's state in this process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_it_is_a_world(account: Account) -> None:
 
 
 def test_objects(account: Account) -> None:
-    """What one part stores another reads; what is absent is None, and a bucket is not made up."""
+    """An object that one part stores is read by another; an absent one is None, and no bucket is created for it."""
     from moto.s3.models import s3_backends
 
     bucket = name("bucket")
@@ -132,7 +132,7 @@ def test_names(account: Account) -> None:
 
 
 def test_owned_addresses(account: Account) -> None:
-    """What was handed out and not given back, and nothing else on this machine."""
+    """Only addresses that were allocated and not released, and no others of this machine."""
     address = account.addresses.take()
 
     assert account.owned_address(address)

@@ -1,4 +1,4 @@
-"""What identities may do: each call is authorized by the policies of its sender, as IAM does it."""
+"""Each call is authorized by the policies of its sender, as IAM does it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ CALLS: Mapping[str, tuple[str, Mapping[str, Any], str, str, int]] = {
 
 
 def test_a_role_without_policies_may_do_nothing(role: Any) -> None:
-    """Each service refuses in its own words, which name identity, action, resource and reason; anyone may ask who it is."""
+    """Each service refuses with its own message, which names identity, action, resource and reason; every caller may read its own
+    identity."""
     name, client = role
     for service, (call, parameters, action, code, status) in CALLS.items():
         got, message, http = denied(getattr(client(service), call), **parameters)
@@ -271,7 +272,7 @@ def test_a_role_is_assumed_by_whom_it_trusts(embedded: EmbeddedAws, role: Any) -
 
 
 def test_an_instance_profile_is_passed_with_its_role(embedded: EmbeddedAws, role: Any) -> None:
-    """Who gives a running machine a role needs to be allowed to pass it, as who launches one."""
+    """Giving a running machine a role needs the permission to pass it, as a launch does."""
     name, client = role
     iam, profile = embedded.client("iam"), {"Name": name}
     iam.create_instance_profile(InstanceProfileName=name)

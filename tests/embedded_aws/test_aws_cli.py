@@ -25,7 +25,7 @@ def aws_cli(embedded: EmbeddedAws, home: Path, script: str) -> str:
 
 
 def test_the_cli_reaches_this_aws_and_no_other(embedded: EmbeddedAws, tmp_path: Path) -> None:
-    """Whatever profile and settings the machine had before."""
+    """It does so with any profile and settings that the machine had before."""
     identity = json.loads(aws_cli(embedded, tmp_path, "aws sts get-caller-identity"))
 
     assert identity["Account"] == embedded.account_id

@@ -1,4 +1,4 @@
-"""The attack itself: a page on another origin, in a real browser that was told to accept this AWS's certificate."""
+"""The attack itself: a page on another origin, in a real browser that accepts this AWS's certificate."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_page_reads_and_changes_nothing(embedded: EmbeddedAws, page: Page, evi
 
 
 def test_a_page_can_send_without_reading_and_is_still_refused(embedded: EmbeddedAws, page: Page, evil_port: int) -> None:
-    """`no-cors` sends a request whatever the server allows: the answer is a refusal all the same."""
+    """`no-cors` sends a request in every case: the answer is still a refusal."""
     statuses: list[int] = []
     page.on("response", lambda response: statuses.append(response.status) if embedded.endpoint in response.url else None)
     page.goto(f"http://evil.example:{evil_port}/")

@@ -153,7 +153,7 @@ def allow_instance(aws: EmbeddedAws, *sids: str) -> None:
 
 @pytest.mark.parametrize(("lacking", "step"), [("ReadRelease", "release"), ("ReadOwnSecrets", "credentials")])
 def test_a_role_that_lacks_a_permission(stage: Stage, lacking: str, step: str) -> None:
-    """A machine may do what its role allows: its boot fails where it lacks a permission, and says so in AWS's words."""
+    """A machine may do what its role allows: its boot fails if it lacks a permission, and quotes AWS's message."""
     allow_instance(stage.aws, *(sid for sid in ROLE if sid != lacking))
     stage.aws.client("ec2").run_instances(**stage.parameters("lacking"))
     failed = eventually(lambda: stage.reported("lacking"))
@@ -210,7 +210,7 @@ def test_an_update_moves_the_address_and_the_end_leaves_nothing(stage: Stage) ->
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_outlives_its_aws(stage: Stage, how: signal.Signals) -> None:
-    """However this AWS ends, what it started ends with it."""
+    """Every end of this AWS ends all processes that it started."""
     stage.launch("running")
     children = stage.children()
     assert children

@@ -1,4 +1,4 @@
-"""Who may sign, over the wire: this start's key and what its own IAM and STS gave out, and nobody else."""
+"""Only this start's key and the keys that its own IAM and STS issued may sign requests."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def refusal(client: object, call: str) -> tuple[str, int]:
 
 @pytest.mark.parametrize("service", CALLS)
 def test_a_forged_signature_is_refused(embedded: EmbeddedAws, service: str) -> None:
-    """Each service says so in its own words, so that clients raise what they raise on AWS."""
+    """Each service answers with its own error, so that clients raise the same as on AWS."""
     code, status = refusal(embedded.client(service, aws_secret_access_key="guessed"), CALLS[service])
 
     assert code == FORGED.get(service, "InvalidSignatureException")

@@ -91,7 +91,7 @@ def test_refusals_are_events_in_its_log(state_dir: Path) -> None:
 
 
 def test_two_starts_at_once_find_the_same_one(state_dir: Path) -> None:
-    """Whoever is second uses what the first started."""
+    """The second start uses what the first started."""
     arguments = [sys.executable, "-m", "embedded_aws", "start", "--state-dir", str(state_dir)]
     both = [subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) for _ in range(2)]
     answers = [process.communicate(timeout=120) for process in both]
@@ -102,7 +102,7 @@ def test_two_starts_at_once_find_the_same_one(state_dir: Path) -> None:
 
 
 def test_after_a_kill_status_says_so_and_another_start_is_another_aws(state_dir: Path) -> None:
-    """What was in memory is gone, and nothing pretends otherwise."""
+    """The content of memory is lost, and every command reports that."""
     first = started(state_dir)
     os.kill(first["pid"], signal.SIGKILL)
     status = run("status", state_dir)
@@ -210,7 +210,7 @@ def test_a_folder_that_can_not_be_made_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_another_region_is_refused(state_dir: Path) -> None:
-    """One start is one region: who asks for another is told, and not answered with the wrong one."""
+    """One start has one region: a request for another is refused by name, and not answered with the wrong one."""
     done = run("start", state_dir, "--region", "eu-west-1")
     registry = json.loads(done.stdout)
     aws = boto3.session.Session().client(

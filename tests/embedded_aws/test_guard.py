@@ -60,7 +60,7 @@ def test_options_without_an_origin_is_refused(embedded: EmbeddedAws) -> None:
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_a_simple_post_of_a_page_is_refused(embedded: EmbeddedAws, content_type: str) -> None:
-    """The requests that browsers send without asking first are refused by their Origin."""
+    """Requests that browsers send without a preflight are refused by their Origin."""
     status, headers, _ = answer(embedded, "POST", body=FORM, Origin="https://evil.example", Content_Type=content_type)
 
     assert status == 403
@@ -94,14 +94,14 @@ def test_a_signed_request_of_a_page_is_refused(embedded: EmbeddedAws, named: dic
     "host", ["evil.example", "evil.example:443", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.example:{port}", "[::1]:{port}", ""]
 )
 def test_another_host_name_is_refused(embedded: EmbeddedAws, host: str) -> None:
-    """A page whose own name resolves to 127.0.0.1 is still told apart by that name."""
+    """A page whose own name resolves to 127.0.0.1 is recognised by that name."""
     port = urlsplit(embedded.endpoint).port
 
     assert answer(embedded, "GET", Host=host.format(port=port))[0] in (400, 421)
 
 
 def test_two_host_headers_are_refused(embedded: EmbeddedAws) -> None:
-    """A good name beside a bad one helps nobody."""
+    """A good name beside a bad one is refused as well."""
     url = urlsplit(embedded.endpoint)
     connection = http.client.HTTPSConnection("127.0.0.1", url.port or 443, context=ssl.create_default_context(cafile=embedded.ca_file))
     connection.putrequest("GET", "/", skip_host=True)
@@ -128,7 +128,7 @@ def test_motos_own_api_is_closed(embedded: EmbeddedAws, path: str) -> None:
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(embedded: EmbeddedAws) -> None:
-    """Nobody can fill this machine's memory."""
+    """No request can fill this machine's memory."""
     url = urlsplit(embedded.endpoint)
     connection = http.client.HTTPSConnection("127.0.0.1", url.port or 443, context=ssl.create_default_context(cafile=embedded.ca_file))
     connection.putrequest("PUT", "/bucket/key")

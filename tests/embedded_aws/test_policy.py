@@ -1,4 +1,4 @@
-"""What a resource policy says, by IAM's evaluation rules."""
+"""Resource policies are evaluated by IAM's rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What IAM decides, by its documentation: a table that another implementation is asked for, too (`make scan`)."""
+"""IAM's decisions, by its documentation: a table that is also put to another implementation (`make scan`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_what_iam_decides(case: Case, row: Mapping[str, Any]) -> None:
 
 
 def test_made_up_policies() -> None:
-    """What `make scan` makes up is of use: each decision is among the answers, and each kind of policy decides."""
+    """The generated policies of `make scan` are useful: each decision is among the answers, and each kind of policy decides some."""
     random = Random(SEED)
     decided = [(case, decide(case)) for case in (make_case(random) for _ in range(400))]
 

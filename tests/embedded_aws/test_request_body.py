@@ -30,7 +30,7 @@ def test_parts_are_joined() -> None:
 
 
 def test_too_long() -> None:
-    """Reading ends with the part that goes too far: nobody fills this machine's memory."""
+    """Reading ends at the limit: no request can fill this machine's memory."""
     with pytest.raises(TooLarge):
         read(part(b"01234"), part(b"567890"))
 

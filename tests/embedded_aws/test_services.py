@@ -56,7 +56,7 @@ def test_members_that_an_operation_shows_in_its_own_way(embedded: EmbeddedAws) -
 
 @pytest.mark.parametrize("key", ["plain.txt", "a b/c~d+é=&.txt", "dots/../and//slashes", "100%", "ünïcode/日本"])
 def test_s3_objects_of_any_name(embedded: EmbeddedAws, key: str) -> None:
-    """What is put is got, whatever the key looks like."""
+    """An object is read back under any key."""
     s3, bucket = embedded.client("s3"), unique("bucket")
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key=key, Body=b"body of " + key.encode())
@@ -162,7 +162,7 @@ def test_route53(embedded: EmbeddedAws) -> None:
 
 
 def test_resources_are_found_by_tag(embedded: EmbeddedAws) -> None:
-    """The tagging API lists what carries a tag."""
+    """The tagging API lists the resources with a tag."""
     bucket, tag = unique("tagged"), unique("deployment")
     s3 = embedded.client("s3")
     s3.create_bucket(Bucket=bucket)
@@ -196,7 +196,7 @@ def test_what_is_missing_is_named_once(embedded: EmbeddedAws) -> None:
 
 
 def test_every_answer_has_its_own_request_id(embedded: EmbeddedAws) -> None:
-    """What a user reports can be found in a log."""
+    """A request id that a user reports can be found in a log."""
     ec2 = embedded.client("ec2")
     ids = {ec2.describe_vpcs()["ResponseMetadata"]["RequestId"] for _ in range(3)}
 
@@ -204,7 +204,7 @@ def test_every_answer_has_its_own_request_id(embedded: EmbeddedAws) -> None:
 
 
 def test_agentcore_of_another_region(embedded: EmbeddedAws) -> None:
-    """What is in one region no other shows, and its name is free there."""
+    """A resource of one region is in no other, and its name is free there."""
     here, there = (embedded.client("bedrock-agentcore-control", region_name=region) for region in (embedded.region, "eu-west-1"))
     name = unique("provider")
     here.create_api_key_credential_provider(name=name, apiKey="for tests")

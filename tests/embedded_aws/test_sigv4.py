@@ -58,7 +58,7 @@ queries = st.dictionaries(st.text(alphabet="aB-_ ~é&+", min_size=1, max_size=6)
 
 @given(service=st.sampled_from(["s3", "sts", "bedrock-agentcore"]), path=paths, query=queries, body=st.binary(max_size=64))
 def test_what_botocore_signs_is_accepted(service: str, path: str, query: dict[str, str], body: bytes) -> None:
-    """Whatever the path, the query and the body, the signer is recognised."""
+    """For any path, query and body, the signer is recognised."""
     outcome = judged(signed(service, "POST", path, query, body))
 
     assert isinstance(outcome, Caller)
@@ -102,7 +102,7 @@ def test_any_change_is_refused(service: str, part: str, path: str) -> None:
 
 
 def test_an_unsigned_header_is_refused() -> None:
-    """Nobody can add an `x-amz-` header to a request that another signed."""
+    """An `x-amz-` header that was added after signing is refused."""
     request = signed("s3", "PUT", "/bucket/key", {}, b"")
 
     assert judged(request.with_headers([("x-amz-acl", "public-read")])) is Refusal.UNSIGNED_HEADER
@@ -124,7 +124,7 @@ def test_a_scope_of_another_day_is_refused() -> None:
 
 
 def test_an_unknown_key_is_refused() -> None:
-    """A well-formed signature of somebody else's key proves nothing."""
+    """A well-formed signature of a foreign key proves nothing."""
     request = signed("sts", "POST", "/", {}, b"")
     header = request.header("authorization").replace(KEY.access_key_id, "AKIASOMEBODYELSE1234")
 

@@ -130,7 +130,7 @@ queries = st.lists(
 
 @given(header=half_signed, date=odd, query=queries, path=odd, body=st.binary(max_size=20))
 def test_nonsense_is_refused_and_breaks_nothing(header: str, date: str, query: list[tuple[str, str]], path: str, body: bytes) -> None:
-    """Whatever is sent, the outcome is a refusal."""
+    """Any input is refused."""
     text = "&".join(f"{name}={sigv4.ALGORITHM if name == 'X-Amz-Algorithm' else value}" for name, value in query)
     request = Request("POST", f"/{path}", text, (("host", "x"), ("authorization", header), ("x-amz-date", date)), body, "")
 

@@ -1,4 +1,4 @@
-"""How tests ask."""
+"""Questions to the assistant, for tests."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def new_key() -> RSAKey:
 
 @dataclass
 class Issuer:
-    """What the issuer knows; tests may change it while it runs."""
+    """The keys and clients of the issuer; tests may change them while it runs."""
 
     keys: list[RSAKey]
     secrets: dict[str, str]

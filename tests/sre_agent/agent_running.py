@@ -17,7 +17,8 @@ from sre_core.secret import Secret
 
 
 def assistant_app(gateway_url: str, issuer: Issuer, authority: Authority, *, secret: str = "", discovery_url: str = "") -> Starlette:
-    """What `sre-agent serve` serves, trusting the test's authority; a secret or issuer that is given is its alone, as on a machine."""
+    """Build the app that `sre-agent serve` serves, trusting the test's authority; a given secret or issuer is its alone, as on a
+    machine."""
     http = connect(authority)
     discovery = Discovery(http, discovery_url or issuer.discovery_url)
     client = Client(GATEWAY_CLIENT, Secret(secret or issuer.secrets[GATEWAY_CLIENT]), GATEWAY_SCOPE)

@@ -106,7 +106,7 @@ def test_a_name_that_cannot_be_resolved() -> None:
 
 
 def test_two_containers_that_want_one_port() -> None:
-    """The one that comes second says so, in a pod of several containers that does not get ready."""
+    """The second one says so, in a pod of several containers that does not get ready."""
     pods = (pod("till", ready=False, containers=2), pod("web"))
     found = judged(pods=pods, requirements=(needs("till", ready=0, containers=2),), logs=(logged("till", "Port 8080 was already in use."),))
     assert named(found) == ("service_sidecar_port_conflict", "Deployment", "till")
@@ -168,7 +168,7 @@ def test_packets_that_are_sent_again() -> None:
 
 
 def test_a_component_that_does_not_run() -> None:
-    """It explains the pods of its node, whatever they look like."""
+    """It explains the pods of its node, in any state."""
     down = Component(node="node-1", component="kubelet", running=False, state="inactive (dead)", since=None, source=SOURCE)
     found = judged(pods=(pod("till", ready=False), pod("web")), components=(down,))
     assert named(found) == ("kubelet_unavailable", "Node", "node-1")

@@ -172,7 +172,7 @@ def test_questions_one_after_the_other(deployment: Deployment) -> None:
 
 
 def test_progress(deployment: Deployment) -> None:
-    """Whoever waits sees each call that is made for the answer, and gets the same answer."""
+    """A waiting user sees each call that is made for the answer, and gets the same answer."""
     seen: list[str] = []
     reply = ask(load(deployment.connection), "Who is on call?", None, seen.append)
     assert seen == ["get_escalation_procedures"]
@@ -206,7 +206,7 @@ def test_a_question_on_standard_input(deployment: Deployment) -> None:
 
 
 def test_which_deployment_is_asked(deployment: Deployment) -> None:
-    """It is named by its id or its name; with several, and none named, the way to see them is told."""
+    """It is named by its id or its name; with several, and none named, the command that lists them is shown."""
     deployment.connection.write_text(json.dumps({**json.loads(deployment.connection.read_text()), "name": "demo"}))
     other = deployment.connection.with_name("sre-0000000001.json")
     other.write_text(json.dumps({**json.loads(deployment.connection.read_text()), "name": "other"}))
@@ -240,7 +240,7 @@ def test_a_time_that_is_one(deployment: Deployment, since: str) -> None:
     ],
 )
 def test_asking_for_what_is_not_there(deployment: Deployment, arguments: list[str], code: str) -> None:
-    """What does not exist is a Problem with a next step, not a traceback, and ends with 1."""
+    """An unknown name is a Problem with a next step, not a traceback, and ends with 1."""
     done = deployment.invoke(*arguments)
     assert done.exit_code == 1
     assert done.stderr.startswith(code)
@@ -249,7 +249,7 @@ def test_asking_for_what_is_not_there(deployment: Deployment, arguments: list[st
 
 
 def test_without_any_deployment(deployment: Deployment, tmp_path: Path) -> None:
-    """Who has deployed nothing is told how to."""
+    """A user without a deployment gets the command that makes one."""
     done = deployment.invoke("--prompt", "?", SRE_AGENT_STATE_DIR=str(tmp_path / "nothing"))
     assert (done.exit_code, done.stderr.startswith("NO-DEPLOYMENT")) == (1, True)
 
@@ -352,7 +352,7 @@ sys.meta_path.insert(0, Interrupter())
 
 @pytest.mark.parametrize("module", ["click", "sre_agent.cli.root", "sre_core.problem", "sre_agent.ask", "httpx2", "ssl"])
 def test_ctrl_c_while_loading(deployment: Deployment, tmp_path: Path, module: str) -> None:
-    """One line and 130, whatever is being imported: a person who is too quick sees no traceback."""
+    """Ctrl-C during any import gives one line and 130, and no traceback."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(INTERRUPTER)
     done = deployment.run("--prompt", "?", PYTHONPATH=str(tmp_path / "site"), INTERRUPT_AT=module)

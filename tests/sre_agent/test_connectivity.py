@@ -129,7 +129,7 @@ def test_a_fault_of_the_machine(
     assert set(cause.checks) == {"assistant.hops", "assistant.investigation"}
     assert len(cause.problem.do) == 2
     works = [name for name, proven in prove_hops_from_assistant(findings).items() if proven]
-    # While it can't check tokens, it answers nobody, and no hop is seen.
+    # While it can't check tokens, it refuses everybody, and shows no hop.
     assert works == ([] if parts == "login" and hop == "tcp" else list(HOPS[: HOPS.index(hop)]))
     secrets = {*issuer.secrets.values(), "another"}
     assert not [secret for secret in secrets if secret in str(findings)]
@@ -163,7 +163,7 @@ def test_targets_and_backends(gateway: Gateway, issuer: Issuer, authority: Autho
 
 
 def test_many_who_ask(gateway: Gateway, issuer: Issuer, authority: Authority) -> None:
-    """However many ask within some seconds, the hops are tried once; without a token nobody gets an answer."""
+    """Any number of requests within some seconds tries the hops once; without a token there is no answer."""
     with https(assistant_app(gateway.url, issuer, authority), authority) as url:
 
         async def run() -> list[int]:

@@ -71,7 +71,7 @@ def test_reports_and_report(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("names", [("sre-1111111111", "sre-2222222222")])
 def test_two_deployments(tmp_path: Path, names: tuple[str, ...]) -> None:
-    """Which one is asked is never guessed: the Problem names them."""
+    """The deployment is never guessed: the Problem names them."""
     (tmp_path / "connections").mkdir()
     for name in names:
         (tmp_path / "connections" / f"{name}.json").write_text("{}")

@@ -1,4 +1,4 @@
-"""What messages are about, in the wording of many runtimes."""
+"""Error messages of many runtimes are recognised by their wording."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_what_is_no_configuration(message: str) -> None:
     ],
 )
 def test_connections_that_fail(message: str, host: str) -> None:
-    """What could not be reached is named where the message names it."""
+    """The unreachable address is named if the message names it."""
     found = find_connection_error(message)
     assert found
     assert found.name == host

@@ -1,4 +1,4 @@
-"""A claim that cites what nobody saw is never shown."""
+"""A claim that cites no existing observation is never shown."""
 
 from __future__ import annotations
 

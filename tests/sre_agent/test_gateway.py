@@ -48,7 +48,7 @@ def asked(
     client: str = GATEWAY_CLIENT,
     refuse_next: int = 0,
 ) -> Any:
-    """What `use` gives with an open session to a running gateway."""
+    """Return the result of `use` with an open session to a running gateway."""
 
     async def run(gateway: Gateway) -> Any:
         async with connect(authority) as issuer_http:

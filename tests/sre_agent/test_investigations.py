@@ -95,7 +95,7 @@ def test_a_healthy_system(investigate: Investigate) -> None:
 
 @pytest.mark.parametrize("incident", [LOOP, LEAK, WELL])
 def test_every_citation_exists(investigate: Investigate, incident: str) -> None:
-    """Whatever a report claims cites evidence that the same report holds, with tool, time, excerpt and hash."""
+    """Every claim of a report cites evidence in the same report, with tool, time, excerpt and hash."""
     report = investigate(incident)
     known = {record.id for record in report.evidence}
     claims = (*report.findings, *report.timeline, *report.ruled_out, *report.checked, *report.next_steps)
@@ -150,7 +150,7 @@ def test_under_other_names(investigate: Investigate, tmp_path: Path, incident: s
 
 @pytest.mark.parametrize(("incident", "service"), [(LOOP, "payment-service"), (LEAK, "catalog-service"), (WELL, "")])
 def test_decoy_restarts(investigate: Investigate, tmp_path: Path, incident: str, service: str) -> None:
-    """Restarts that are old, or were meant, change no conclusion; they are ruled out by name."""
+    """Restarts that are old, or were intended, change no conclusion; they are ruled out by name."""
     decoys = [
         restarts("cart-service", 40, 1_800, 1, "Error"),  # many, yesterday
         restarts("notification-service", 9, 300, 137, "OOMKilled"),  # killed for memory, hours ago
@@ -171,7 +171,7 @@ def test_a_target_that_fails(investigate: Investigate, target: str) -> None:
 
 
 def test_a_healthy_system_that_can_not_be_seen(investigate: Investigate) -> None:
-    """Who can't look does not say that all is well."""
+    """A system that can't be seen is not reported as healthy."""
     assert investigate(WELL, broken=["kubernetes"]).verdict == "not_enough_evidence"
 
 

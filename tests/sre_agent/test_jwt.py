@@ -1,4 +1,4 @@
-"""Who may ask the assistant, decided with real keys and a real JWKS endpoint."""
+"""The assistant accepts valid tokens only, decided with real keys and a real JWKS endpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sre_agent.oidc import Discovery
 
 
 def checked(issuer: Issuer, authority: Authority, *authorizations: str | None) -> list[Caller | Denial]:
-    """What one verifier decides about each header, one after the other."""
+    """Return the decisions of one verifier about each header, one after the other."""
 
     async def run() -> list[Caller | Denial]:
         async with connect(authority) as http:
@@ -30,7 +30,7 @@ def checked(issuer: Issuer, authority: Authority, *authorizations: str | None) -
 
 
 def test_a_good_token(issuer: Issuer, authority: Authority) -> None:
-    """A token of the caller client with the caller scope lets in, whatever the scheme's case."""
+    """A token of the caller client with the caller scope is accepted, in any case of the scheme."""
     token = issuer.token()
     assert checked(issuer, authority, f"Bearer {token}", f"bearer {token}") == [Caller(CALLER_CLIENT, CALLER_CLIENT)] * 2
 
@@ -92,7 +92,7 @@ def test_claims_that_do_not_fit(issuer: Issuer, authority: Authority, changes: d
 
 @pytest.mark.parametrize("token", ["x", "a.b", "a.b.c", "....", "é.é.é", "eyJhbGciOiJSUzI1NiJ9.e30.AAAA", "[" * 2000])
 def test_garbage(issuer: Issuer, authority: Authority, token: str) -> None:
-    """What is no token at all is refused, and breaks nothing."""
+    """A text that is no token is refused, and breaks nothing."""
     assert checked(issuer, authority, f"Bearer {token}") == [Denial("invalid_token")]
 
 

@@ -118,7 +118,7 @@ def test_the_tool_loop(asked: Callable[..., Report], provider: str) -> None:
     [used] = report.model["models"]
     tokens = ("input_tokens", "cached_tokens", "output_tokens")
     assert {name: used[name] for name in tokens} == {name: report.model[name] for name in tokens}
-    # Nobody has a price of the scripted model: it has tokens, and no money.
+    # The scripted model has no price: it has tokens, and no cost.
     assert used.get("dollars") == pytest.approx(report.model["dollars"])
     assert report.notes == ()
 
@@ -170,7 +170,7 @@ INVENTS = ({"system": SUPERVISOR, "tools": [{"name": "conclude", "arguments": SA
 def test_a_model_that_fails(
     asked: Callable[..., Report], provider: str, rules: tuple[Rule, ...], settings: dict[str, str], says: str
 ) -> None:
-    """The rules' answer stands, and the first lines of the short answer and of the report say why the model gave none."""
+    """The rules' answer is shown, and the first lines of the short answer and of the report say why the model gave none."""
     report = asked(provider, *rules, **settings)
     assert report.root_cause
     assert report.root_cause.kind == "bad_configuration"
@@ -182,7 +182,7 @@ def test_a_model_that_fails(
 
 
 def test_a_model_that_invents_evidence(asked: Callable[..., Report]) -> None:
-    """Neither an observation that does not exist nor words that are not in it reach the reader, and the rules' cause stands."""
+    """Neither an observation that does not exist nor a quotation that is not in it reaches the reader, and the rules' cause is shown."""
     report = asked("openai", *INVENTS)
     assert report.root_cause
     assert report.root_cause.kind == "bad_configuration"
@@ -203,7 +203,7 @@ def test_the_second_model(asked: Callable[..., Report], models: Models) -> None:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_progress(models: Models, provider: str) -> None:
-    """Where somebody waits, the answers are streamed, and each question to a specialist is shown as it is asked."""
+    """For a waiting user the answers are streamed, and each question to a specialist is shown as it is put."""
     models.script(*GOOD)
     shown: list[str] = []
     tools = RecordedTools("crash-loop")
@@ -229,7 +229,7 @@ def test_secrets_and_what_the_settings_hide(asked: Callable[..., Report], models
 
 
 def test_bedrock_with_an_api_key(asked: Callable[..., Report], models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key alone opens the models: in local mode, and where nobody gives the assistant a role. No other credential is sent."""
+    """The key alone opens the models: in local mode, and if the assistant has no role. No other credential is sent."""
     monkeypatch.setenv("AWS_CA_BUNDLE", models.aws.ca_file)
     settings = {"AWS_BEARER_TOKEN_BEDROCK": make_api_key(models.aws), "SRE_MODEL_URL": models.aws.endpoint}
     none = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"), "")

@@ -1,4 +1,4 @@
-"""Many questions at the same time: all with full evidence, or told to come back."""
+"""Many questions at the same time: all get full evidence, or a request to come back later."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_question_that_ends_leaves_the_queue() -> None:
     ("name", "says"), [("nonsense", "There is no reasoner 'nonsense'"), ("bedrock", "This deployment can't answer with")]
 )
 def test_a_reasoner_that_a_deployment_lacks(name: str, says: str) -> None:
-    """How to configure it is said only of one that there is."""
+    """Only an existing reasoner gets advice how to configure it."""
 
     async def ask() -> None:
         http = AsyncClient()

@@ -108,7 +108,7 @@ def test_names_that_exist(text: str, names: list[str]) -> None:
     ],
 )
 def test_names_that_may_not_exist(text: str, mentioned: list[str]) -> None:
-    """A word where a name stands counts when it is no common word, and always where it is quoted."""
+    """A word in the place of a name counts if it is no common word, and always if it is quoted."""
     assert [mention.text for mention in find_mentions(text if "`" in text else normalize(text))] == mentioned
 
 
@@ -144,7 +144,7 @@ def test_a_kind_that_is_added() -> None:
 
 
 def test_a_question_that_is_like_examples() -> None:
-    """What no cue knows is of the kind of similar questions, also with slips in it; nonsense is of none; a clear cue stays."""
+    """A question without a cue gets the kind of similar questions, also with typing errors; nonsense gets none; a clear cue decides."""
     kinds = {kind: (cue(5, "(?!)"),) for kind in ("runbook", "pods", "escalation")}
     assert parse_intent("waht shoud i do abuot hihg latecny", kinds).kind == "runbook"
     assert parse_intent("If payments fail, which person or team do I bring in?", kinds).kind == "escalation"

@@ -122,7 +122,7 @@ def test_what_is_asked_last(prompt: str, kind: str, subject: str) -> None:
 
 
 def test_further_wordings() -> None:
-    """Terse, polite, passive, with slips of the keyboard: nearly all are of the kind that was meant."""
+    """Terse, polite, passive, with typing errors: nearly all get the intended kind."""
     wordings = [one for one in read_wordings() if one.verdict != "not_found"]
     missed = [one.text for one in wordings if parse_intent(one.text, CUES).kind != one.kind]
     assert len(wordings) > 200
@@ -286,7 +286,7 @@ def test_a_time_that_is_over(crash_loop: Counted) -> None:
 
 
 def test_what_is_left_out() -> None:
-    """What a question excludes is never its subject, and an answer that leaves out a name that was asked about says so."""
+    """An excluded name is never the subject, and an answer that leaves out a name of the question says so."""
     report = ask("restart everything except payment")
     assert report.proposal is not None
     assert "payment" not in report.proposal.command
@@ -341,7 +341,7 @@ def test_a_word_that_is_no_service() -> None:
     ],
 )
 def test_a_statement_about_what_does_not_exist(crash_loop: Counted, prompt: str, subject: str, note: str) -> None:
-    """Its name is said, with the nearest names, also where other words name something; one slip of the keyboard is read as the name."""
+    """Its name is reported, with the nearest names, also if other parts name something; one typing error is read as the name."""
     report = ask(prompt, crash_loop)
     assert report.subject.get("name", "") == subject
     assert report.notes[0].startswith(note)
@@ -408,7 +408,7 @@ def test_where() -> None:
     ],
 )
 def test_a_question_that_continues(prompt: str, kind: str, subject: str) -> None:
-    """What a question leaves out is taken from the one before; what it says itself is stronger."""
+    """What a question omits is taken from the one before; what it says itself has priority."""
     report = ask(
         prompt, before_kind="health", before_subject="payment-service", before_namespace="shop", before_prompt="Is payment healthy?"
     )
@@ -416,7 +416,7 @@ def test_a_question_that_continues(prompt: str, kind: str, subject: str) -> None
 
 
 def test_less_evidence_than_asked_for() -> None:
-    """An answer that rests on less says so in its first lines, also where nothing at all could be looked up."""
+    """An answer with less evidence says so in its first lines, also if no lookup was possible."""
     partly = render_brief(ask("Is cart healthy?", Counted("crash-loop", "get_error_rates"))).splitlines()
     assert partly[1] == "**Incomplete**: 1 call failed, so this rests on less evidence than was asked for: get\\_error\\_rates".replace(
         "\\", ""

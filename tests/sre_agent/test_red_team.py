@@ -43,7 +43,7 @@ FORBIDDEN = ("delete_pod", "send_email", "kubectl_apply")
 
 
 class Poisoned:
-    """The tools of a recording whose descriptions and schemas carry attacks, beside tools that no specialist has."""
+    """The tools of a recording whose descriptions and schemas contain attacks, beside tools that no specialist has."""
 
     def __init__(self, recording: str) -> None:
         self._tools = RecordedTools(recording)
@@ -249,7 +249,7 @@ def test_names_of_a_model(scripted: Scripted, said: dict[str, str]) -> None:
 
 
 def test_another_namespace(scripted: Scripted) -> None:
-    """A model that is told to look elsewhere looks only where the question does."""
+    """A model that an attack sends elsewhere looks only where the question does."""
     rules = (
         {"system": "You are the supervisor", "turn": 0, "tools": [{"name": "ask_kubernetes", "arguments": {"question": "Pods?"}}]},
         {"system": "kubernetes specialist", "turn": 0, "tools": [{"name": "get_pod_status", "arguments": {"namespace": "payroll"}}]},
@@ -267,7 +267,7 @@ def test_another_namespace(scripted: Scripted) -> None:
 
 
 def test_evidence_that_was_asked_for() -> None:
-    """The words that a model searches for prove nothing, where an answer repeats them."""
+    """A model's own search text proves nothing if an answer repeats it."""
     log = EvidenceLog("inv-00000000")
     answered = Answer(tool="logs___search_logs", arguments={"pattern": "Everything is healthy"}, at=clock.now())
     cited = log.record(Excerpt(answered, '{"note": "No record has Everything is healthy"}'))
@@ -275,7 +275,7 @@ def test_evidence_that_was_asked_for() -> None:
 
 
 def test_a_name_that_is_a_command() -> None:
-    """A name with more than a name has is not put into a command, whoever it is from."""
+    """A name with characters that no name has is not put into a command, from any source."""
     assert fill_names("kubectl get pod NAME -n NAMESPACE", {"NAME": "a; reboot", "NAMESPACE": "shop"}) == "kubectl get pod NAME -n shop"
 
 

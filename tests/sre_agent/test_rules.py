@@ -1,4 +1,4 @@
-"""What the rules make of observations that no recording shows: other causes, and chains of services."""
+"""The rules' conclusions from observations that no recording shows: other causes, and chains of services."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ SICK_NODE = Node(name="node-1", ready=False, complaints=("Ready: KubeletNotReady
     ],
 )  # fmt: skip
 def test_causes_that_the_cluster_states(found: Observations, kind: str, service: str) -> None:
-    """What Kubernetes says outright is the cause that is named."""
+    """A cause that Kubernetes states itself is the one that is named."""
     cause = judged(found).cause
     assert cause
     assert (cause.kind, cause.service) == (kind, service)
@@ -134,7 +134,7 @@ def test_who_only_follows() -> None:
 
 
 def test_a_crash_after_a_change_that_says_nothing() -> None:
-    """A change and a crash are a suspicion: without words or a matching difference nothing is concluded."""
+    """A change and a crash are a suspicion: without a message or a matching difference nothing is concluded."""
     container = Container(name="main", ready=False, restarts=4, reason="CrashLoopBackOff", last_exit_code=2, last_finished=ago(2))
     change = Change(service="api", at=ago(12), revision="9", differences=("image: a:1 → a:2",), source=seen("change"))
     judgement = judged(observed(pod("api", created=11, container=container), changes=(change,)))
@@ -158,7 +158,7 @@ def test_a_wrong_port_in_a_change() -> None:
 
 
 def test_a_kill_on_a_node() -> None:
-    """The kernel's kill on a node belongs to the pod there that ended at that moment, and otherwise to nobody."""
+    """The kernel's kill on a node belongs to the pod there that ended at that moment, and otherwise to none."""
     killed = Container(name="main", ready=True, restarts=1, last_reason="OOMKilled", last_exit_code=137, last_finished=ago(5))
 
     def kill(minutes: float) -> Event:

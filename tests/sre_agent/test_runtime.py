@@ -128,7 +128,7 @@ def _reason(event: dict[str, Any]) -> tuple[str, str]:
     ],
 )
 def test_bodies_that_are_no_question(running: Running, issuer: Issuer, body: Any) -> None:
-    """What can't be read is a 400 that says how to ask, never a traceback."""
+    """An unreadable body is a 400 that says how to ask, never a traceback."""
     response = running.post(body, issuer.token())
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "INVOCATION-INVALID"

@@ -1,4 +1,4 @@
-"""What a question is about."""
+"""The subject, time and namespace of a question."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_time(prompt: str, lookback: timedelta) -> None:
 
 
 def test_two_instants() -> None:
-    """Two instants are a window of their own, in whichever order."""
+    """Two instants are a window of their own, in any order."""
     scope = parse_prompt("between 2026-11-20T10:00:00Z and 2026-11-20T09:00:00Z", NOW)
     assert scope.window == "2026-11-20T09:00:00Z/2026-11-20T10:00:00Z"
     assert scope.since(NOW) == datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -70,5 +70,5 @@ def test_namespace(prompt: str, namespace: str) -> None:
     ],
 )
 def test_service(prompt: str, service: str) -> None:
-    """The service whose name stands in the question, whole or without what all names have in common."""
+    """The service whose name is in the question, whole or without what all names have in common."""
     assert find_service(prompt, ["cart-service", "cart-service-db", "web"]) == service

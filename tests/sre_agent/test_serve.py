@@ -26,7 +26,7 @@ COMMAND = [sys.executable, "-m", "sre_agent", "serve", "--socket"]
 
 
 def environment(gateway_url: str, issuer: Issuer, authority: Authority, credentials: Path) -> dict[str, str]:
-    """What machine.json gives the assistant."""
+    """Return the environment that machine.json gives the assistant."""
     credentials.mkdir()
     (credentials / "gateway-client-secret").write_text(issuer.secrets[GATEWAY_CLIENT] + "\n")
     return {
@@ -43,7 +43,7 @@ def environment(gateway_url: str, issuer: Issuer, authority: Authority, credenti
 
 
 def test_serving_until_sigterm(tmp_path: Path, issuer: Issuer, authority: Authority) -> None:
-    """It answers on its socket with what the environment says, and ends by itself when told to."""
+    """It answers on its socket with what the environment says, and ends by itself on SIGTERM."""
     path = tmp_path / "a.sock"
     tools, backend = tools_and_backend("healthy")
     with Gateway.running(tools, backend, issuer, authority) as gateway, receiver() as traced:
@@ -81,7 +81,7 @@ def test_serving_until_sigterm(tmp_path: Path, issuer: Issuer, authority: Author
 def test_serving_a_port(tmp_path: Path, issuer: Issuer, authority: Authority) -> None:
     """By the contract of AgentCore Runtime it answers on a port: /ping is Healthy, and the headers name session and user.
 
-    Whoever reaches a port can write X-Forwarded-For: the refused caller is the peer.
+    Every client of a port can write X-Forwarded-For: the refused caller is the peer of the connection.
     """
     port = free_port()
     tools, backend = tools_and_backend("healthy")

@@ -231,7 +231,7 @@ def test_what_the_policy_allows(table: Table) -> None:
 
 @pytest.mark.parametrize("settings", [{"SRE_SESSION_STORE": "redis"}, {"SRE_SESSION_STORE": "sqlite"}, {"SRE_SESSION_STORE": "dynamodb"}])
 def test_an_environment_without_a_store(settings: Mapping[str, str]) -> None:
-    """What can't be used is refused with what is lacking; no store at all keeps nothing."""
+    """An unusable store is refused with what is missing; without a store nothing is kept."""
     with pytest.raises(Refused, match="ASSISTANT-SESSION-STORE"):
         open_conversation(settings)
     assert open_conversation({}).store is None

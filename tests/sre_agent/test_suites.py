@@ -75,7 +75,7 @@ def test_names_of_another_system() -> None:
 
 
 def test_a_healthy_system_with_decoys(tmp_path: Path) -> None:
-    """Nothing is wrong, whatever happened there long ago; logs without a record were looked at too, and the gap is named."""
+    """Nothing is wrong, in spite of old events; logs without a record were read too, and the gap is named."""
     quiet = shipped("healthy")
     for name, add in DECOYS.items():
         report = _ask(add(quiet, ""), tmp_path / name)

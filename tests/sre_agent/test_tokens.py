@@ -28,7 +28,7 @@ def short_lived(issuer: Issuer) -> Iterator[Issuer]:
 def with_source[T](
     issuer: Issuer, authority: Authority, use: Callable[[TokenSource], Awaitable[T]], *, secret: str = "", scope: str = GATEWAY_SCOPE
 ) -> T:
-    """What `use` gives with a token source of the gateway's client."""
+    """Return the result of `use` with a token source of the gateway's client."""
 
     async def run() -> T:
         async with connect(authority) as http:

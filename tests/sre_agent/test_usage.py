@@ -1,4 +1,4 @@
-"""What a question used is written down however it ends, and with none of its words."""
+"""The usage of every question is recorded, in case of a failure too, and without its text."""
 
 from __future__ import annotations
 

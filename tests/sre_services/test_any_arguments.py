@@ -1,4 +1,4 @@
-"""Whatever is asked, the answer is one that helps: never a failure of ours."""
+"""Any arguments get a useful answer: never an internal error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service that has as much to do as it can says so at once, and its health path answers all the same."""
+"""A service at its limit refuses further requests at once, and its health path still answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .conftest import KEY
 
 
 class Slow:
-    """A library that answers when it is told to, and counts who waits for it."""
+    """A library that answers when a test lets it, and counts the waiting calls."""
 
     as_of = clock.now()
 

@@ -1,4 +1,4 @@
-"""Who comes in, and how failures look."""
+"""Requests need the key, and failures have one form."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_no_key_header_at_all(ask: Callable[..., Asked], capsys: pytest.CaptureF
 
 
 def test_a_client_that_tries_again_and_again(ask: Callable[..., Asked]) -> None:
-    """It is told to wait, while others and whoever has the key are not."""
+    """It must wait, while other clients, and those with the key, need not."""
     app = ask("runbooks", "healthy").client.app
     statuses = [TestClient(app, headers={"X-Forwarded-For": "203.0.113.9"}).get("/x").status_code for _ in range(AT_MOST + 1)]
     assert statuses == [401] * AT_MOST + [429]
@@ -61,7 +61,7 @@ def test_a_path_that_looks_like_the_health_path(ask: Callable[..., Asked], path:
 
 @pytest.mark.parametrize("headers", [{}, {"X-API-Key": ""}, {"X-API-Key": " "}])
 def test_a_service_without_a_key(headers: dict[str, str]) -> None:
-    """It opens to nobody: a key that was lost on the way must not be one that anybody has."""
+    """It refuses everybody: a key that was lost on the way must not be one that anybody has."""
     client = TestClient(build_app(Api.of("kubernetes"), object(), Secret("")), headers=headers)
     assert client.get("/openapi.json").status_code == 401
 

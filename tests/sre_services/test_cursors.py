@@ -50,7 +50,7 @@ def test_every_page(
 
 
 def test_there_is_more_than_one_page(ask: Callable[..., Asked]) -> None:
-    """What the test above proves is not of single pages."""
+    """The test above covers answers of several pages."""
     assert len(pages(ask("logs", "crash-loop"), "/logs/search", start_time="20m")) > 5
 
 

@@ -20,7 +20,7 @@ from .conftest import Asked, application
 type Json = dict[str, Any]
 
 SERVICE = "payment-service"
-# How programs and people write them. A bare word is no secret that could be told from other words.
+# The forms in which programs and people write them. A bare word can't be distinguished from other words.
 FORMS: dict[str, Callable[[], tuple[str, str]]] = {
     "assigned": lambda: _written("password={}"),
     "option": lambda: _written("--db-password={}"),

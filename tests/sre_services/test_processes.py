@@ -91,7 +91,7 @@ def started(folder: Path, *command: str, **others: str) -> Iterator[Running]:
 
 
 def refused(folder: Path, **others: str) -> str:
-    """What a service that does not start says."""
+    """Return the error output of a service that does not start."""
     command = [sys.executable, "-m", "sre_services", "runbooks", "--socket", str(folder / "s.sock")]
     ended = subprocess.run(command, env=environment(folder, **others), capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 2
@@ -101,7 +101,7 @@ def refused(folder: Path, **others: str) -> str:
 
 @pytest.mark.parametrize("answers", [True, False], ids=["a receiver", "a receiver that hangs"])
 def test_the_last_spans(tmp_path: Path, answers: bool) -> None:
-    """What was traced just before SIGTERM is sent, and the end does not wait for a receiver that does not answer."""
+    """A span from just before SIGTERM is sent, and the end does not wait for a receiver that does not answer."""
     with receiver() as received, socket.create_server(("127.0.0.1", 0)) as mute:
         url = received.url if answers else f"http://127.0.0.1:{mute.getsockname()[1]}/v1/traces"
         with started(tmp_path, "-m", "sre_services", "logs", **{tracing.VARIABLE: url}) as running:
@@ -142,7 +142,7 @@ def test_a_stranger_leaves_one_security_event(tmp_path: Path) -> None:
 
 
 def test_a_socket_that_a_killed_process_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next start takes its place. Both are for their user and group alone, and the unit's watchdog hears of each."""
+    """The next start replaces it. Both are for their user and group alone, and the unit's watchdog gets a message of each."""
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     systemd.bind(str(tmp_path / "notify"))
@@ -167,7 +167,7 @@ def test_a_start_without_the_key(tmp_path: Path) -> None:
 
 
 def test_a_start_with_an_empty_key(tmp_path: Path) -> None:
-    """An empty key is no key: nobody could be refused with it."""
+    """An empty key is no key: it would refuse no caller."""
     (tmp_path / "backend-api-key").write_text("\n")
     assert "SVC-CREDENTIAL-MISSING" in refused(tmp_path, CREDENTIALS_DIRECTORY=str(tmp_path))
 

@@ -40,7 +40,7 @@ def test_times_are_moved(service: str, path: str, field: str) -> None:
 
 
 def test_what_is_no_time(tmp_path: Path) -> None:
-    """A whole string that is a time is moved, whatever its zone; keys, and times within strings, stay as they were recorded."""
+    """A whole string that is a time is moved, in any zone; keys, and times within strings, stay as they were recorded."""
     document = {
         "at": "2026-11-20T11:00:00+01:00",
         "2026-11-20T10:00:00Z": ["2026-11-20T09:59:59.5Z", 2026, None],

@@ -145,7 +145,7 @@ LOGS: list[tuple[str, dict[str, str]]] = [
     ("/logs/search", {"pattern": "refused|timeout", "start_time": HOUR.partition("/")[0], "end_time": HOUR.partition("/")[2]}),
     ("/logs/errors", {"since": HALF}),
     ("/logs/errors", {"since": HOUR, "service": "payment-service"}),
-    # Few enough to fit whichever way they are identified: how many do depends on the length of the ids.
+    # Few enough to fit with each kind of id: how many fit depends on the length of the ids.
     ("/logs/patterns", {"time_window": HOUR, "min_occurrences": "5"}),
     ("/logs/counts", {"time_window": HOUR, "event_type": "error", "group_by": "pod"}),
     ("/logs/counts", {"time_window": HOUR, "group_by": "time"}),

@@ -32,7 +32,7 @@ def test_they_are_small() -> None:
 
 
 def test_they_have_the_same_files() -> None:
-    """Which file exists tells nothing, and neither does the description."""
+    """The files that exist give no hint of the incident, and neither does the description."""
     files = {name: set(texts(name)) for name in NAMES}
     assert files["crash-loop"] == files["healthy"] == files["memory-leak"]
     descriptions = {json.loads(texts(name)["recording.json"])["description"] for name in NAMES}
@@ -40,7 +40,7 @@ def test_they_have_the_same_files() -> None:
 
 
 def test_they_have_the_same_runbooks() -> None:
-    """What to do is the same book on every day."""
+    """All recordings have the same runbooks."""
     books = [{file: text for file, text in texts(name).items() if file.startswith("runbooks/")} for name in NAMES]
     assert books[0] == books[1] == books[2]
     assert len(books[0]) >= 8

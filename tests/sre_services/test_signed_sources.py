@@ -59,7 +59,7 @@ def test_managed_prometheus(tmp_path: Path) -> None:
 
 
 def presented(token: str) -> bool:
-    """What EKS does with a token: ask STS who signed the request in it, with the name of the cluster as a header."""
+    """Do with a token what EKS does: ask STS who signed the request in it, with the name of the cluster as a header."""
     text = token.removeprefix("k8s-aws-v1.")
     parts = urlsplit(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
     headers = (("host", parts.netloc), ("x-k8s-aws-id", "prod"))

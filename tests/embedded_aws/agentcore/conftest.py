@@ -58,7 +58,7 @@ class Loop:
 
 @dataclass(frozen=True)
 class Aws:
-    """What a test needs of this AWS: clients, and a place for servers that gateways may reach."""
+    """Gives a test clients of this AWS, and a place for servers that gateways may reach."""
 
     account: Account
     loop: Loop
@@ -82,7 +82,7 @@ class Aws:
             self.account.addresses.release(address)
 
     def wait_for_status(self, look: Callable[[], Json], *, until: str = "READY", field_name: str = "status") -> Json:
-        """What `look` sees once it has left its transition; fails where that is another status."""
+        """Wait while `look` shows a transition; fail if the status after it is another one."""
         for _ in range(400):
             seen = look()
             if not seen[field_name].endswith("ING"):
@@ -135,7 +135,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
 @pytest.fixture(scope="session")
 def slow_control(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A client of another AWS, over the same roles and buckets, where nothing settles while a test looks."""
+    """Make a client of another AWS, over the same roles and buckets, whose transitions last longer than a test."""
     with running_aws(tmp_path_factory.mktemp("slow-aws"), change_seconds=600) as running:
         yield running.client("bedrock-agentcore-control")
 
@@ -221,7 +221,7 @@ def unique(prefix: str) -> str:
 
 @pytest.fixture
 def make_role(aws: Aws) -> Callable[..., str]:
-    """Make a role that gateways can use, unless told otherwise; its ARN."""
+    """Make a role that gateways can use, except with other arguments; return its ARN."""
     iam = aws.client("iam")
 
     def make(trust: Json = TRUST, permissions: Json | None = PERMISSIONS) -> str:
@@ -350,7 +350,7 @@ def openapi(server: str, **changes: Any) -> Json:
 
 @dataclass
 class Api:
-    """A backend API: remembers what reached it and answers what it is told to."""
+    """A backend API: records its requests and answers with what a test chooses."""
 
     url: str = ""
     ca_file: Path = Path()
@@ -376,7 +376,7 @@ class Api:
 
 @pytest.fixture
 def private_ca(aws: Aws, tmp_path: Path) -> LocalAuthority:
-    """A certificate authority that nobody trusts until told to."""
+    """Make a certificate authority that is trusted only where a test configures it."""
     return LocalAuthority(tmp_path / "private-ca.pem")
 
 

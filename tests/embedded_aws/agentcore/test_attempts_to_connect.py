@@ -1,6 +1,6 @@
 """Attempts to connect to the front door (nginx, with the assistant behind it) and to the gateway, over real TLS.
 
-One door for each state of a certificate: whoever connects must be refused unless TLS, certificate and token are all good.
+One server for each state of a certificate: every client must be refused unless TLS, certificate and token are all good.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ VERSIONS = {
     "TLS 1.2": ssl.TLSVersion.TLSv1_2,
     "TLS 1.3": ssl.TLSVersion.TLSv1_3,
 }
-# What a client sees of a door that does not speak its version: nginx says so, the gateway closes the connection.
+# The error if a server does not support the client's version: nginx sends an alert, the gateway closes the connection.
 WRONG_VERSION = ("ALERT_PROTOCOL_VERSION", "UNEXPECTED_EOF_WHILE_READING")
 # What a client that verifies says of each; nothing of the good one.
 CERTIFICATES = {
@@ -70,7 +70,7 @@ ACCEPTED = {"front door": 400, "gateway": 200}
 
 @dataclass
 class Certificates:
-    """Stands for the certificate authority of the local AWS, and issues certificates in one state."""
+    """Acts as the certificate authority of the local AWS, and issues certificates in one state."""
 
     ca_file: Path
     """Of the local AWS, which trusts its issuers by it."""

@@ -1,4 +1,4 @@
-"""What a client gets from a gateway, and what the backend behind it sees."""
+"""A client's calls through a gateway, as the client and the backend see them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_where_the_key_goes(*, gateway: Any, make_target: Any, caller_of: Any, a
     ],
 )
 def test_arguments_that_do_not_fit(*, gateway: Any, make_target: Any, caller_of: Any, api: Any, arguments: Any, says: str) -> None:
-    """They are refused in AgentCore's words, for any caller to see, and nothing is sent."""
+    """They are refused with AgentCore's text, for any caller to see, and nothing is sent."""
     make_target(gateway)
     result = caller_of(gateway).call("pods___get_pod_status", **arguments)
     assert result["isError"] is True

@@ -76,7 +76,7 @@ def young_gateway(slow_control: Any, role_arn: str, issuer: Any) -> Any:
 
 
 def test_a_gateway_that_is_not_ready(slow_control: Any, young_gateway: Any, request_for: Any) -> None:
-    """Targets wait for their gateway, and are refused in AgentCore's own words."""
+    """Targets can be created only when their gateway is ready, and are refused with AgentCore's own text until then."""
     with pytest.raises(slow_control.exceptions.ValidationException) as refused:
         slow_control.create_gateway_target(**request_for(gatewayIdentifier=young_gateway["gatewayId"]))
     message = "Cannot perform operation CreateGatewayTarget when gateway is in CREATING status"

@@ -55,7 +55,7 @@ def test_the_same_client_token_makes_one_gateway(control: Any, request_for: Any)
 
 
 def test_a_client_token_with_other_parameters(control: Any, request_for: Any) -> None:
-    """A token stands for one request; another under the same token is refused and changes nothing."""
+    """A token belongs to one request; another request with the same token is refused and changes nothing."""
     request = request_for(clientToken=str(uuid.uuid4()))
     made = control.create_gateway(**request)
     error = error_of(control, "create_gateway", **{**request, "description": "other"})
@@ -149,13 +149,13 @@ def test_an_authorizer_that_aws_refuses(control: Any, request_for: Any, issuer: 
 
 @pytest.mark.parametrize("kind", ["AWS_IAM", "AUTHENTICATE_ONLY"])
 def test_what_can_not_be_enforced_here(control: Any, request_for: Any, kind: str) -> None:
-    """An authorizer that this AWS lacks is refused in so many words, and not accepted and ignored."""
+    """An authorizer that this AWS lacks is refused by name, and not accepted and ignored."""
     error = error_of(control, "create_gateway", **request_for(authorizerType=kind, authorizerConfiguration=None))
     assert "not supported by the local AWS" in error["Error"]["Message"]
 
 
 def test_an_update_replaces_everything(aws: Any, control: Any, gateway: Any, role_arn: str, issuer: Any) -> None:
-    """What UpdateGateway leaves out is reset; the id, ARN and URL stay."""
+    """A setting that UpdateGateway omits is reset; the id, ARN and URL stay."""
     common = {"gatewayIdentifier": gateway["gatewayId"], "name": gateway["name"], "roleArn": role_arn, **jwt_authorizer(issuer)}
     control.update_gateway(**common, description="described", exceptionLevel="DEBUG")
     described = aws.wait_for_status(lambda: control.get_gateway(gatewayIdentifier=gateway["gatewayId"]))

@@ -197,7 +197,7 @@ def permissions() -> Json:
 def test_a_target_with_a_client(
     aws: Aws, control: Any, server: Server, api: Any, make_role: Any, make_gateway: Any, make_target: Any, caller_of: Any
 ) -> None:
-    """Its requests carry a token of the client, fetched once; who sends the request is not passed on."""
+    """Its requests have a token of the client, fetched once; the sender of the request is not passed on."""
     gateway = make_gateway(roleArn=make_role(permissions=permissions()), exceptionLevel="DEBUG")
     make_target(gateway, **oauth(server.provider))
     make_target(gateway, name="refused", **oauth(server.with_wrong_secret))

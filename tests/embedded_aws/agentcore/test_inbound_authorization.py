@@ -1,4 +1,4 @@
-"""Who a gateway lets in, what the others are told, and the one event that each refusal leaves."""
+"""A gateway accepts valid tokens only, and each refusal has an answer and exactly one event."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_the_metadata_needs_no_token(make_gateway: Any, issuer: Any, http: Any) 
 
 
 def test_another_clients_after_an_update(*, aws: Any, control: Any, gateway: Any, role_arn: str, issuer: Any, caller_of: Any) -> None:
-    """Whom a gateway allows is looked up at each request, not remembered with the token."""
+    """The allowed clients are looked up at each request, not cached with the token."""
     caller = caller_of(gateway)
     assert caller.post(LIST).status_code == 200
     names = {"gatewayIdentifier": gateway["gatewayId"], "name": gateway["name"], "roleArn": role_arn}

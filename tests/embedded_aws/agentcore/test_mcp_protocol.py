@@ -1,4 +1,4 @@
-"""MCP over streamable HTTP, message by message: two eras, and what malformed and hostile requests are told."""
+"""MCP over streamable HTTP, message by message: two versions of the protocol, and the answers to malformed and hostile requests."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_methods_that_do_not_exist(ready: Any, caller_of: Any) -> None:
 
 
 def test_an_envelope_that_is_incomplete(ready: Any, caller_of: Any) -> None:
-    """A stateless request without its version and capabilities is told what it lacks."""
+    """A stateless request without its version and capabilities is refused with what it lacks."""
     body, headers = stateless("tools/list")
     del body["params"]["_meta"][CAPABILITIES_KEY]
     assert caller_of(ready).post(body, headers=headers).json()["error"]["code"] == -32602
@@ -202,7 +202,7 @@ def test_an_envelope_that_is_incomplete(ready: Any, caller_of: Any) -> None:
     ],
 )
 def test_what_is_no_message(shared_gateway: Any, caller_of: Any, body: bytes, code: int) -> None:
-    """400 and a JSON-RPC error, whatever was sent; batches are not served."""
+    """Every other body gets 400 and a JSON-RPC error; batches are not served."""
     answer = caller_of(shared_gateway).post(body)
     assert (answer.status_code, answer.json()["error"]["code"], answer.json()["id"]) == (400, code, None)
 
@@ -226,7 +226,7 @@ def test_a_huge_request(shared_gateway: Any, caller_of: Any) -> None:
     ],
 )
 def test_types_of_content(shared_gateway: Any, caller_of: Any, headers: Any, status: int) -> None:
-    """JSON in, JSON out; what a page could send without asking (text/plain) is not taken."""
+    """JSON in, JSON out; a type that a page could send without a preflight request (text/plain) is refused."""
     assert caller_of(shared_gateway).post({"jsonrpc": "2.0", "id": 1, "method": "ping"}, headers=headers).status_code == status
 
 

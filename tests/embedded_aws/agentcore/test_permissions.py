@@ -1,4 +1,4 @@
-"""What IAM policies allow a gateway's role, as far as a gateway asks."""
+"""The permissions of a gateway's role under IAM policies, as far as a gateway uses them."""
 
 from __future__ import annotations
 
@@ -64,6 +64,6 @@ def test_a_deny_beats_every_allow() -> None:
     ],
 )
 def test_who_may_assume_the_role(statement: Any, trusted: bool) -> None:
-    """The service, for this account and this gateway; a gateway's id is in lower case whatever its name was."""
+    """Only the service may, for this account and this gateway; a gateway's id is in lower case for any name."""
     usual = {"Effect": "Allow", "Principal": {"Service": "bedrock-agentcore.amazonaws.com"}, "Action": "sts:AssumeRole"}
     assert trusts_gateway({"Statement": [{**usual, **statement}]}, CONTEXT) is trusted

@@ -1,4 +1,4 @@
-"""Which OpenAPI documents become tools, and what the others are told. Pure: no AWS is needed."""
+"""OpenAPI documents become tools or are refused with reasons. Pure: no AWS is needed."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_version_3_0_in_the_words_of_json_schema() -> None:
 
 @pytest.mark.parametrize("keyword", ["oneOf", "anyOf", "allOf"])
 def test_schema_keywords_that_agentcore_lacks(keyword: str) -> None:
-    """They are found wherever they are, and the place is named."""
+    """They are found at any place, and the place is named."""
     schemas = {"Thing": {"type": "object", "properties": {"a": {keyword: [{"type": "string"}]}}}}
     assert f"{keyword} is not supported: #/components/schemas/Thing/properties/a/{keyword}" in reasons_of(document(schemas=schemas))
 
@@ -114,7 +114,7 @@ def test_operations_that_make_no_tool(operation: Any, says: str) -> None:
 
 
 def test_every_reason_is_reported_at_once() -> None:
-    """Nobody has to fix a document one reason at a time."""
+    """A document with several faults gets all reasons in one answer."""
     found = read(document(operation={"operationId": "", "callbacks": {"a": {}}}, servers=[]))
     assert isinstance(found, Unusable)
     assert len(found.reasons) == 3

@@ -123,7 +123,7 @@ def doors(aws: Aws, control: Any, shared_gateway: Any) -> Iterator[Doors]:
 
 
 class EveryPort(dict[int, tuple[Route, ...]]):
-    """The same routes at whichever port the door got."""
+    """The same routes at any port that the front door got."""
 
     def __init__(self, routes: tuple[Route, ...]) -> None:
         super().__init__()
@@ -207,7 +207,7 @@ def post(doors: Doors, door: str, token: str, **headers: str) -> httpx2.Response
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a door must answer, what its event must say, and what must not be in it."""
+    """The required answer and event of a refusal, and what must not be in them."""
 
     answer: httpx2.Response
     status: int
@@ -263,7 +263,7 @@ def at_aws(doors: Doors, attack: str, query: str) -> Refusal:
 
 
 def at_front_door(doors: Doors, attack: str, query: str) -> Refusal:
-    """It refuses paths, whoever sends them; what is published is refused by the service behind."""
+    """Check that it refuses paths from every sender; published paths are refused by the service behind it."""
     token = doors.token(attack, CALLER, CALLER_SCOPE)
     headers = {"authorization": f"Bearer {token}"} if token else {}
     path, status, reason = ("/api%2flogs", 400, "ambiguous_path") if attack == "ambiguous path" else (f"/{token}", 404, "no_route")
@@ -349,7 +349,7 @@ def check_event(event: Any, door: str, refusal: Refusal, client: str) -> None:
 
 
 def test_a_caller_who_is_known(doors: Doors, capfd: pytest.CaptureFixture[str]) -> None:
-    """Where the issuer signed for a subject, the event names it; a claim that nobody signed is not believed."""
+    """If the issuer signed for a subject, the event names it; an unsigned claim is not used."""
     capfd.readouterr()
     at_assistant(doors, "wrong client", "203.0.113.1")
     at_assistant(doors, "other pool", "203.0.113.1")

@@ -248,7 +248,7 @@ def test_a_body_that_is_too_large(site: Site, capfd: pytest.CaptureFixture[str])
 
 
 def test_versions_and_endpoints(site: Site) -> None:
-    """An update makes a version; DEFAULT follows, another endpoint moves when told, both ways, and no request is lost meanwhile."""
+    """An update makes a version; DEFAULT follows, another endpoint moves on request, both ways, and no request is lost meanwhile."""
     where = {"agentRuntimeId": site.runtime_id}
     old = site.wait_for_status()
     number = str(old["agentRuntimeVersion"])
@@ -316,7 +316,7 @@ def test_a_package_that_does_not_start(site: Site) -> None:
     ],
 )
 def test_what_is_refused(site: Site, changed: dict[str, Any], named: str) -> None:
-    """What AWS refuses, and what the local AWS could not keep, is refused by name."""
+    """Requests that AWS refuses, or that the local AWS could not keep, are refused by name."""
     with pytest.raises(site.control.exceptions.ValidationException, match=named):
         site.control.create_agent_runtime(**site.request | {"agentRuntimeName": unique("x").replace("-", "_")} | changed)
 
@@ -388,7 +388,7 @@ def push(ecr: Any, repository: str, architecture: str, tag: str) -> str:
 
 
 def test_an_image(site: Site, tmp_path: Path) -> None:
-    """It needs a role that may pull it, a manifest in ECR, and arm64; the assistant of this release stands for what it holds."""
+    """It needs a role that may pull it, a manifest in ECR, and arm64; the assistant of this release runs in its place."""
     ecr, iam, repository = site.aws.client("ecr"), site.aws.client("iam"), unique("agent")
     registry = f"{site.aws.account.account_id}.dkr.ecr.{site.aws.account.region}.amazonaws.com"
     (tmp_path / "gateway-client-secret").write_text("not used")

@@ -1,4 +1,4 @@
-"""From a tool's arguments to an HTTP request: whatever the arguments are, they stay in their place."""
+"""A tool's arguments become an HTTP request, and each argument of any value stays in its place."""
 
 from __future__ import annotations
 

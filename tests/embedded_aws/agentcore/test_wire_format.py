@@ -88,7 +88,7 @@ def test_numbers_in_the_query(aws: Any) -> None:
 
 
 def test_every_broken_constraint_is_reported_at_once() -> None:
-    """In AWS's words, with the place of each."""
+    """Each is reported with AWS's text and its place."""
     request = {"name": "a_b", "description": "", "authorizerType": "X", "authorizerConfiguration": {}}
     found = {each.name: each.message for each in MODEL.violations("CreateGatewayRequest", request)}
     assert found == {
@@ -116,7 +116,7 @@ MEMBERS = st.sampled_from(["name", "roleArn", "tags", "authorizerConfiguration",
 
 @given(st.dictionaries(MEMBERS, JSON))
 def test_any_json_is_judged_and_never_crashes(body: dict[str, Any]) -> None:
-    """A request is refused with a reason or described by its shape, whatever is in it."""
+    """Any request is refused with a reason or described by its shape."""
     found = operations.operation_at("POST", "/gateways/")
     assert found is not None
     operation, labels = found

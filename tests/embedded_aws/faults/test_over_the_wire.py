@@ -1,4 +1,4 @@
-"""What goes wrong on purpose looks to boto3 as it does on AWS."""
+"""Injected faults look to boto3 as they do on AWS."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def shown_soon(look: Callable[[], bool]) -> bool:
 def test_a_refusal_of_the_service_itself(
     faulty: EmbeddedAws, service: str, operation: str, arguments: dict[str, Any], code: str, status: int
 ) -> None:
-    """Each service throttles and breaks in its own words; the next call is answered."""
+    """Each service throttles and fails with its own error; the next call is answered."""
     call = getattr(faulty.client(service), operation)
     assert refused(lambda: call(**arguments)) == (code, status)
     assert call(**arguments)["ResponseMetadata"]["HTTPStatusCode"] == 200
@@ -63,7 +63,7 @@ def test_quotas(faulty: EmbeddedAws) -> None:
 
 
 def test_no_capacity(faulty: EmbeddedAws) -> None:
-    """Only launches of the type in the zone are refused, each in EC2's own words."""
+    """Only launches of the type in the zone are refused, each with EC2's own error."""
     ec2 = faulty.client("ec2")
 
     def launch(type_: str, zone: str) -> Any:
@@ -77,7 +77,7 @@ def test_no_capacity(faulty: EmbeddedAws) -> None:
 
 
 def test_a_connection_cut_before_and_after(faulty: EmbeddedAws) -> None:
-    """The client hears nothing either way; only after the commit is there a bucket."""
+    """The client gets no answer in both cases; only after the commit is there a bucket."""
     s3 = faulty.client("s3")
     with pytest.raises(ConnectionClosedError):
         s3.create_bucket(Bucket="cut-before")
@@ -117,7 +117,7 @@ def test_a_fresh_instance_profile(faulty: EmbeddedAws) -> None:
 
 
 def test_a_fresh_role(faulty: EmbeddedAws) -> None:
-    """AgentCore can't assume it yet, and says so with a ValidationException; over its quota it says that instead."""
+    """AgentCore can't assume it yet, and answers a ValidationException; over its quota it reports that instead."""
     role = faulty.client("iam").create_role(RoleName="fresh-gateway", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
     gateways = faulty.client("bedrock-agentcore-control")
 
@@ -167,7 +167,7 @@ def test_no_faults_by_default(embedded: EmbeddedAws) -> None:
 
 
 def test_other_rules_while_it_runs(changing: tuple[EmbeddedAws, Path]) -> None:
-    """What the file says holds from the next call on; a file that says nothing readable changes nothing."""
+    """The file's rules apply from the next call on; an unreadable file changes nothing."""
     aws, file = changing
     ec2 = aws.client("ec2")
     assert ec2.describe_vpcs()["Vpcs"]

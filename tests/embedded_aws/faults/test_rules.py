@@ -1,4 +1,4 @@
-"""Which calls rules strike, and what a file of them may say."""
+"""Rules select calls, and a file of rules is validated."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def request(method: str, path: str, query: str = "", headers: tuple[tuple[str, s
     ],
 )
 def test_the_operation_of_a_request(asked: Request, service: str, operation: str) -> None:
-    """Whatever the protocol, a request's operation has the name that AWS's model gives it."""
+    """With every protocol, a request's operation has the name that AWS's model gives it."""
     assert call_of(asked, service).operation == operation
 
 
 def failures(rules: Rules, calls: int, operation: str = "DescribeVpcs") -> list[bool]:
-    """Which of so many equal calls are refused."""
+    """Return which of so many equal calls are refused."""
     faults, asked = Faults(rules), request("POST", "/", headers=FORM, body=f"Action={operation}".encode())
 
     async def perform() -> Response:
@@ -79,7 +79,7 @@ def test_nothing_without_rules() -> None:
 
 @pytest.mark.parametrize("committed", [False, True])
 def test_a_cut(committed: bool) -> None:
-    """The client hears nothing; whether AWS did it is what `committed` says."""
+    """The client gets no answer; `committed` decides if AWS did it."""
     done = []
 
     async def perform() -> Response:

@@ -61,7 +61,7 @@ class MemoryAuthority:
 
 @dataclass
 class MemoryWorld:
-    """What the host needs of an account."""
+    """The parts of an account that the host needs."""
 
     folder: Path
     authority: MemoryAuthority
@@ -108,7 +108,7 @@ class MemoryWorld:
         raise NotImplementedError
 
     def status(self, step: str, machine: str = "instance-1") -> dict[str, Any]:
-        """What the bootstrap last said of a step, or nothing."""
+        """Return what the bootstrap last reported of a step, or nothing."""
         place, name = f"s3://bucket/status/{machine}/", f"/{step}.json"
         bodies = (body for uri, body in self.objects.items() if uri.startswith(place) and uri.endswith(name))
         return dict(json.loads(next(bodies, b"{}")))

@@ -1,4 +1,4 @@
-"""What an instance does from launch to ready, and how it says what went wrong."""
+"""An instance from launch to ready, and its reports of failures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ API_KEY = "the-api-key-that-nobody-may-see"
 
 
 def processes_of(world) -> list[psutil.Process]:
-    """Processes whose command line or environment names this test's folder; a socket with a long path lies elsewhere."""
+    """List the processes whose command line or environment names this test's folder; a socket with a long path is elsewhere."""
     found = []
     for process in psutil.process_iter(["cmdline", "environ"]):
         told = (*(process.info["cmdline"] or ()), *(process.info["environ"] or {}).values())
@@ -165,7 +165,7 @@ async def test_a_certificate_with_another_key(world, machine, eventually) -> Non
 
 
 async def test_an_instance_without_machine_json(world, host, loopback) -> None:
-    """A plain AMI runs and does nothing, whatever its user data says."""
+    """A plain AMI runs and does nothing, with any user data."""
     for user_data in (
         b"",
         b"#!/bin/sh\nexit 1\n",

@@ -30,7 +30,7 @@ async def service_at(browser: aiohttp.ClientSession, address: str, port: int) ->
 
 
 async def refused(address: str, port: int) -> bool:
-    """Whether a connection is closed without a byte."""
+    """Return true if a connection is closed without a byte."""
     reader, writer = await asyncio.open_connection(address, port)
     try:
         return await asyncio.wait_for(reader.read(), 10) == b""
@@ -82,7 +82,7 @@ async def test_a_connection_under_way_when_the_address_moves(host, two_machines,
 
 
 async def test_ports_of_the_vpc(host, machine, loopback) -> None:
-    """What listens inside the VPC only can't be reached through the address."""
+    """A port that is open inside the VPC only can't be reached through the address."""
     launch = machine("alpha")
     launch.machine["front_door"]["listeners"][0]["scope"] = "vpc"
     address = loopback()

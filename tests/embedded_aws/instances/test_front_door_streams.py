@@ -31,7 +31,7 @@ async def test_an_answer_that_streams(base: str, browser) -> None:
 
 
 async def test_a_client_that_leaves(world, base: str, browser, eventually) -> None:
-    """The service hears of it, and stops working for nobody."""
+    """The service is notified, and stops its work."""
     async with browser.get(base + "/stream") as answer:
         await answer.content.readline()
         answer.close()

@@ -1,4 +1,4 @@
-"""How the front door's ports meet a client: TLS, plain HTTP, and what names the server."""
+"""The front door's ports: TLS, plain HTTP, and headers that name the server."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_a_port_that_is_taken(world, machine, browser) -> None:
 
 
 async def test_a_certificate_that_is_renewed(world, machine) -> None:
-    """What Secrets Manager gets is served to new connections, while the front door stays open; what is unusable is not."""
+    """New connections get the certificate from Secrets Manager, while the front door stays open; an unusable one is not used."""
     launch = machine("alpha")
     port = (await launch.ready())[443]
 

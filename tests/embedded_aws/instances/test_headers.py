@@ -1,4 +1,4 @@
-"""Which headers pass the front door."""
+"""Only known headers pass the front door."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ PROFILE = "arn:aws:iam::123456789012:instance-profile/sre-agent"
 
 
 async def test_the_release(world, host, loopback, browser) -> None:
-    """All services answer through the front door, and ask whoever calls for a credential."""
+    """All services answer through the front door, and require a credential of every caller."""
     archive, address = build_archive(), loopback()
     world.objects["s3://bucket/release.zip"] = archive.bytes
     certificate = world.authority.issue(address)

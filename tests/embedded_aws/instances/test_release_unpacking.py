@@ -34,7 +34,7 @@ def test_a_symbolic_link(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [0, 4, 30, -10])
 def test_a_damaged_archive(tmp_path: Path, pack, cut: int) -> None:
-    """Wherever it is cut, the answer is the same sentence."""
+    """An archive that is cut at any place gets the same message."""
     whole = pack({"a.py": b"x" * 1000})
     with pytest.raises(StepFailed, match="not a zip"):
         unpack(whole[:cut], tmp_path)

@@ -66,7 +66,7 @@ def test_no_route() -> None:
 
 @given(st.text(alphabet="/.%2eEfF5cC0apilogs\\", max_size=30))
 def test_any_path(path: str) -> None:
-    """What reaches a service has one meaning: it starts with one slash and climbs nowhere."""
+    """A path that reaches a service has one meaning: it starts with one slash and never leaves its folder."""
     answer = find_destination("/" + path, ROUTES)
     if isinstance(answer, Destination):
         assert answer.path.startswith("/")

@@ -1,4 +1,4 @@
-"""Which file cloud-init would write, and what machine.json may say."""
+"""The files that cloud-init would write from user data, and the fields that machine.json may have."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_no_such_file(user_data: bytes) -> None:
 
 @pytest.mark.parametrize("user_data", [b"#cloud-config\n{", b"\x1f\x8bbroken", cloud_config(content="!!!!", encoding="b64")])
 def test_damaged_user_data(user_data: bytes) -> None:
-    """What can't be read is said, not ignored."""
+    """Unreadable user data is reported, not ignored."""
     with pytest.raises(ValueError, match=r"cloud-config|gzip|b64|machine\.json"):
         find_written_file(user_data, PATH)
 

@@ -159,7 +159,7 @@ def test_refusals(pool: Pool, changed: dict[str, str | None], error: str) -> Non
 
 
 def test_a_client_without_the_flow_is_refused(embedded: EmbeddedAws) -> None:
-    """What a client may do is its own setting."""
+    """A client's own setting decides which flows it may use."""
     assert new_pool(embedded, AllowedOAuthFlows=["code"]).ask() == (400, {"error": "unauthorized_client"})
     assert new_pool(embedded, AllowedOAuthFlowsUserPoolClient=False).ask() == (400, {"error": "unauthorized_client"})
     assert new_pool(embedded, AllowedOAuthScopes=[]).ask() == (400, {"error": "invalid_grant"})
@@ -174,7 +174,7 @@ def test_tokens_live_as_long_as_the_client_says(embedded: EmbeddedAws, amount: i
 
 
 def test_each_pool_has_its_own_key(embedded: EmbeddedAws, pool: Pool) -> None:
-    """A token of one pool does not verify with another's, and nobody has moto's published key."""
+    """A token of one pool does not verify with another's key, and no pool has moto's published key."""
     other = new_pool(embedded)
     _, keys = get(embedded, pool.discovery()["jwks_uri"])
     _, others = get(embedded, other.discovery()["jwks_uri"])

@@ -164,7 +164,7 @@ def test_eleven_addresses(budgets: Budgets) -> None:
 
 
 def test_tags(budgets: Budgets) -> None:
-    """Those of the birth are kept; they can be added to and taken away; another account's ARN is refused."""
+    """Those of the creation are kept; tags can be added and removed; another account's ARN is refused."""
     client = budgets.client
     client.tag_resource(ResourceARN=budgets.arn, ResourceTags=[{"Key": "stage", "Value": "prod"}])
     client.untag_resource(ResourceARN=budgets.arn, ResourceTagKeys=["team"])
@@ -194,7 +194,7 @@ def test_any_region_reaches_the_same_budgets(budgets: Budgets, embedded: Embedde
 
 
 def test_cost_allocation_tags(embedded: EmbeddedAws) -> None:
-    """A tag is known once something carries it; only then can it be activated, and it stays known."""
+    """A tag is known once a resource has it; only then can it be activated, and it stays known."""
     costs, ec2 = embedded.client("ce"), embedded.client("ec2")
 
     def activate() -> list[str]:

@@ -78,7 +78,7 @@ def test_client_credentials_need_a_secret(cognito: Any, pool_id: str) -> None:
 
 
 def test_an_update_of_a_client_resets_what_it_omits(cognito: Any, pool_id: str) -> None:
-    """Who updates one setting must name them all."""
+    """An update of one setting must name them all."""
     cognito.create_resource_server(
         UserPoolId=pool_id, Identifier="api", Name="api", Scopes=[{"ScopeName": "read", "ScopeDescription": "r"}]
     )
@@ -118,7 +118,7 @@ def test_two_pools_of_one_name(cognito: Any, pool_id: str) -> None:
 
 
 def test_tags_of_a_pool(cognito: Any) -> None:
-    """They are set at its birth, changed later, and seen by both ways of asking."""
+    """They are set at its creation, changed later, and returned by both operations."""
     pool = cognito.create_user_pool(PoolName="tagged", UserPoolTags={"one": "1", "two": "2"})["UserPool"]
     cognito.tag_resource(ResourceArn=pool["Arn"], Tags={"three": "3"})
     cognito.untag_resource(ResourceArn=pool["Arn"], TagKeys=["one"])
@@ -157,7 +157,7 @@ def test_an_attribute_that_the_pool_does_not_take(cognito: Any, pool_id: str, na
 
 
 def test_ids_look_like_awss(cognito: Any, pool_id: str) -> None:
-    """What a program takes for an id on AWS is one here: a pool's is its region and nine characters, a client's has 26."""
+    """Ids have AWS's form: a pool's is its region and nine characters, a client's has 26."""
     assert re.fullmatch(r"us-east-1_[0-9A-Za-z]{9}", pool_id)
     client_id = cognito.create_user_pool_client(UserPoolId=pool_id, ClientName="client")["UserPoolClient"]["ClientId"]
     assert re.fullmatch(r"[0-9a-z]{26}", client_id)

@@ -58,7 +58,7 @@ def test_the_same_client_token_is_the_same_instance(ec2: Any, launch: dict[str, 
 
 
 def test_another_token_is_another_instance(ec2: Any, launch: dict[str, Any]) -> None:
-    """Two launches that are meant are two instances."""
+    """Two launches with different tokens are two instances."""
     first = ec2.run_instances(**launch)["Instances"][0]["InstanceId"]
     second = ec2.run_instances(**{**launch, "ClientToken": uuid.uuid4().hex})["Instances"][0]["InstanceId"]
     ec2.terminate_instances(InstanceIds=[second])
@@ -89,7 +89,7 @@ def test_a_client_token_with_other_parameters_is_refused(ec2: Any, launch: dict[
     ],
 )
 def test_a_launch_of_what_does_not_exist_is_refused(ec2: Any, launch: dict[str, Any], change: dict[str, Any], code: str) -> None:
-    """What a launch names must be there."""
+    """Everything that a launch names must exist."""
     with pytest.raises(ClientError) as refused:
         ec2.run_instances(**{**launch, **change})
 
@@ -153,7 +153,7 @@ def test_every_address_is_on_this_machine(ec2: Any, launch: dict[str, Any]) -> N
 
 
 def test_an_address_can_not_be_chosen(ec2: Any, launch: dict[str, Any]) -> None:
-    """A private address of the VPC would not be on this machine, and a public one is somebody else's."""
+    """A private address of the VPC would not be on this machine, and a public one has another owner."""
     with pytest.raises(ClientError) as refused:
         ec2.run_instances(**launch, SubnetId=ec2.describe_subnets()["Subnets"][0]["SubnetId"], PrivateIpAddress="172.31.0.77")
     assert code_of(refused) == "InvalidParameterValue"

@@ -106,7 +106,7 @@ def test_a_bucket_can_be_tagged_at_its_creation(s3: Any) -> None:
 
 
 def test_a_bucket_of_another_region(embedded: EmbeddedAws) -> None:
-    """A request for it is not answered but sent on, as AWS does; botocore follows, and what does not follow is told where to."""
+    """A request for it is redirected, as AWS does; botocore follows, and other clients get the region."""
     name = f"bucket-{uuid.uuid4().hex[:10]}"
     abroad = embedded.client("s3", region_name="eu-west-1")
     abroad.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -126,7 +126,7 @@ def test_a_bucket_of_another_region(embedded: EmbeddedAws) -> None:
 
 
 def test_mfa_delete(s3: Any, bucket: str) -> None:
-    """It is switched only with a code, shown, and keeps versions from whoever has none; what has no version is deleted as ever."""
+    """It is switched only with a code, shown, and protects versions from callers without one; unversioned objects are deleted as before."""
     on = {"Status": "Enabled", "MFADelete": "Enabled"}
     with pytest.raises(ClientError, match="AccessDenied"):
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=on)
@@ -140,7 +140,7 @@ def test_mfa_delete(s3: Any, bucket: str) -> None:
 
 
 def test_a_key_by_its_arn(embedded: EmbeddedAws) -> None:
-    """What changes a KMS key finds it by its ARN as by its id."""
+    """Calls that change a KMS key find it by its ARN as by its id."""
     kms = embedded.client("kms")
     arn = kms.create_key()["KeyMetadata"]["Arn"]
 

@@ -54,7 +54,7 @@ def test_a_document_that_is_refused(embedded: EmbeddedAws, changed: dict[str, An
 
 
 def test_a_segment_in_progress(embedded: EmbeddedAws) -> None:
-    """The whole segment takes its place; a trace that nobody has sent is not found, and more than five are not asked for."""
+    """The complete segment replaces it; a trace that was never sent is not found, and more than five in one request are refused."""
     begun = segment(end_time=None, in_progress=True)
     assert put(embedded, begun) == []
     assert put(embedded, {**begun, "end_time": time.time(), "in_progress": False}) == []
@@ -69,7 +69,7 @@ def test_a_segment_in_progress(embedded: EmbeddedAws) -> None:
 
 
 def test_segments_of_spans() -> None:
-    """What serves a request has its service's name; all else but the first is a part of a segment. Of a failure it says whose it is."""
+    """A span that serves a request has its service's name; all others but the first are subsegments. A failure says whose fault it is."""
     request = ExportTraceServiceRequest()
     sent = request.resource_spans.add()
     sent.resource.attributes.add(key="service.name").value.string_value = "sre-agent-logs"

@@ -257,7 +257,7 @@ def test_a_log_that_is_not_there(api: Server, reader: httpx2.Client, path: str, 
 
 
 def test_the_logs_of_a_lost_node(start: Callable[[str], Server], tmp_path: Path) -> None:
-    """What can't be read is named, and the logs of the other nodes are answered."""
+    """Unreadable logs are named, and the logs of the other nodes are answered."""
     api = start(SMALL)
     assert isinstance(api, Cluster)
     lost = pods_of(api)[0]
@@ -296,7 +296,7 @@ def test_metrics_whose_server_is_down(api: Server, service: Callable[..., TestCl
 
 @pytest.mark.skipif(not PROGRAM, reason="run by make test-live-services")
 def test_an_api_server_that_hangs(start: Callable[[str], Server], tmp_path: Path) -> None:
-    """It did not answer: the service says so in time, and answers again once the server does."""
+    """The service reports the missing answer in time, and answers again once the server does."""
     real = start(REAL)
     assert isinstance(real, RealCluster)
     client = open_service(real, tmp_path, "kubernetes")

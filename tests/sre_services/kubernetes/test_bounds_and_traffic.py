@@ -193,7 +193,7 @@ def test_what_is_in_trouble_comes_first(recorded: TestClient, path: str, summary
 
 
 def test_where_else_to_look(recorded: TestClient) -> None:
-    """The state of workloads names the operations about kinds of which there are objects, so that nobody asks about what there is not."""
+    """The state of workloads names only operations about kinds of which there are objects."""
     further = [path.split("/")[1].rstrip("s") for path in PATHS]
     seen = [recorded.get("/workloads/status", params={"namespace": name}).json()["summary"]["see_also"] for name in ("", "elsewhere")]
     assert sorted(seen[0]) == sorted(f"get_{name}_status" for name in further)
@@ -277,7 +277,7 @@ def test_a_route_that_leads_out_of_the_cluster() -> None:
 
 
 def test_a_request_that_is_the_limit() -> None:
-    """Where only the limit of a resource is set, its percentage is known, whatever else is requested."""
+    """If only the limit of a resource is set, its percentage is known, with any other requests."""
     workload = named("web", {"template": {"spec": {"containers": [{"name": "web", "resources": {}}]}}})
     workload["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "1"}, "requests": {"memory": "1Gi"}}
     assert join_autoscaler(autoscaler("web", "web", {}), {("Deployment", "shop", "web"): workload}).mismatches == ()

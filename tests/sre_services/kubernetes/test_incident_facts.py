@@ -1,4 +1,4 @@
-"""What the Kubernetes service says of each recording: the decisive facts, and the decoys beside them."""
+"""The Kubernetes service's answers for each recording: the decisive facts, and the decoys beside them."""
 
 from __future__ import annotations
 

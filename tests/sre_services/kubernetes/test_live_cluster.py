@@ -95,7 +95,7 @@ def test_as_a_token(cluster: Cluster, service: Callable[..., TestClient]) -> Non
 
 
 def test_as_an_exec_plugin(cluster: Cluster, service: Callable[..., TestClient], tmp_path: Path) -> None:
-    """The plugin is run once, told how it is asked, and run again when its token is no longer accepted."""
+    """The plugin is run once, with the form of the request, and run again when its token is no longer accepted."""
     (tmp_path / "token").write_text(cluster.new_token())
     script = f'echo "$KUBERNETES_EXEC_INFO" >>{tmp_path}/runs; printf \'{{"status": {{"token": "%s"}}}}\' "$(cat {tmp_path}/token)"'
     client = service("kubernetes", plugin(tmp_path, script))
@@ -109,7 +109,7 @@ def test_as_an_exec_plugin(cluster: Cluster, service: Callable[..., TestClient],
 
 
 def test_a_plugin_that_fails(service: Callable[..., TestClient], tmp_path: Path) -> None:
-    """What it says of it is passed on."""
+    """Its error output is passed on."""
     client = service("kubernetes", plugin(tmp_path, "echo 'the login has expired' >&2; exit 3"))
     error = client.get("/pods/status").json()["error"]
     assert error["code"] == "SVC-KUBECONFIG-PLUGIN"
@@ -175,7 +175,7 @@ def test_a_long_list(cluster: Cluster, service: Callable[..., TestClient]) -> No
 
 @pytest.mark.parametrize("namespace", ["default/services/http:svc:80/proxy", "..", "a?b", "a%2Fb"])
 def test_a_namespace_that_is_a_path(cluster: Cluster, service: Callable[..., TestClient], namespace: str) -> None:
-    """It is refused, and whatever it is, it is one part of the path that is asked for."""
+    """It is refused, and any namespace is one part of the requested path."""
     client = service("kubernetes", cluster.client_certificate())
     cluster.made.clear()
     assert client.get("/pods/status", params={"namespace": namespace}).status_code == 400
@@ -184,7 +184,7 @@ def test_a_namespace_that_is_a_path(cluster: Cluster, service: Callable[..., Tes
 
 
 def test_every_kind_is_read() -> None:
-    """What the answers are made of is listed, but for Secrets, and what no API has."""
+    """The kinds behind the answers are listed, but for Secrets, and kinds that no API has."""
     assert set(PARSERS) - set(RESOURCES) <= {"secrets", "nodecomponents"}
 
 

@@ -115,7 +115,7 @@ def test_the_configuration_behind_a_reference() -> None:
 
 
 def test_values_that_look_secret() -> None:
-    """A value is hidden by its name, a password in a URL by its place; that it changed is still told."""
+    """A value is hidden by its name, a password in a URL by its place; a change of it is still reported."""
     assert redact_setting("API_TOKEN", "abc") == HIDDEN
     assert redact_setting("DB_URL", "postgres://app:hunter2@db:5432/x") == "postgres://app:***@db:5432/x"
     assert redact_setting("args", '["--db-password=hunter2","-v"]') == '["--db-password=***","-v"]'

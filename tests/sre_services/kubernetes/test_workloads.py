@@ -157,7 +157,7 @@ def test_a_selector_that_one_tainted_node_matches(copied: Callable[[str], Path])
     ],
 )
 def test_a_claim_that_no_volume_fits(copied: Callable[[str], Path], claim: Json, volume: Json, relation: str) -> None:
-    """What the nearest volume lacks is named; a claim that is bound has no mismatch."""
+    """The problem names what the nearest volume lacks; a claim that is bound has no mismatch."""
     folder = copied("healthy")
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     write(folder, "persistentvolumeclaims", [
@@ -183,7 +183,7 @@ def test_a_quota_that_is_used_up(copied: Callable[[str], Path]) -> None:
 
 
 def test_components_of_nodes(copied: Callable[[str], Path]) -> None:
-    """What a machine says of its units comes first; what the cluster tells of the others says how it is known."""
+    """A machine's own report of its units has priority; the cluster's report of the others says how it is known."""
     folder = copied("healthy")
     node = listed(folder, "nodes")[0]["metadata"]["name"]
     unit = {"node": node, "component": "kube-proxy", "state": "inactive", "detail": "dead", "since": "2026-11-20T10:00:00Z"}

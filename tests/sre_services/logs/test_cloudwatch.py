@@ -1,4 +1,4 @@
-"""Logs of CloudWatch by Logs Insights: what is asked of it, and that nothing runs on when nobody waits for it any more."""
+"""Logs of CloudWatch by Logs Insights: the queries, and that no query runs on when its caller is gone."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def test_a_search_finds_what_a_look_at_each_record_finds(
     piece: int,
     data: st.DataObject,
 ) -> None:
-    """Whatever records, patterns, levels and pieces are; where nothing can be searched for, the answer says that it is cut."""
+    """For any records, patterns, levels and pieces; if the search text is empty, the answer says that it is cut."""
     text = "".join(write_line(number, *line) + ends for number, line in enumerate(written))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "till.log"
@@ -153,7 +153,7 @@ def test_what_is_written_in_another_way(tmp_path: Path, written: Sequence[tuple[
     ],
 )
 def test_the_texts_of_which_every_match_has_one(expression: str, needles: tuple[str, ...]) -> None:
-    """What may be absent, is one of several, or is written in another way in JSON, is no part of them."""
+    """Parts that are optional, alternatives, or written in another way in JSON, are not among them."""
     assert find_needles(expression) == needles
 
 
@@ -165,7 +165,7 @@ EXPRESSION = (
 
 @given(st.from_regex(rf"\A(?:{EXPRESSION}){{1,5}}\Z"), st.binary(max_size=40), st.data())
 def test_every_match_has_a_needle(expression: str, around: bytes, data: st.DataObject) -> None:
-    """Whatever an expression matches, in any case, and whatever is around it, is not ruled out."""
+    """Any text that an expression matches, in any case and with anything around it, is not ruled out."""
     matching = data.draw(st.from_regex(expression, fullmatch=True)).swapcase()
     needles = prepare_needles(find_needles(expression), around * 50)
     assert not needles or may_have(around + matching.encode() + around, needles)

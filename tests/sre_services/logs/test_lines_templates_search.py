@@ -62,7 +62,7 @@ def test_a_level(message: str, expected: str) -> None:
 
 @given(st.text(max_size=300))
 def test_any_text(text: str) -> None:
-    """Whatever a program writes, reading its log does not fail, and every record is in exactly one group."""
+    """Any output of a program can be read as a log, and every record is in exactly one group."""
     found = list(parse_records(f"{TIME} {text}\n{TIME} INFO end\n", "s", clock.parse))
     assert sum(len(group.records) for group in group_records(found)) == len(found)
 
@@ -93,7 +93,7 @@ def test_json_that_can_not_be_read(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["(a+)+$", "(a|b)*", "(?i)x", r"(a)\1", "a*b*c*d*e*", "[", "x{1,99999999999}", "(a{2}){3}"])
 def test_a_pattern_that_is_plain_text(text: str) -> None:
-    """What can take exponential time, or is no expression, is looked for as it is, and the answer says why."""
+    """A pattern that can take exponential time, or is no expression, is searched as plain text, and the answer says why."""
     pattern = Pattern(text)
     assert re.search("supported|repeated|regular expression", pattern.note)
     assert pattern.search().matches([f"before {text} after"])

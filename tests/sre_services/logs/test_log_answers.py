@@ -1,4 +1,4 @@
-"""What the logs service says of each recording."""
+"""The logs service's answers for each recording."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_patterns_of_the_crash_loop(ask: Ask) -> None:
 
 
 def test_patterns_of_the_memory_leak(ask: Ask) -> None:
-    """Long collections are a new warning of the catalog, and of nobody else."""
+    """Long collections are a new warning of the catalog, and of no other service."""
     items = ask("logs", "memory-leak").items("/logs/patterns")
     collections = [item for item in items if "Pause Full" in item["template"] and item["level"] == "WARN"]
     assert [item["service"] for item in collections] == ["catalog-service"]

@@ -78,7 +78,7 @@ def ask(store: LogStore, path: str) -> dict[str, Any]:
 
 
 def test_recent_records_of_a_large_system() -> None:
-    """Fifty records are fetched to show fifty, whatever was logged in the year before."""
+    """Fifty records are fetched to show fifty, for any size of last year's log."""
     store = Asked()
     answer = ask(store, "/logs/recent?limit=50&service=we")
     assert len(answer["items"]) == store.given == 50
@@ -127,7 +127,7 @@ def test_a_recording_is_searched_as_it_is_read(
     limit: int | None,
     newest_first: bool,
 ) -> None:
-    """Whatever is asked, the records are those of a plain look at each one, in order, and the counts are over all of them."""
+    """For every query the records are those of a plain look at each one, in order, and the counts are over all of them."""
     window = Window.between(END - timedelta(minutes=minutes[0]), END - timedelta(minutes=minutes[1]), END)
     where = LogFilter(window=window, services=services, levels=levels, pattern=Pattern(text) if text else None)
     plain = [
@@ -161,7 +161,7 @@ def test_a_log_that_is_longer_than_what_is_read(tmp_path: Path, path: str) -> No
 
 @pytest.mark.parametrize("path", ["/logs/errors?since=1h", "/logs/counts?time_window=1h", "/logs/search?pattern=charge&start_time=1h"])
 def test_a_search_of_a_log_that_is_longer_than_what_is_read(tmp_path: Path, path: str) -> None:
-    """What the filter names is looked for in all of the file."""
+    """The text of the filter is searched in the whole file."""
     now = clock.now()
     lines = [f"{clock.stamp(now - timedelta(seconds=60 - second))} ERROR charge {second} failed" for second in range(60)]
     (tmp_path / "payment.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -171,7 +171,7 @@ def test_a_search_of_a_log_that_is_longer_than_what_is_read(tmp_path: Path, path
 
 @contextmanager
 def not_readable(path: Path) -> Iterator[None]:
-    """A file or folder that its reader may not read, also where tests run as root: whoever is not its owner may not."""
+    """Make a file or folder that its reader may not read, also if tests run as root: everybody but its owner is refused."""
     mode, user = path.stat().st_mode, os.geteuid()
     path.chmod(0)
     if user == 0:
@@ -307,7 +307,7 @@ def test_a_search_through_a_file_that_is_too_large_to_parse(large: Path, where: 
 
 
 def test_a_short_window_of_a_large_file(large: Path) -> None:
-    """It is found wherever it is, and read whole."""
+    """It is found at any place, and read whole."""
     start = LARGE + timedelta(minutes=41)
     asked = LogFilter(window=Window(start, start + timedelta(seconds=20)))
     store = LogFiles(large, most_bytes=400_000)

@@ -1,4 +1,4 @@
-"""What the metrics service says of each recording."""
+"""The metrics service's answers for each recording."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ type Ask = Callable[..., Asked]
     ],
 )
 def test_the_right_runbook_is_first(ask: Ask, question: str, expected: str) -> None:
-    """However the incident is put, its runbook ranks first and cites file and heading."""
+    """For every wording of the incident, its runbook ranks first and cites file and heading."""
     first = ask("runbooks", "healthy").items("/runbooks/search", incident_type=question)[0]
     assert first["playbook_id"] == expected
     assert first["file"] == f"runbooks/{expected}.md"
@@ -83,7 +83,7 @@ def test_resolutions_change_something(ask: Ask) -> None:
 
 
 def test_escalation(ask: Ask) -> None:
-    """Who is told, by severity, with the minutes after which."""
+    """The contacts by severity, with the minutes after which."""
     items = ask("runbooks", "healthy").items("/runbooks/escalation", severity="critical")
     assert [contact["after_minutes"] for contact in items[0]["escalation"]] == [0, 15, 45]
 

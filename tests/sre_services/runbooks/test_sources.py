@@ -65,7 +65,7 @@ def answers(client: TestClient) -> list[dict[str, Any]]:
 
 
 def test_each_source(repository: Path, embedded: EmbeddedAws) -> None:
-    """Whatever keeps them, the answers are the same."""
+    """Every source gives the same answers."""
     s3 = embedded.client("s3")
     s3.create_bucket(Bucket="runbooks-of-a-test")
     for path in WRITTEN.glob("*.md"):
@@ -155,7 +155,7 @@ def asked() -> Iterator[tuple[str, list[str | None]]]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: Any) -> None:
-            """Nobody reads it."""
+            """Print nothing."""
 
         def do_GET(self) -> None:
             seen.append(self.headers.get("Authorization"))
