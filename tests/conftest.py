@@ -49,7 +49,7 @@ def _has_room(folder: str) -> bool:
 if "TMPDIR" not in os.environ and _has_room(_MEMORY):
     os.environ["TMPDIR"], tempfile.tempdir = _MEMORY, None
 
-# Whatever the caller's environment says: each worker would write the asserts of all tests anew, which takes half of its collection.
+# With any environment of the caller: each worker would rewrite the asserts of all tests, which takes half of its collection.
 sys.dont_write_bytecode = False
 
 # What a shell without job control starts in the background is deaf to Ctrl-C, and so would be all that the tests start.
@@ -124,7 +124,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 @pytest.fixture
 def tried(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
-    """`tried("kills of a deployment", 40)`: how much a test tried is said at the end, whichever worker it ran in."""
+    """Report at the end how much a test tried, in any worker: `tried("kills of a deployment", 40)`."""
     return lambda what, number: record_property("tried", [what, number])
 
 

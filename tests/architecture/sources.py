@@ -61,7 +61,7 @@ def imports(source: Source) -> Iterator[tuple[int, str]]:
 
 
 def imported_modules(source: Source) -> Iterator[str]:
-    """What a file imports when it runs, as modules: of `from package import name` both could be one."""
+    """Return the modules that a file imports when it runs: of `from package import name` both could be one."""
     for node in _at_run_time(source.tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

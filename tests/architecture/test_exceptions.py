@@ -24,7 +24,7 @@ def caught(handler: ast.ExceptHandler) -> set[str]:
 
 
 def passes_on(handler: ast.ExceptHandler) -> bool:
-    """Whether it ends by raising what it caught: tidying up on the way is no catching."""
+    """Return true if the handler ends by raising what it caught: such a handler only cleans up."""
     last = handler.body[-1]
     return isinstance(last, ast.Raise) and last.exc is None
 

@@ -1,4 +1,4 @@
-"""Who may import whom: the packages meet in contracts, not in one another's code."""
+"""Import directions: the packages meet in contracts, not in one another's code."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_deciding_modules_do_no_io() -> None:
 
 
 def test_expiry_does_no_io() -> None:
-    """Whether a certificate expires soon is decided from values."""
+    """The expiry of a certificate is decided from values."""
     expiry = [source for source in sources("src") if str(source).endswith("sre_agent_deploy/tls/expiry.py")]
     assert not [module for source in expiry for _, module in imports(source) if top(module) in IO_LIBRARIES]
 

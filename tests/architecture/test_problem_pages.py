@@ -46,7 +46,7 @@ def _codes(tree: ast.Module, file: str) -> Iterator[tuple[str, str]]:
 
 
 def test_every_code_has_a_page() -> None:
-    """Whoever meets a problem finds what it means, why it happens and what to do."""
+    """The page of a problem says what it means, why it happens and what to do."""
     missing = {code: place for code, place in codes().items() if code not in PAGES}
     assert not missing, f"write docs/problems/CODE.md for {missing}"
 

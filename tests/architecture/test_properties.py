@@ -1,4 +1,4 @@
-"""The mission's eight properties: each has a test with its number, or stands in a list that may only shrink."""
+"""The mission's eight properties: each has a test with its number, or is in a list that may only shrink."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_every_property_is_tested_or_pending() -> None:
 
 
 def test_property_tests_carry_the_missions_tag() -> None:
-    """Each says which property it proves, in the words the mission asks for."""
+    """Each says which property it proves, in the form that the mission requires."""
     untagged = [
         test.place
         for test in property_tests()

@@ -41,12 +41,12 @@ def test_judgement(outcome: Outcome, accepted: tuple[Accepted, ...], code: int) 
 
 
 def test_a_scanner_that_did_not_run_makes_no_entry_outdated() -> None:
-    """What is not known is not gone."""
+    """An entry is outdated only if its scanner ran."""
     assert judge((Outcome("checkov", not_run="no network"),), (STAYS,)).outdated == ()
 
 
 def test_what_is_read_of_scanners_that_print_text() -> None:
-    """cloudsplaining ends with 0 whatever it finds, and sslyze names the place above its rules: both are read line by line."""
+    """cloudsplaining ends with 0 with any findings, and sslyze names the place above its rules: both are read line by line."""
     printed = "\x1b[91mPotential Issue found: Policy is capable of Data Exfiltration\x1b[0m\nActions: s3:GetObject\n"
     assert [(one.rule, one.where) for one in read_cloudsplaining("sre-0123456789-deployer-1", printed)] == [
         ("Data Exfiltration", "deployer-1")
@@ -57,7 +57,7 @@ def test_what_is_read_of_scanners_that_print_text() -> None:
 
 
 def test_every_unit_is_scanned() -> None:
-    """Whatever renders units of a machine renders them for the scan, too."""
+    """Every module that renders units of a machine renders them for the scan, too."""
     renderers = {name for name in vars(systemd) if name.startswith("render_") and name.endswith(("_unit", "_units"))}
     assert len(renderers) > 3
     assert renderers <= vars(subject).keys()

@@ -51,7 +51,7 @@ def imported(module: str, program: str, *arguments: str) -> set[str]:
 def test_the_first_line_imports_nothing_heavy(
     module: str, program: str, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What needs neither AWS nor a configuration costs a Python and click, no more."""
+    """A command that needs neither AWS nor a configuration loads Python and click, no more."""
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(tmp_path))
     assert not imported(module, program, *arguments) & HEAVY
 

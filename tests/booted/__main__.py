@@ -147,7 +147,7 @@ def prepared(desk: Desk) -> dict[str, str]:
         "SRE_SSL_KEY_PATH": str(desk.folder / "privkey.pem"),
         "SRE_SSL_CA_PATH": str(desk.folder / "ca.pem"),
         "SRE_AGENT__DEPLOYMENT__HOSTED_ZONE_ID": zone,
-        # An update waits for twice this time until nobody asks for the machine before; an answer may take ten seconds.
+        # An update waits for twice this time until no client uses the old machine; an answer may take ten seconds.
         "SRE_AGENT__DEPLOYMENT__DNS_TTL": "6",
         "SRE_AGENT__BACKUPS__AT": BACKUPS_AT,
     }

@@ -1,9 +1,9 @@
-"""Raise the alarms of a monitored machine by what they are for, and read each message from the topic.
+"""Raise each alarm of a monitored machine by its own cause, and read each message from the topic.
 
-Between the cause and the message is nothing of the tests but the stand-in for AWS's agent (`agent.py`), which ships by the machine's own
-configuration and role. Alarms that wait for three periods of five minutes get them by its clock: what is done happens three times, and the
-agent's lines and values of the first two times are 10 and 5 minutes old. What EC2 itself reports, and the memory of the machine, which a
-container shares with this computer, are not among them.
+Between the cause and the message is nothing of the tests but the stand-in for AWS's agent (`agent.py`), which ships by the
+machine's own configuration and role. Alarms that wait for three periods of five minutes get them by its clock: what is done happens
+three times, and the agent's lines and values of the first two times are 10 and 5 minutes old. What EC2 itself reports, and the
+memory of the machine, which a container shares with this computer, are not among them.
 """
 
 from __future__ import annotations

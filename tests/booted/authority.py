@@ -13,7 +13,7 @@ from sre_core import clock
 
 @dataclass
 class PublicDns:
-    """What public DNS shows of the hosted zone of the local AWS; nothing before there is one."""
+    """Shows the hosted zone of the local AWS as public DNS; nothing before there is one."""
 
     _zone: list[tuple[Any, str]] = field(default_factory=list)
 

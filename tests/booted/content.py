@@ -1,4 +1,4 @@
-"""What people leave in a deployment, and a backup has: a user and a document."""
+"""Content that people add to a deployment, and a backup has: a user and a document."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def namespaces_of(instance_id: str) -> Network:
 
 
 def socket_in(namespace: str, kind: socket.SocketKind = socket.SOCK_STREAM, family: socket.AddressFamily = socket.AF_INET) -> socket.socket:
-    """Open a socket in a namespace: a socket stays where it was opened, whoever uses it."""
+    """Open a socket in a namespace: a socket stays where it was opened, in every process that uses it."""
     made: list[socket.socket] = []
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""What a run has shown: one line for each promise, with its time."""
+"""Results of a run: one line for each promise, with its time."""
 
 from __future__ import annotations
 

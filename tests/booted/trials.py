@@ -1,4 +1,4 @@
-"""What a machine that has booted must survive, in the order in which it is tried. Each trial prints one line with its time."""
+"""Faults that a machine must survive after its boot, in the order in which they are tried. Each trial prints one line with its time."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def _backed_up_since(deployment: Deployed, machine: BootedMachine, second: int) 
 
 
 def _at_the_next_minute() -> str:
-    """Render what makes a timer come soon, in the words in which the machine's own names its time."""
+    """Render a timer's schedule for the next minute, in the form of the machine's own schedule."""
     soon = datetime.now(UTC) + timedelta(seconds=65)
     return f"[Timer]\nOnCalendar=\nOnCalendar=*-*-* {soon:%H:%M}:00 UTC\nRandomizedDelaySec=0\n"
 

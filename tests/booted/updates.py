@@ -1,4 +1,4 @@
-"""What an update must survive: a release that is broken, an AWS that refuses, another network, another source of certificates."""
+"""Faults that an update must survive: a broken release, an AWS that refuses, another network, another source of certificates."""
 
 from __future__ import annotations
 

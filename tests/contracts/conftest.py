@@ -102,7 +102,7 @@ class Gateway:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the client programs read; the token is in no command line."""
+        """Return the environment that the client programs read; the token is in no command line."""
         return {
             "GATEWAY_URL": self.url,
             "GATEWAY_TOKEN": self.token,

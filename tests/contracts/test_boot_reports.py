@@ -1,4 +1,4 @@
-"""A machine reports its boot, whoever plays it: the bootstrap of a real one, or the instance host. The deployer reads both."""
+"""A machine reports its boot: by the bootstrap of a real one, or by the instance host. The deployer reads both."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_step_that_fails(machine: Any) -> None:
 
 
 def test_a_fault_of_ours(machine: Any) -> None:
-    """It is reported too, before it travels on: nobody waits for a machine that has given up."""
+    """It is reported as well before it is raised: no deployment waits for a machine that has failed."""
     bucket, progress, _, _ = machine
     with pytest.raises(ZeroDivisionError), progress.step("release"):
         _ = 1 // 0

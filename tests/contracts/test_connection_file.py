@@ -43,7 +43,7 @@ def registry(path: Path) -> Registry:
 
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
-    """Address, issuer, client and where its secret lies arrive as they were meant; an address of Amazon's has no registry."""
+    """Address, issuer, client and the place of its secret are read as they were written; an address of Amazon's has no registry."""
     writing.write_connection("sre-1", deployed(), ARN, Account(Aws(region="eu-west-1")))
     read = reading.choose(file=None, deployment="sre-1", state=state_folder())
     assert (read.deployment_id, read.assistant_url) == ("sre-1", "https://sre.example.com:8443")
@@ -65,7 +65,7 @@ def test_a_local_deployment(tmp_path: Path) -> None:
 
 
 def test_it_holds_no_secret(state: Path) -> None:
-    """Only where the secret lies; and only its owner reads even that."""
+    """It has only the place of the secret; and only its owner can read even that."""
     path = writing.write_connection("sre-1", deployed(), ARN, Account(Aws(region="eu-west-1")))
     assert "never-written" not in path.read_text()
     assert path.stat().st_mode & 0o777 == 0o600

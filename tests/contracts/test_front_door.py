@@ -37,7 +37,7 @@ SERVICES = ("assistant", "logs", "down")
 
 @dataclass(frozen=True)
 class Door:
-    """An open front door, whichever it is."""
+    """An open front door of any kind."""
 
     https: str
     http: str

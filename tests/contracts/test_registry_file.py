@@ -28,7 +28,7 @@ def registry_file(daemon: Daemon) -> Iterator[Path]:
 
 
 def test_the_file_is_what_was_printed(daemon: Daemon, registry_file: Path) -> None:
-    """Programs that start the daemon and programs that find it later know the same, and nobody else reads the file."""
+    """Programs that start the daemon and programs that find it later have the same data, and no other user can read the file."""
     assert json.loads(registry_file.read_text()) == daemon.registry
     assert registry_file.stat().st_mode & 0o777 == 0o600
 

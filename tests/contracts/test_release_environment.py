@@ -34,7 +34,7 @@ def test_the_assistant_starts_with_what_the_release_names(given: dict[str, str])
 
 @pytest.mark.parametrize("name", [name for name in ASSISTANT.environment if name != "SRE_REASONER"])
 def test_the_assistant_needs_all_that_the_release_names(given: dict[str, str], name: str) -> None:
-    """A name that nobody reads any more would stay in every machine.json for ever."""
+    """Every name in machine.json is read by the assistant, so that none is left from earlier versions."""
     with pytest.raises(Refused, match=name):
         settings.read_settings({key: value for key, value in given.items() if key != name})
 

@@ -111,5 +111,5 @@ def test_both_doors_answer_alike(kind: str) -> None:
 
 
 def test_the_assistant_takes_access_tokens_only() -> None:
-    """An id token says who somebody is, not what they may do. (A gateway looks at no `token_use`: OAuth has no such claim.)"""
+    """An id token says who a user is, not what they may do. (A gateway looks at no `token_use`: OAuth has no such claim.)"""
     assert asyncio.run(at_the_assistant(token(token_use="id"))) == (401, "invalid_token")

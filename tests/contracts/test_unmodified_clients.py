@@ -47,7 +47,7 @@ def old_python() -> Path:
 
 @pytest.mark.parametrize(("mode", "version"), [("auto", "2026-07-28"), ("2026-07-28", "2026-07-28"), ("legacy", "2025-11-25")])
 def test_the_mcp_sdk_2(gateway: Gateway, mode: str, version: str) -> None:
-    """It discovers the stateless era by itself, and shakes hands where it is told to."""
+    """It discovers the stateless protocol by itself, and sends `initialize` where it is configured to."""
     seen = seen_by(sys.executable, "mcp2.py", {**gateway.environment, "MODE": mode})
     assert (seen["version"], seen["tools"], seen["is_error"]) == (version, ["pods___get_pod_status"], False)
     assert json.loads(seen["text"]) == EXPECTED_TEXT

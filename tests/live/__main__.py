@@ -1,6 +1,6 @@
-"""START HERE: `make test-aws` says what it would cost and touch, asks, then takes a deployment through its life in an AWS account.
+"""START HERE: `make test-aws` shows what it would cost and touch, asks, then takes a deployment through its life in an AWS account.
 
-Whatever happens, it sweeps at its end and writes a report. `--sweep` does that alone, for a schedule; `--local` takes the local AWS.
+In every case it sweeps at its end and writes a report. `--sweep` does that alone, for a schedule; `--local` takes the local AWS.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def begin(desk: AccountDesk, options: argparse.Namespace) -> int:
 
 
 def run_all(run: LiveRun, settings: Settings) -> int:
-    """Make sure of the budget, walk the steps, and sweep whatever happened."""
+    """Make sure of the budget, run the steps, and sweep after any result."""
     try:
         run.record.spent = ensure_budget(run.desk.client("budgets"), run.statement.account_id, settings)
     except ClientError as error:
@@ -104,7 +104,7 @@ def sweep_only(run: LiveRun) -> int:
 
 
 def note_tag(run: LiveRun) -> None:
-    """Activate the cost allocation tag, which AWS knows only after something has carried it."""
+    """Activate the cost allocation tag, which AWS knows only after a resource has it."""
     if why := activate_tag(run.desk.client("ce")):
         run.record.open_items.append(f"The cost allocation tag is not active, so the budget {BUDGET} counts nothing. {why}")
 

@@ -26,7 +26,7 @@ class Step:
 
 @dataclass
 class Record:
-    """What happened in one run."""
+    """The events of one run."""
 
     statement: Statement
     started: str = field(default_factory=lambda: clock.stamp(clock.now()))

@@ -63,7 +63,7 @@ class LiveRun:
         self._clean("--older-than", "1s", name="sweep of expired deployments")
 
     def note_tagged(self) -> None:
-        """Note what carries the tag of these tests now, whichever run has created it."""
+        """Record every resource with the tag of these tests, of any run."""
         filters = [{"Key": TAG[0], "Values": [TAG[1]]}]
         pages = self.desk.client("resourcegroupstaggingapi").get_paginator("get_resources").paginate(TagFilters=filters)
         tagged = sorted(found["ResourceARN"] for page in pages for found in page["ResourceTagMappingList"])

@@ -1,4 +1,4 @@
-"""What `make test-aws` is told by the environment, and which accounts it refuses (pure)."""
+"""Read the settings of `make test-aws` from the environment, and refuse accounts (pure)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OPTIONAL = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run may use, and for how long and how much."""
+    """The resources, the time and the money that a run may use."""
 
     accounts: tuple[str, ...]
     domain: str

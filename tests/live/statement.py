@@ -1,4 +1,4 @@
-"""What a run would cost and touch, said before it touches anything (pure)."""
+"""The cost and the resources of a run, shown before it changes anything (pure)."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Statement:
 
     @property
     def usual(self) -> float:
-        """What a run costs that ends as it should. Two machines exist at once while one replaces the other."""
+        """Return the cost of a run that ends as it should. Two machines exist at once while one replaces the other."""
         return self.estimate.hours(USUAL_HOURS, MACHINES)
 
     @property
     def most(self) -> float:
-        """What it costs if the run dies and only a scheduled sweep after the lifetime, at most an hour late, deletes everything."""
+        """Return the cost if the run is killed and only a scheduled sweep after the lifetime, at most an hour late, deletes everything."""
         return self.estimate.hours(max(self.settings.life.total_seconds() / 3600, USUAL_HOURS) + 1, MACHINES)
 
     def __str__(self) -> str:

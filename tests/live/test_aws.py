@@ -44,7 +44,7 @@ def test_kill(run: LiveRun) -> None:
 
 
 def test_resume(run: LiveRun) -> None:
-    """The update ends as if nobody had killed it: one machine, verified, and nothing twice."""
+    """The update ends as an uninterrupted one would: one machine, verified, and nothing twice."""
     assert_resumed(run.desk, run.desk.deploy("resume", "--yes"), run.before)
     assert len(running(run.desk)) == 1
     assert_unchanged(run.desk)

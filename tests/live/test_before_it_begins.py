@@ -1,4 +1,4 @@
-"""What `make test-aws` refuses and says before it touches an account, and what its report says."""
+"""`make test-aws` refuses wrong settings and shows its cost before it touches an account; its report is complete."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_accounts() -> None:
 
 
 def test_statement(statement: Statement) -> None:
-    """It names account, place, resources, lifetime, budget and cost, and the most that a run costs which dies at once."""
+    """It names account, place, resources, lifetime, budget and cost, and the maximal cost of a run that is killed at once."""
     said = str(statement)
     for part in (ACCOUNT, "Amazon itself", "sre-agent:ttl=6h", "live.example.com", BUDGET, "20.00 USD", "1 EC2::Instance", "Deletes:"):
         assert part in said
@@ -88,7 +88,7 @@ def test_spend_limit(statement: Statement) -> None:
 
 
 def test_budget_and_tag(embedded: EmbeddedAws) -> None:
-    """The budget counts by the tag of the run, another limit changes it, and the tag is active once something carries it."""
+    """The budget counts by the tag of the run, another limit changes it, and the tag is active once a resource has it."""
     client, account = embedded.client("budgets"), embedded.account_id
     assert ensure_budget(client, account, settings()) == 0
     assert ensure_budget(client, account, settings(SRE_LIVE_USD="35.50")) == 0

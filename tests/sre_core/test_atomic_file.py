@@ -162,7 +162,7 @@ def test_a_writer_that_is_stopped(tmp_path: Path) -> None:
 
 
 def test_a_writer_that_begins_again_while_another_looks_for_leftovers(tmp_path: Path) -> None:
-    """What it has begun is not taken for a leftover, although its first file was free for a moment."""
+    """Its new file is not deleted as a leftover, although its first file was free for a moment."""
     path = tmp_path / "file"
     with atomic_file.replace(path) as file:
         file.write(b"first")

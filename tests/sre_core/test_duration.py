@@ -24,7 +24,7 @@ def test_no_length_of_time(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["90s", "30m", "36h", "7d"])
 def test_spelled_as_it_was_written(text: str) -> None:
-    """What was read is shown again in the same words."""
+    """A length of time is shown again as it was written."""
     length = parse(text)
     assert length is not None
     assert format_exactly(length) == text

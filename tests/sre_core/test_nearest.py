@@ -1,4 +1,4 @@
-"""What someone probably meant."""
+"""The nearest known name is found for a misspelled one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a private authority issues is taken by a strict TLS client, for exactly the names that it was asked for."""
+"""A strict TLS client accepts a private authority's certificates, for exactly the requested names."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_its_names_are_accepted(server: tuple[int, Path], name: str) -> None:
 
 @pytest.mark.parametrize("name", ["other.example.com", "127.0.0.2"])
 def test_other_names_are_not(server: tuple[int, Path], name: str) -> None:
-    """A certificate vouches for nobody else."""
+    """A certificate is not valid for another name."""
     with pytest.raises(ssl.SSLCertVerificationError, match="mismatch"):
         shake_hands(*server, name)
 

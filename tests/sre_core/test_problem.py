@@ -49,5 +49,5 @@ def test_programs_read_the_same() -> None:
 
 
 def test_several_travel_together() -> None:
-    """Whoever refuses says all that is wrong at once."""
+    """One refusal has all problems at once."""
     assert Refused(PROBLEM, PROBLEM).problems == (PROBLEM, PROBLEM)

@@ -37,7 +37,7 @@ def test_this_process_runs() -> None:
 
 
 def test_no_process_has_no_identity() -> None:
-    """A number that nobody has is nobody."""
+    """A number without a process has no identity."""
     assert Identity.of(2**22 + 1) is None
 
 
@@ -47,12 +47,12 @@ def test_another_start_time_is_another_process() -> None:
 
 
 def test_another_boot_is_a_reboot() -> None:
-    """Whatever runs under that number now."""
+    """A process of another boot counts as ended by a restart, also if its number is in use again."""
     assert replace(Identity.mine(), boot_id="another").fate() is Fate.REBOOTED
 
 
 def test_a_zombie_died(child: subprocess.Popen[bytes]) -> None:
-    """What waits for its parent to notice runs no more."""
+    """A process that has ended and waits for its parent no longer runs."""
     known = identity(child)
     os.kill(child.pid, signal.SIGKILL)
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)

@@ -34,7 +34,7 @@ def test_kinds_of_secrets(text: str, needle: str) -> None:
 
 
 def test_a_text_that_comes_again() -> None:
-    """What is remembered of a text never shows what it hides: neither later, nor because mails may stay where it came from before."""
+    """The cached result of a text never shows what it hides: neither later, nor for a caller to whom e-mail addresses are not hidden."""
     for text, needle in zip(SECRETS, NEEDLES, strict=True):
         assert needle not in redact(text), text
         assert needle not in redact(text), text

@@ -1,4 +1,4 @@
-"""How often a client may be refused before it must wait."""
+"""A client may be refused only so often before it must wait."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_after_a_minute_it_begins_again() -> None:
 
 
 def test_memory_has_a_bound() -> None:
-    """However many clients come, the oldest are forgotten."""
+    """With any number of clients the oldest are forgotten."""
     limit = RefusalLimit(lambda: 0.0)
     for number in range(CLIENTS * 2):
         limit.count(str(number))

@@ -14,7 +14,7 @@ TEXT = "hunter2-hunter2"
 
 
 def test_it_shows_as_stars() -> None:
-    """However it is printed, formatted or put into a container."""
+    """In every form: printed, formatted or in a container."""
     secret = Secret(TEXT)
     shown = [str(secret), repr(secret), f"{secret}", f"{secret:>40}", f"{[secret]} { ({'key': secret}) }", "%s" % secret]  # noqa: UP031
     assert all("***" in text and TEXT not in text for text in shown)

@@ -21,5 +21,5 @@ def test_what_the_cloudwatch_agent_ships() -> None:
 
 @pytest.mark.parametrize("body", [None, "text", {}, {"MESSAGE": 5}, {"MESSAGE": "text"}, {"MESSAGE": "[]"}])
 def test_other_records(body: object) -> None:
-    """What only mentions the event is none."""
+    """A record that only mentions the event is none."""
     assert read_denial(json.dumps({"body": body, "about": EVENT})) is None

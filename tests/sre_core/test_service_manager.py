@@ -13,7 +13,7 @@ from sre_core import service_manager
 
 
 def test_who_can_connect(tmp_path: Path) -> None:
-    """Owner and group, and nobody else; what a killed process left is replaced, and a file is not."""
+    """Only owner and group can connect; what a killed process left is replaced, and a file is not."""
     path = tmp_path / "s.sock"
     for _ in range(2):
         with service_manager.listen(path):
@@ -26,7 +26,7 @@ def test_who_can_connect(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("abstract", [False, True])
 def test_the_sign_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, abstract: bool) -> None:
-    """systemd's socket gets it; where there is none, or nobody listens, nothing happens."""
+    """systemd's socket gets it; without a socket, or without a reader, nothing happens."""
     address = f"@{tmp_path}" if abstract else str(tmp_path / "notify")
     asyncio.run(service_manager.report_alive())
     monkeypatch.setenv("NOTIFY_SOCKET", address)

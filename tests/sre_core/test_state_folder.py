@@ -25,7 +25,7 @@ def test_the_most_specific_setting_counts(environ: dict[str, str], folder: Path)
 
 @pytest.mark.parametrize("place", ["file", "file/state", "link", "link/state", "link/state/below"])
 def test_a_file_in_its_place(place: str, tmp_path: Path) -> None:
-    """A state folder that can't be a folder is a Problem that names it, whoever asks for it."""
+    """A state folder that can't be a folder is a Problem that names it, for every caller."""
     (tmp_path / "file").write_text("")
     (tmp_path / "link").symlink_to("nowhere")
     with pytest.raises(Refused) as refused:
