@@ -1,18 +1,18 @@
-"""Judge whether a deployment is ready for production, by what was found of it (pure).
+"""Judge whether a deployment is ready for production, by what was found of it, and render the checklist (pure).
 
 What nobody did, or what left no trace, is open; what could not be asked is unknown: a failed look proves nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 
 from sre_agent_deploy.journal.state import State
-from sre_agent_deploy.report.readiness import Item
+from sre_agent_deploy.report.render import render_page
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.budgets_budget import Budget
 from sre_agent_deploy.resources.ec2_boot import Status
@@ -21,6 +21,8 @@ from sre_core import clock
 from sre_core.problem import Problem
 
 type Answer[T] = T | Problem
+type Judgement = Literal["done", "open", "unknown"]
+_SIGNS = {"done": "[x]", "open": "[ ]", "unknown": "[?]"}
 # What a local deployment has not: a machine to update, an account to protect, and costs.
 _NOT_LOCAL = ("mfa", "updates", "patches", "software", "budget", "outside", "trail")
 SECRET_DAYS = 90
@@ -28,6 +30,17 @@ _UPDATED_WITHIN = timedelta(days=3)
 # One that was missed, and the next.
 _BACKED_UP_WITHIN = timedelta(days=2)
 EVERY_WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the checklist: its evidence, and what to do about what is open, with commands between backticks."""
+
+    id: str
+    title: str
+    status: Judgement
+    evidence: str
+    do: str = ""
 
 
 @dataclass(frozen=True)
@@ -204,7 +217,7 @@ def _judge_trail(fault: str | None) -> tuple[bool, str]:
 
 
 def _traces(status: str, evidence: str) -> Item:
-    judged: Literal["done", "open", "unknown"] = "done" if status == "passed" else "open" if status == "failed" else "unknown"
+    judged: Judgement = "done" if status == "passed" else "open" if status == "failed" else "unknown"
     return Item("traces", "The traces of questions arrive", judged, evidence, "" if judged == "done" else _LOOK_FOR_TRACES)
 
 
@@ -269,3 +282,27 @@ def _secrets(facts: Facts) -> Item:
     if unread or not ages:
         return Item("secrets", title, "unknown", f"not read: {', '.join(unread) or 'the state has none'}", "`sre-agent-deploy status`")
     return Item("secrets", title, "done", f"the oldest of {len(ages)} is {max(ages.values())} days old")
+
+
+def count_items(items: Sequence[Item]) -> str:
+    """Say in one line how many items are done, open and unknown."""
+    return ", ".join(f"{sum(item.status == status for item in items)} {status}" for status in ("done", "open", "unknown"))
+
+
+def render_text(items: Sequence[Item]) -> str:
+    """Render the checklist for a terminal."""
+    lines = [f"  {item.status:8} {item.title}: {item.evidence}" + (f"\n{'':11}do: {item.do}" if item.do else "") for item in items]
+    return "\n".join((*lines, count_items(items)))
+
+
+def render_markdown(deployment: str, items: Sequence[Item]) -> str:
+    """Render the checklist as a list of tasks."""
+    lines = [f"- {_SIGNS[item.status]} **{item.title}**: {item.evidence}" + (f"\n  Do: {item.do}" if item.do else "") for item in items]
+    return "\n".join((f"# Is {deployment} ready for production?", "", f"{count_items(items)}.", "", *lines, ""))
+
+
+def render_html(deployment: str, items: Sequence[Item], when: str) -> str:
+    """Render the checklist as one self-contained page."""
+    return render_page(
+        "readiness.html", title=f"Readiness of {deployment}", deployment=deployment, items=items, counts=count_items(items), when=when
+    )

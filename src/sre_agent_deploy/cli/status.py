@@ -207,8 +207,7 @@ def readiness(request: Request, *, markdown: bool, as_page: bool, as_json: bool)
 
     from sre_agent_deploy.cli.terminal import Terminal
     from sre_agent_deploy.commands.readiness import read_facts
-    from sre_agent_deploy.readiness import judge
-    from sre_agent_deploy.report import readiness as render
+    from sre_agent_deploy.readiness import judge, render_html, render_markdown, render_text
 
     if markdown + as_page + as_json > 1:
         raise click.UsageError("--json, --markdown and --html are different outputs; give one.")
@@ -217,11 +216,11 @@ def readiness(request: Request, *, markdown: bool, as_page: bool, as_json: bool)
     if as_json:
         click.echo(json.dumps({"deployment": deployment, "items": [asdict(item) for item in items]}))
     elif markdown:
-        click.echo(render.render_markdown(deployment, items), nl=False)
+        click.echo(render_markdown(deployment, items), nl=False)
     elif as_page:
-        click.echo(render.render_html(deployment, items, clock.stamp(facts.now)))
+        click.echo(render_html(deployment, items, clock.stamp(facts.now)))
     else:
-        click.echo(f"Deployment {deployment}:\n{render.render_text(items)}")
+        click.echo(f"Deployment {deployment}:\n{render_text(items)}")
     if any(item.status != "done" for item in items):
         raise SystemExit(exit_codes.FAILED)
 
@@ -232,16 +231,15 @@ def readiness(request: Request, *, markdown: bool, as_page: bool, as_json: bool)
 @json_option
 def maintenance(request: Request, *, ics: bool, as_json: bool) -> None:
     from sre_agent_deploy.cli.terminal import Terminal
-    from sre_agent_deploy.commands.maintenance import plan_maintenance
+    from sre_agent_deploy.commands.maintenance import plan_maintenance, render_calendar
     from sre_agent_deploy.commands.readiness import read_facts
-    from sre_agent_deploy.report import readiness as render
 
     if ics and as_json:
         raise click.UsageError("--json and --ics are different outputs; give one.")
     facts = read_facts(request, Terminal(as_json=as_json, json_events=False))
     tasks, deployment = plan_maintenance(facts), facts.state.deployment
     if ics:
-        click.echo(render.render_calendar(deployment, tasks, facts.now), nl=False)
+        click.echo(render_calendar(deployment, tasks, facts.now), nl=False)
     elif as_json:
         click.echo(json.dumps({"deployment": deployment, "tasks": [task.to_json() for task in tasks]}))
     else:

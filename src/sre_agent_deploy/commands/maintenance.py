@@ -1,9 +1,11 @@
-"""`maintenance`: when what is due, derived from what is deployed (pure)."""
+"""`maintenance`: when what is due, derived from what is deployed, as a list and as a calendar (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sre_agent_deploy.readiness import (
     ASK_OUTSIDE,
@@ -17,7 +19,6 @@ from sre_agent_deploy.readiness import (
     Facts,
     Lifetime,
 )
-from sre_agent_deploy.report.readiness import Task
 from sre_agent_deploy.resources.ec2_boot import Status
 from sre_agent_deploy.tls import expiry
 from sre_core import clock
@@ -27,6 +28,20 @@ _ROTATED_BY = {
     "backend_key": "`sre-agent-deploy rotate api-key`",
     **dict.fromkeys(("gateway_client_secret", "caller_client_secret"), "`sre-agent-deploy rotate client-secret`"),
 }
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something that is due at a time, and again after `every_days`."""
+
+    id: str
+    title: str
+    due: datetime
+    every_days: int
+    do: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "due": clock.stamp(self.due)}
 
 
 def plan_maintenance(facts: Facts) -> tuple[Task, ...]:
@@ -99,3 +114,33 @@ def _plan_outside(facts: Facts, quarterly: datetime) -> Task:
 def _next(begun: datetime, every: timedelta, now: datetime) -> datetime:
     """Return the first time after now at which something that began then is due again."""
     return begun + every * ((now - begun) // every + 1)
+
+
+def render_calendar(deployment: str, tasks: Sequence[Task], now: datetime) -> str:
+    """Render the calendar (RFC 5545): an all-day event for each task, which repeats as the task does."""
+    events = [line for task in tasks for line in _event(deployment, task, now)]
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//sre-agent//maintenance//EN", *events, "END:VCALENDAR", ""]
+    return "\r\n".join(folded for line in lines for folded in _fold(line))
+
+
+def _event(deployment: str, task: Task, now: datetime) -> tuple[str, ...]:
+    repeat = (f"RRULE:FREQ=DAILY;INTERVAL={task.every_days}",) if task.every_days else ()
+    return (
+        "BEGIN:VEVENT",
+        f"UID:{task.id}@{deployment}",
+        f"DTSTAMP:{now:%Y%m%dT%H%M%SZ}",
+        f"DTSTART;VALUE=DATE:{task.due:%Y%m%d}",
+        *repeat,
+        f"SUMMARY:{_escape(f'{deployment}: {task.title}')}",
+        f"DESCRIPTION:{_escape(task.do)}",
+        "END:VEVENT",
+    )
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
+
+
+def _fold(line: str) -> list[str]:
+    """Cut a line into pieces of at most 75 bytes, each but the first behind a space. The texts are ASCII."""
+    return [line[:74], *(f" {line[at : at + 73]}" for at in range(74, len(line), 73))]

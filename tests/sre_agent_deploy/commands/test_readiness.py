@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from sre_agent_deploy.checks.verification.front_door import CertificateLasts, ServedCertificate
-from sre_agent_deploy.commands.maintenance import plan_maintenance
+from sre_agent_deploy.commands.maintenance import plan_maintenance, render_calendar
 from sre_agent_deploy.commands.readiness import find_traces
 from sre_agent_deploy.journal.state import Record, Run, State
-from sre_agent_deploy.readiness import Facts, Lifetime, judge
-from sre_agent_deploy.report.readiness import render_calendar, render_markdown, render_text
+from sre_agent_deploy.readiness import Facts, Lifetime, judge, render_markdown, render_text
 from sre_agent_deploy.resources.ec2_boot import Status
 from sre_agent_deploy.tls.expiry import Source
 from sre_core import clock
