@@ -8,17 +8,25 @@ from itertools import chain
 
 from sre_agent_deploy import deployment_tags
 from sre_agent_deploy.account import AccountFacts
+from sre_agent_deploy.agentcore import (
+    declare_client_secrets,
+    declare_custom_domain,
+    declare_gateway,
+    declare_gateway_role,
+    declare_login,
+    declare_object,
+    declare_provider,
+    declare_runtime,
+    declare_targets,
+)
 from sre_agent_deploy.alarms import TOPIC
-from sre_agent_deploy.assistant_runtime import declare_runtime
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.config.operations import XRAY
 from sre_agent_deploy.config.sources import list_entered_clusters
 from sre_agent_deploy.deployment_tags import state_tags
-from sre_agent_deploy.gateway import declare_gateway, declare_gateway_role, declare_object, declare_provider, declare_targets
 from sre_agent_deploy.graph import Blueprint, Item
 from sre_agent_deploy.instance.user_data import describe_machine, group_credentials, render_user_data, secret_name
 from sre_agent_deploy.later import LaterText, Ref, decode_refs, text
-from sre_agent_deploy.login import declare_client_secrets, declare_custom_domain, declare_login
 from sre_agent_deploy.monitoring import declare_monitoring
 from sre_agent_deploy.names import (
     API_KEY,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain: str, private_ca: tuple[str, ...]) -> Endpoints:
     """Build the endpoints of a deployment from what AWS answered. `private_ca` names the files of CAs that are not public."""
-    from sre_agent_deploy.assistant_runtime import ENDPOINT
+    from sre_agent_deploy.agentcore import ENDPOINT
     from sre_agent_deploy.checks.verification import Client, Endpoints
     from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
 

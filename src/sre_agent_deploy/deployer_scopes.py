@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sre_agent_deploy.cloudtrail import LOG
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Blueprint
 from sre_agent_deploy.instance.user_data import list_credentials
+from sre_agent_deploy.monitoring import TRAIL_LOG
 from sre_agent_deploy.names import gateway_name, prefix
 from sre_agent_deploy.resource import DEPLOYMENT_TAG
 from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
@@ -171,7 +171,7 @@ class ActionScopes:
             yield Scope("List", (ANY,))
         else:
             yield from self._by_name(name)
-            if (group := self._named(LOG)) and (name.endswith("MetricFilter") or name == "ListTagsForResource"):
+            if (group := self._named(TRAIL_LOG)) and (name.endswith("MetricFilter") or name == "ListTagsForResource"):
                 yield Scope("InNamedLogGroup", tuple(self.place.arn("logs", f"log-group:{group}{end}") for end in ("", ":*")))
             if name in ("TagResource", "UntagResource", "ListTagsForResource"):
                 yield Scope("DeliveryParts", parts)

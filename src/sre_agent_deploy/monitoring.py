@@ -1,4 +1,4 @@
-"""Declare what watches a deployment: the topic, log groups, metrics from lines of logs and one dashboard (pure).
+"""Declare what watches a deployment: the topic, log groups, metrics from lines of logs, CloudTrail's trail and one dashboard (pure).
 
 `alarms.py` declares the alarms.
 """
@@ -11,19 +11,22 @@ from dataclasses import dataclass
 
 from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.alarms import DAY, OUTSIDE, PERIOD, TOPIC, asks_model, declare_alarms, declare_outside_alarms
-from sre_agent_deploy.cloudtrail import declare_trail
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.graph import Item
-from sre_agent_deploy.later import LaterText, Ref, decode_refs, encode_ref
+from sre_agent_deploy.later import LaterText, Ref, decode_refs, encode_ref, text
 from sre_agent_deploy.names import address, log_resource, moves_by_name
+from sre_agent_deploy.resources.cloudtrail_trail import Trail
 from sre_agent_deploy.resources.cloudwatch_alarm import Alarm
 from sre_agent_deploy.resources.cloudwatch_dashboard import Dashboard
+from sre_agent_deploy.resources.iam_role import IamRole
 from sre_agent_deploy.resources.logs_delivery import Delivery
 from sre_agent_deploy.resources.logs_delivery_destination import DeliveryDestination
 from sre_agent_deploy.resources.logs_delivery_source import DeliverySource
 from sre_agent_deploy.resources.logs_log_group import LogGroup
 from sre_agent_deploy.resources.logs_metric_filter import MetricFilter
+from sre_agent_deploy.resources.policy_document import Statement
 from sre_agent_deploy.resources.route53_health_check import HealthCheck
+from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.sns_topic import SnsTopic
 from sre_core import metrics, release
 
@@ -67,6 +70,19 @@ MODELS = (
     Count(metrics.OUTPUT_TOKENS, _USED, "$.output_tokens", _MODEL),
     Count(metrics.MODEL_USD, "{ $.dollars >= 0 }", "$.dollars", _MODEL),
     Count(metrics.MODEL_USD, "{ $.dollars >= 0 }", "$.dollars"),
+)
+_TRAIL_BUCKET, _TRAIL_ROLE = "trail_bucket", "trail_role"
+TRAIL_LOG = log_resource(metrics.TRAIL)
+_TRAIL_FILTER = "UnauthorizedInAws"
+# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/understanding-gateway-cloudtrail-log-entries.html
+_OF_GATEWAY = (
+    '(($.eventSource = "bedrock-agentcore.amazonaws.com") && ($.resources[0].ARN = "{gateway}") && '
+    "(($.responseElements.statusCode = 401) || ($.responseElements.statusCode = 403) || ($.responseElements.statusCode = 429)))"
+)
+# https://docs.aws.amazon.com/cognito/latest/developerguide/understanding-amazon-cognito-entries.html
+_OF_COGNITO = (
+    '(($.eventName = "Token_POST") && ($.additionalEventData.userPoolId = "{pool}") && '
+    "($.additionalEventData.responseParameters.status >= 400) && ($.additionalEventData.responseParameters.status < 500))"
 )
 
 
@@ -156,6 +172,75 @@ def declare_metric_filters(config: Config, id: str) -> tuple[MetricFilter, ...]:
         for log, made in list_counts(config).items()
         for count in made
     )
+
+
+def declare_trail(config: Config, facts: AccountFacts, id: str) -> tuple[Item, ...]:
+    """Declare the trail of what AWS itself refuses, with its bucket, role and metric; its log group is declared with the others.
+
+    The gateway and Cognito refuse inside AWS, where no machine of the deployment sees it: CloudTrail alone reports who asked.
+    A team that has a trail names its log group: then only the metric is the deployment's.
+    """
+    if config.monitoring.names_trail:
+        return Item(_named_trail_log(config), named=config.monitoring.trail_log_group), Item(_trail_metric(f"{id}-{_TRAIL_FILTER}", id))
+    if not config.monitoring.cloudtrail:
+        return ()
+    name = f"{id}-{metrics.TRAIL}"
+    arn = f"arn:{facts.partition}:cloudtrail:{facts.region}:{facts.account_id}:trail/{name}"
+    days = config.monitoring.log_retention_days
+    trail = Trail(
+        name="trail",
+        trail_name=name,
+        bucket_name=Ref(_TRAIL_BUCKET, "bucket_name"),
+        log_group_arn=Ref(TRAIL_LOG, "arn"),
+        role_arn=Ref(_TRAIL_ROLE, "role_arn"),
+        gateway_arn=Ref("gateway", "arn"),
+        kms_key=config.monitoring.kms_key_arn,
+    )
+    return (
+        Item(S3Bucket(name=_TRAIL_BUCKET, bucket_name=name, trail_arn=arn, expire_days=days)),
+        Item(_trail_role(config, facts, id)),
+        Item(trail),
+        Item(_trail_metric(_TRAIL_FILTER, id)),
+    )
+
+
+def _named_trail_log(config: Config) -> LogGroup:
+    """Declare the log group of a trail of the user's."""
+    return LogGroup(name=TRAIL_LOG, log_group_name=config.monitoring.trail_log_group, retention_days=config.monitoring.log_retention_days)
+
+
+def _trail_metric(filter_name: str, id: str) -> MetricFilter:
+    """Declare the metric of refusals inside AWS. In a log group that others use as well, its name begins with the deployment's id."""
+    return MetricFilter(
+        name="metric_unauthorizedinaws",
+        log_group_name=Ref(TRAIL_LOG, "log_group_name"),
+        filter_name=filter_name,
+        filter_pattern=match_refusals(Ref("gateway", "arn"), Ref("user_pool", "user_pool_id")),
+        metric_namespace=metrics.namespace(id),
+        metric_name=metrics.UNAUTHORIZED,
+    )
+
+
+def _trail_role(config: Config, facts: AccountFacts, id: str) -> IamRole:
+    """Declare the role by which CloudTrail writes into the log group, into streams of its own alone.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
+    """
+    group = f"arn:{facts.partition}:logs:{facts.region}:{facts.account_id}:log-group:{metrics.log_group(id, metrics.TRAIL)}"
+    streams = f"{group}:log-stream:{facts.account_id}_CloudTrail_{facts.region}*"
+    return IamRole(
+        name=_TRAIL_ROLE,
+        role_name=f"{id}-{metrics.TRAIL}",
+        path=f"/sre-agent/{id}/",
+        service="cloudtrail.amazonaws.com",
+        permissions_boundary=config.aws.permissions_boundary,
+        statements=(Statement("WriteTrail", ("logs:CreateLogStream", "logs:PutLogEvents"), (streams,)),),
+    )
+
+
+def match_refusals(gateway_arn: LaterText, pool_id: LaterText) -> LaterText:
+    """Build the pattern of the events by which CloudTrail reports a refusal of this gateway, or of this user pool's token endpoint."""
+    return text(f"{{ {_OF_GATEWAY} || {_OF_COGNITO} }}", gateway=gateway_arn, pool=pool_id)
 
 
 def declare_outside_check(config: Config, facts: AccountFacts) -> tuple[Item, ...]:

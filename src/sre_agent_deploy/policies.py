@@ -14,6 +14,7 @@ from sre_agent_deploy.names import SESSION_TABLE, log_resource
 from sre_agent_deploy.resources.policy_document import NO_CONDITIONS, Conditions, Statement
 from sre_agent_deploy.tls.acme import challenge_record
 from sre_core import bedrock, metrics
+from sre_core.machine import STATUS_FOLDER
 
 
 def gateway_trust(partition: str, region: str, account_id: str, gateway_name: str) -> Mapping[str, Mapping[str, LaterText]]:
@@ -113,7 +114,7 @@ def instance_role_statements(prefix: str, api_key_secret: Ref, own_secrets: Sequ
     secrets = (api_key_secret, *(Ref(name, "secret_arn") for name in own_secrets))
     return (
         Statement("ReadRelease", ("s3:GetObject",), (text(f"{{bucket}}/{prefix}/releases/*", bucket=bucket),)),
-        Statement("ReportProgress", ("s3:PutObject",), (text(f"{{bucket}}/{prefix}/status/*", bucket=bucket),)),
+        Statement("ReportProgress", ("s3:PutObject",), (text(f"{{bucket}}/{prefix}/{STATUS_FOLDER}/*", bucket=bucket),)),
         Statement("ReadOwnSecrets", ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"), secrets),
     )
 

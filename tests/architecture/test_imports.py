@@ -16,7 +16,7 @@ AWS_LIBRARIES = {"boto3", "botocore"}
 # The deciding half: it takes values and returns values.
 PURE = {
     "sre_agent_deploy": {
-        *("blueprint", "login", "gateway", "network", "monitoring", "alarms", "names", "later", "policies"),
+        *("blueprint", "agentcore", "network", "monitoring", "alarms", "names", "later", "policies"),
         *("deployer_policy", "deployer_scopes", "deployment_tags", "plan", "graph", "guide"),
     },
     "sre_agent": {"evidence", "finding", "reasoners"},

@@ -20,7 +20,6 @@ from sre_agent.usage import Usage
 from sre_agent_deploy.account.account import describe_account
 from sre_agent_deploy.alarms import ALARMS, TOPIC
 from sre_agent_deploy.aws.errors import kind_of
-from sre_agent_deploy.cloudtrail import LOG
 from sre_agent_deploy.commands.alarms import prove_delivery, read_alarms, warn_of_unconfirmed
 from sre_agent_deploy.commands.audit import read_trail
 from sre_agent_deploy.commands.readiness import find_trail_fault
@@ -28,7 +27,7 @@ from sre_agent_deploy.commands.user import User
 from sre_agent_deploy.config.consistency import trail_faults
 from sre_agent_deploy.config.models import Config
 from sre_agent_deploy.instance.logs import package_url, render_agent_config
-from sre_agent_deploy.monitoring import MODELS, QUESTIONS, REQUESTS, declare_monitoring
+from sre_agent_deploy.monitoring import MODELS, QUESTIONS, REQUESTS, TRAIL_LOG, declare_monitoring
 from sre_agent_deploy.plan import Action
 from sre_agent_deploy.resources.sns_topic import create_test_queue
 from sre_core import clock, metrics
@@ -331,7 +330,7 @@ def _judge_trail(monitored: Engine) -> None:
     assert len({each["metadata"]["correlation_uid"] for each in found}) == 21
     assert not [line for line in lines if WRONG_SECRET in line["message"] or "garbage" in line["message"]]
     # What readiness says of it.
-    assert find_trail_fault(monitored.aws, monitored.id_of(LOG)) == ""
+    assert find_trail_fault(monitored.aws, monitored.id_of(TRAIL_LOG)) == ""
     _judge_files(monitored, [json.loads(line["message"])["eventID"] for line in lines])
 
 

@@ -15,10 +15,10 @@ from sre_agent_deploy.account import AccountFacts
 from sre_agent_deploy.checks import run_checks
 from sre_agent_deploy.checks.preflight import Context
 from sre_agent_deploy.checks.preflight.trail import TrailUsable, list_gaps
-from sre_agent_deploy.cloudtrail import LOG
 from sre_agent_deploy.commands.audit import read_trail
 from sre_agent_deploy.commands.readiness import find_trail_fault
 from sre_agent_deploy.config.operations import MonitoringConfig
+from sre_agent_deploy.monitoring import TRAIL_LOG
 from sre_core import clock, metrics
 
 from .resources.life import until
@@ -57,19 +57,19 @@ def _select(team: Engine, *selectors: Mapping[str, Any]) -> None:
 def _look(team: Engine) -> dict[str, Any]:
     """Return everything that would be different if a resource of the team had been changed."""
     cloudtrail, logs, trail = team.client("cloudtrail"), team.client("logs"), team.id_of("trail")
-    [group] = logs.describe_log_groups(logGroupNamePrefix=team.id_of(LOG))["logGroups"]
+    [group] = logs.describe_log_groups(logGroupNamePrefix=team.id_of(TRAIL_LOG))["logGroups"]
     return {
         "trail": cloudtrail.get_trail(Name=trail)["Trail"],
         "selectors": cloudtrail.get_event_selectors(TrailName=trail)["AdvancedEventSelectors"],
         "group": {key: value for key, value in group.items() if key not in ("storedBytes", "metricFilterCount")},
         "tags": logs.list_tags_for_resource(resourceArn=group["arn"].removesuffix(":*"))["tags"],
-        "filters": logs.describe_metric_filters(logGroupName=team.id_of(LOG))["metricFilters"],
+        "filters": logs.describe_metric_filters(logGroupName=team.id_of(TRAIL_LOG))["metricFilters"],
     }
 
 
 def _name(engine: Engine, team: Engine) -> None:
     engine.parts = ("metric_unauthorizedinaws", "alarm_refusals")
-    named = {"enabled": "always", "cloudtrail": True, "trail_log_group": team.id_of(LOG), "refusals": 3}
+    named = {"enabled": "always", "cloudtrail": True, "trail_log_group": team.id_of(TRAIL_LOG), "refusals": 3}
     engine.sections = {"monitoring": named, "alerts": ALERTS}
 
 
@@ -92,9 +92,9 @@ def test_the_trail_of_a_team(engine: Engine, team: Engine) -> None:
     assert until(lambda: len(read_trail(engine.aws, engine.state, begin)) == 4)
     name = f"{engine.id}-refusals"
     assert until(lambda: engine.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["StateValue"] == "ALARM")
-    assert find_trail_fault(engine.aws, engine.id_of(LOG)) == ""
+    assert find_trail_fault(engine.aws, engine.id_of(TRAIL_LOG)) == ""
     team.client("cloudtrail").stop_logging(Name=team.id_of("trail"))
-    assert find_trail_fault(engine.aws, engine.id_of(LOG)) == "it was stopped"
+    assert find_trail_fault(engine.aws, engine.id_of(TRAIL_LOG)) == "it was stopped"
     team.client("cloudtrail").start_logging(Name=team.id_of("trail"))
     [ours] = [each for each in _look(team)["filters"] if each not in before["filters"]]
     assert (ours["filterName"], ours["metricTransformations"][0]["metricNamespace"]) == (

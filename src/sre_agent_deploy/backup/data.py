@@ -35,9 +35,9 @@ from sre_agent_deploy.backup.contents import (
     unseal,
 )
 from sre_agent_deploy.backup.keep import Archive, damaged, open_backup, unpack
-from sre_agent_deploy.resources.client_secret import CLIENT_ID, CLIENT_SECRET
 from sre_agent_deploy.resources.cognito_users import NEVER_SIGNED_IN, Directory, Group, Person
 from sre_agent_deploy.resources.s3_content import StoredObject
+from sre_agent_deploy.resources.secretsmanager_secret import CLIENT_ID, CLIENT_SECRET
 from sre_core import atomic_file
 from sre_core.problem import Problem, Refused
 from sre_core.secret import Secret

@@ -7,7 +7,7 @@ security events, and with monitoring.cloudtrail in that of its trail.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,7 +17,6 @@ from typing import Any
 from sre_agent_deploy.account import local
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
-from sre_agent_deploy.cloudtrail import LOG, describe_refusal, match_refusals
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import is_running, state_not_found
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
@@ -25,10 +24,13 @@ from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import Located, find_state, use_account
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.later import require_known
+from sre_agent_deploy.monitoring import TRAIL_LOG, match_refusals
 from sre_core import clock
 from sre_core.metrics import SECURITY, TRAIL, log_group
 from sre_core.problem import Problem, Refused
-from sre_core.security_event import EVENT, read_denial
+from sre_core.security_event import EVENT, describe_denial, read_denial
+
+_REASONS = {401: "invalid_token", 429: "throttled"}
 
 
 @dataclass(frozen=True)
@@ -113,13 +115,33 @@ def _ask(aws: Aws, state: State, group: str, read: Callable[[Aws], tuple[Entry, 
 
 def read_trail(aws: Aws, state: State, begin: datetime) -> tuple[Entry, ...]:
     """Read what the gateway and Cognito refused since then, as CloudTrail has reported it by now; nothing where there is no trail."""
-    group, gateway, pool = state.current(LOG), state.current("gateway"), state.current("user_pool")
+    group, gateway, pool = state.current(TRAIL_LOG), state.current("gateway"), state.current("user_pool")
     if group is None or gateway is None or pool is None:
         return ()
     pattern = require_known(match_refusals(gateway.outputs["arn"], pool.id))
     events = (json.loads(line) for line in _read_group(aws, group.id, begin, pattern))
     # CloudTrail may deliver an event more than once.
-    return tuple(describe_event(describe_refusal(event)) for event in {event["eventID"]: event for event in events}.values())
+    return tuple(describe_event(_describe_refusal(event)) for event in {event["eventID"]: event for event in events}.values())
+
+
+def _describe_refusal(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe an event of CloudTrail that reports a refusal as every other door does. It names neither caller nor reason exactly."""
+    of_cognito = event["eventName"] == "Token_POST"
+    answer = event["additionalEventData"]["responseParameters"] if of_cognito else event["responseElements"]
+    status = int(answer["status" if of_cognito else "statusCode"])
+    return describe_denial(
+        service="cognito-oauth2" if of_cognito else "gateway",
+        reason="token_refused" if of_cognito else _REASONS.get(status, "not_authorized"),
+        method="POST",
+        path="/oauth2/token" if of_cognito else "/mcp",
+        client=str(event.get("sourceIPAddress", "")),
+        status=str(status),
+        request_id=str(event.get("requestID", "")),
+        subject="",
+        time=int(clock.parse(event["eventTime"]).timestamp() * 1000),
+        activity=None,
+        facts={"cloudtrail_event_id": str(event["eventID"])},
+    )
 
 
 def _events(lines: Iterable[str]) -> Iterator[Entry]:

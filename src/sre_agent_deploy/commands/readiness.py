@@ -13,7 +13,6 @@ from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.backup.contents import REPORT as BACKUP_REPORT
 from sre_agent_deploy.backup.keep import list_backups
-from sre_agent_deploy.cloudtrail import LOG
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import explain_missing_aws
 from sre_agent_deploy.commands.cleanup import config_for_cleanup
@@ -22,6 +21,7 @@ from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.commands.workspace import use_account
 from sre_agent_deploy.journal.state import Record, State
 from sre_agent_deploy.later import require_known
+from sre_agent_deploy.monitoring import TRAIL_LOG
 from sre_agent_deploy.readiness import Answer, Facts, Lifetime
 from sre_agent_deploy.report.render import read_last
 from sre_agent_deploy.resource import BACKUP_TAG, DEPLOYMENT_TAG, tags_of
@@ -58,7 +58,7 @@ def _look(aws: Aws, state: State) -> Facts:
         scheduled=ask(_read_own_report, _id(state, "instance"), BACKUP_REPORT),
         alarms=ask(_list_alarms, state.deployment),
         outside=ask(_ask_outside, _id(state, OUTSIDE)),
-        trail=ask(find_trail_fault, _id(state, LOG)),
+        trail=ask(find_trail_fault, _id(state, TRAIL_LOG)),
         receivers=ask(_list_receivers, _of_kind(state, "AWS::SNS::Topic")),
         counted=ask(_counts_costs) if state.current("budget") else True,
         mfa=ask(_has_mfa),

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from sre_agent_deploy.agentcore import ENDPOINT
 from sre_agent_deploy.apply import list_unwanted
-from sre_agent_deploy.assistant_runtime import ENDPOINT
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.blueprint import blueprint
 from sre_agent_deploy.commands import Request

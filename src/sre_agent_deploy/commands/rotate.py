@@ -32,8 +32,8 @@ from sre_agent_deploy.plan import Change, Plan
 from sre_agent_deploy.progress import run_interrupted
 from sre_agent_deploy.resources import secretsmanager_calls as stored
 from sre_agent_deploy.resources.api_key_credential_provider import read_key_again
-from sre_agent_deploy.resources.client_secret import CLIENT_ID, CLIENT_SECRET
 from sre_agent_deploy.resources.cognito_app_client import add_secret, delete_secret, list_secrets
+from sre_agent_deploy.resources.secretsmanager_secret import CLIENT_ID, CLIENT_SECRET
 from sre_agent_deploy.tls import local_ca
 from sre_core import clock, duration, release
 from sre_core.problem import Problem, Refused

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from sre_agent_deploy.later import LaterText, require_known
 from sre_agent_deploy.resource import CfnResource, Found, Mark, Steps, tags_of
 from sre_agent_deploy.resources.secretsmanager_calls import (
+    InSecretsManager,
     create_secret,
     describe_secret,
     put_values,
@@ -20,7 +21,6 @@ from sre_agent_deploy.resources.secretsmanager_calls import (
     restore_access,
     restore_values,
 )
-from sre_agent_deploy.resources.secretsmanager_secret import InSecretsManager
 from sre_agent_deploy.tls import acme, expiry
 from sre_agent_deploy.tls.chain import CertificateSource, Chain, Issued, find_faults
 from sre_core import clock

@@ -1,19 +1,136 @@
-"""The calls to Secrets Manager that secrets share: read a secret and its values, and put right what was changed."""
+"""The calls to Secrets Manager that its types share, how they fail, and how what was changed is put right."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sre_agent_deploy.aws.attempt import or_none
-from sre_agent_deploy.resource import VERSION_TAG, Mark, tags_of
+from sre_agent_deploy.resource import DEPLOYMENT_TAG, VERSION_TAG, Defaults, Failures, Mark, Owned, TagChanges, Waiting, tags_of
+from sre_core.problem import Problem
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
 _GONE = ("ResourceNotFoundException",)
+
+
+class InSecretsManager(Defaults):
+    """The calls of every secret, and how they fail. Subclasses choose the value."""
+
+    KIND: ClassVar[str] = "AWS::SecretsManager::Secret"
+    UNIQUE: ClassVar[bool] = True
+    FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
+    MOST_TAGS: ClassVar[int] = 50
+    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"secret_name"})
+    EXEMPT: ClassVar[Mapping[str, str]] = {
+        "policy": "a new secret has none; one that was added by hand is deleted",
+        "rotates": "a new secret has no rotation; one that was set by hand is cancelled",
+        "kms_key": "a new secret has AWS's key; another one that was chosen by hand is shown by a plan",
+    }
+    PROTECTIONS: ClassVar[Mapping[str, str]] = {"kms_key": "its KMS key, which was chosen by hand, stays"}
+    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("CreateSecret", "InvalidRequestException")})
+
+    secret_name: str
+
+    def natural_id(self, aws: Aws) -> str:
+        return self.secret_name
+
+    @classmethod
+    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
+        # Those scheduled for deletion, too: their names begin with its id, and they carry its tag.
+        filters: Any = [{"Key": "name", "Values": [f"{deployment}/"]}]
+        pages = aws.client("secretsmanager").get_paginator("list_secrets").paginate(Filters=filters, IncludePlannedDeletion=True)
+        listed = [(secret, tags_of(secret.get("Tags"))) for page in pages for secret in page["SecretList"]]
+        ours = [(secret, tags) for secret, tags in listed if tags.get(DEPLOYMENT_TAG) == deployment]
+        return tuple(Owned.tagged(secret["Name"], tags, secret.get("CreatedDate")) for secret, tags in ours)
+
+    @classmethod
+    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
+        if changes.set:
+            aws.client("secretsmanager").tag_resource(SecretId=id, Tags=changes.tag_list())
+        if changes.remove:
+            aws.client("secretsmanager").untag_resource(SecretId=id, TagKeys=changes.remove)
+
+    @classmethod
+    def delete(cls, aws: Aws, id: str) -> None:
+        # With a recovery window the name would stay taken for days.
+        aws.client("secretsmanager").delete_secret(SecretId=id, ForceDeleteWithoutRecovery=True)
+
+    @classmethod
+    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
+        # A secret that was deleted for good keeps its name for a moment longer than it is shown.
+        return None if describe_secret(aws, id) else Waiting(f"Secrets Manager to free the name {id}, which was deleted")
+
+    FAILURES: ClassVar[Failures] = (
+        {
+            ("CreateSecret", "ResourceExistsException"): lambda secret: Problem(
+                code="SECRET-NAME-TAKEN",
+                what=f"Secret {secret.secret_name} was not created.",
+                why="This account has a secret of that name in this region already.",
+                do=(
+                    "Set another `name:` for this deployment, or delete that secret if it is a leftover "
+                    f"(aws secretsmanager delete-secret --secret-id {secret.secret_name} --force-delete-without-recovery).",
+                    "Run the same command again.",
+                ),
+            ),
+            ("CreateSecret", "InvalidRequestException"): lambda secret: Problem(
+                code="SECRET-BEING-DELETED",
+                what=f"Secret {secret.secret_name} was not created.",
+                why="A secret of that name is scheduled for deletion, and keeps the name until then.",
+                do=(
+                    "If it was deleted a moment ago, wait a minute and run the same command again.",
+                    f"Otherwise restore it: `aws secretsmanager restore-secret --secret-id {secret.secret_name}`.",
+                    "Then delete it at once: "
+                    f"`aws secretsmanager delete-secret --secret-id {secret.secret_name} --force-delete-without-recovery`.",
+                    "Run the same command again.",
+                ),
+            ),
+            ("CreateSecret", "LimitExceededException"): lambda secret: Problem(
+                code="SECRET-QUOTA",
+                what=f"Secret {secret.secret_name} was not created.",
+                why="This region has as many secrets as its quota allows.",
+                do=("Delete unused secrets (Secrets Manager > Secrets).", "Run the same command again."),
+            ),
+            ("GetSecretValue", "DecryptionFailure"): lambda secret: Problem(
+                code="SECRET-NOT-DECRYPTED",
+                what=f"The value of secret {secret.secret_name} could not be read.",
+                why="The KMS key that encrypts it is disabled, or its policy does not allow this identity to use it.",
+                do=(
+                    "Allow kms:Decrypt on that key for the identity you deploy with (KMS > Customer managed keys).",
+                    "Run the same command again.",
+                ),
+            ),
+        }
+        | {
+            (operation, "InvalidRequestException"): lambda secret: Problem(
+                code="SECRET-BEING-DELETED",
+                what=f"Secret {secret.secret_name} can't be used.",
+                why="It was scheduled for deletion after this run had read it.",
+                do=(
+                    f"Cancel the deletion (aws secretsmanager restore-secret --secret-id {secret.secret_name}).",
+                    "Run the same command again; it continues.",
+                ),
+            )
+            for operation in ("GetSecretValue", "PutSecretValue", "UpdateSecret")
+        }
+        | {
+            (operation, code): lambda secret: Problem(
+                code="SECRET-NOT-ENCRYPTED",
+                what=f"Secret {secret.secret_name} was not stored.",
+                why="KMS did not let Secrets Manager use its key: it is disabled or being deleted, or its policy refuses this identity.",
+                do=(
+                    "Allow kms:GenerateDataKey and kms:Decrypt on the key for the identity you deploy with (KMS > Customer managed keys).",
+                    "Run the same command again; it continues.",
+                ),
+                aws_docs="https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html",
+            )
+            for operation in ("CreateSecret", "PutSecretValue", "UpdateSecret")
+            for code in ("EncryptionFailure", "DecryptionFailure")
+        }
+    )
 
 
 def describe_secret(aws: Aws, name: str) -> Any:

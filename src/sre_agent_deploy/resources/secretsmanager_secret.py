@@ -8,28 +8,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sre_agent_deploy.later import Later, LaterText, Ref, Text, require_known
+from sre_agent_deploy.later import Later, LaterText, Ref, Text, require_known, text
 from sre_agent_deploy.resource import (
-    DEPLOYMENT_TAG,
     STATE_TAG,
     TTL_TAG,
     VERSION_TAG,
     CfnResource,
-    Defaults,
-    Failures,
     Found,
     Mark,
-    Owned,
     Steps,
-    TagChanges,
-    Waiting,
     cfn,
     tags_of,
 )
 from sre_agent_deploy.resources.secretsmanager_calls import (
+    InSecretsManager,
     create_secret,
     current_version,
     describe_secret,
+    forget_pending,
     forget_previous,
     is_scheduled,
     put_values,
@@ -41,131 +37,14 @@ from sre_agent_deploy.resources.secretsmanager_calls import (
     set_tag,
 )
 from sre_core import clock
-from sre_core.problem import Problem
 from sre_core.secret import Secret
 
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
-KIND = "AWS::SecretsManager::Secret"
 _LENGTH = 48
 AS_GENERATED = "as generated"
-
-
-class InSecretsManager(Defaults):
-    """The calls of every secret, and how they fail. Subclasses choose the value."""
-
-    KIND: ClassVar[str] = KIND
-    UNIQUE: ClassVar[bool] = True
-    FIXED: ClassVar[frozenset[str]] = frozenset({"secret_name"})
-    MOST_TAGS: ClassVar[int] = 50
-    UNCHANGEABLE: ClassVar[frozenset[str]] = frozenset({"secret_name"})
-    EXEMPT: ClassVar[Mapping[str, str]] = {
-        "policy": "a new secret has none; one that was added by hand is deleted",
-        "rotates": "a new secret has no rotation; one that was set by hand is cancelled",
-        "kms_key": "a new secret has AWS's key; another one that was chosen by hand is shown by a plan",
-    }
-    PROTECTIONS: ClassVar[Mapping[str, str]] = {"kms_key": "its KMS key, which was chosen by hand, stays"}
-    BLOCKERS: ClassVar[frozenset[tuple[str, str]]] = frozenset({("CreateSecret", "InvalidRequestException")})
-
-    secret_name: str
-
-    def natural_id(self, aws: Aws) -> str:
-        return self.secret_name
-
-    @classmethod
-    def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        # Those scheduled for deletion, too: their names begin with its id, and they carry its tag.
-        filters: Any = [{"Key": "name", "Values": [f"{deployment}/"]}]
-        pages = aws.client("secretsmanager").get_paginator("list_secrets").paginate(Filters=filters, IncludePlannedDeletion=True)
-        listed = [(secret, tags_of(secret.get("Tags"))) for page in pages for secret in page["SecretList"]]
-        ours = [(secret, tags) for secret, tags in listed if tags.get(DEPLOYMENT_TAG) == deployment]
-        return tuple(Owned.tagged(secret["Name"], tags, secret.get("CreatedDate")) for secret, tags in ours)
-
-    @classmethod
-    def set_tags(cls, aws: Aws, id: str, changes: TagChanges) -> None:
-        if changes.set:
-            aws.client("secretsmanager").tag_resource(SecretId=id, Tags=changes.tag_list())
-        if changes.remove:
-            aws.client("secretsmanager").untag_resource(SecretId=id, TagKeys=changes.remove)
-
-    @classmethod
-    def delete(cls, aws: Aws, id: str) -> None:
-        # With a recovery window the name would stay taken for days.
-        aws.client("secretsmanager").delete_secret(SecretId=id, ForceDeleteWithoutRecovery=True)
-
-    @classmethod
-    def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
-        # A secret that was deleted for good keeps its name for a moment longer than it is shown.
-        return None if describe_secret(aws, id) else Waiting(f"Secrets Manager to free the name {id}, which was deleted")
-
-    FAILURES: ClassVar[Failures] = (
-        {
-            ("CreateSecret", "ResourceExistsException"): lambda secret: Problem(
-                code="SECRET-NAME-TAKEN",
-                what=f"Secret {secret.secret_name} was not created.",
-                why="This account has a secret of that name in this region already.",
-                do=(
-                    "Set another `name:` for this deployment, or delete that secret if it is a leftover "
-                    f"(aws secretsmanager delete-secret --secret-id {secret.secret_name} --force-delete-without-recovery).",
-                    "Run the same command again.",
-                ),
-            ),
-            ("CreateSecret", "InvalidRequestException"): lambda secret: Problem(
-                code="SECRET-BEING-DELETED",
-                what=f"Secret {secret.secret_name} was not created.",
-                why="A secret of that name is scheduled for deletion, and keeps the name until then.",
-                do=(
-                    "If it was deleted a moment ago, wait a minute and run the same command again.",
-                    f"Otherwise restore it: `aws secretsmanager restore-secret --secret-id {secret.secret_name}`.",
-                    "Then delete it at once: "
-                    f"`aws secretsmanager delete-secret --secret-id {secret.secret_name} --force-delete-without-recovery`.",
-                    "Run the same command again.",
-                ),
-            ),
-            ("CreateSecret", "LimitExceededException"): lambda secret: Problem(
-                code="SECRET-QUOTA",
-                what=f"Secret {secret.secret_name} was not created.",
-                why="This region has as many secrets as its quota allows.",
-                do=("Delete unused secrets (Secrets Manager > Secrets).", "Run the same command again."),
-            ),
-            ("GetSecretValue", "DecryptionFailure"): lambda secret: Problem(
-                code="SECRET-NOT-DECRYPTED",
-                what=f"The value of secret {secret.secret_name} could not be read.",
-                why="The KMS key that encrypts it is disabled, or its policy does not allow this identity to use it.",
-                do=(
-                    "Allow kms:Decrypt on that key for the identity you deploy with (KMS > Customer managed keys).",
-                    "Run the same command again.",
-                ),
-            ),
-        }
-        | {
-            (operation, "InvalidRequestException"): lambda secret: Problem(
-                code="SECRET-BEING-DELETED",
-                what=f"Secret {secret.secret_name} can't be used.",
-                why="It was scheduled for deletion after this run had read it.",
-                do=(
-                    f"Cancel the deletion (aws secretsmanager restore-secret --secret-id {secret.secret_name}).",
-                    "Run the same command again; it continues.",
-                ),
-            )
-            for operation in ("GetSecretValue", "PutSecretValue", "UpdateSecret")
-        }
-        | {
-            (operation, code): lambda secret: Problem(
-                code="SECRET-NOT-ENCRYPTED",
-                what=f"Secret {secret.secret_name} was not stored.",
-                why="KMS did not let Secrets Manager use its key: it is disabled or being deleted, or its policy refuses this identity.",
-                do=(
-                    "Allow kms:GenerateDataKey and kms:Decrypt on the key for the identity you deploy with (KMS > Customer managed keys).",
-                    "Run the same command again; it continues.",
-                ),
-                aws_docs="https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html",
-            )
-            for operation in ("CreateSecret", "PutSecretValue", "UpdateSecret")
-            for code in ("EncryptionFailure", "DecryptionFailure")
-        }
-    )
+CLIENT_ID, CLIENT_SECRET = "client_id", "client_secret"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,7 +135,7 @@ class GeneratedSecret(InSecretsManager):
         }
         tags = tuple({"Key": tag, "Value": value} for tag, value in self._kept_tags().items())
         return cfn(
-            KIND, {"secret_arn": "Ref"}, Name=self.secret_name, Description=self.description, GenerateSecretString=generate, Tags=tags
+            self.KIND, {"secret_arn": "Ref"}, Name=self.secret_name, Description=self.description, GenerateSecretString=generate, Tags=tags
         )
 
 
@@ -309,11 +188,90 @@ class StoredSecret(InSecretsManager):
         if any(isinstance(value, Secret) for _, value in self.values):
             keys = ", ".join(key for key, _ in self.values)
             note = f"A template must not hold the values; after creation put them into {self.secret_name} under the keys {keys}."
-            return CfnResource(KIND, {"Name": self.secret_name}, {"secret_arn": "Ref"}, note=note)
-        return cfn(KIND, {"secret_arn": "Ref"}, Name=self.secret_name, SecretString=json_text(self.values))
+            return CfnResource(self.KIND, {"Name": self.secret_name}, {"secret_arn": "Ref"}, note=note)
+        return cfn(self.KIND, {"secret_arn": "Ref"}, Name=self.secret_name, SecretString=json_text(self.values))
 
     def _known_values(self) -> dict[str, Secret]:
         return {key: value if isinstance(value, Secret) else Secret(require_known(value)) for key, value in self.values}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientSecret(InSecretsManager):
+    """The id and secret by which one program gets tokens; it reads them by their ARN.
+
+    Cognito shows a client's secret until a second one is added. From then on what is stored is right, and stays.
+    """
+
+    LISTS_KIND: ClassVar[bool] = False
+    # The values are there to be sent again: a second create call with the same token answers the first.
+    TOKEN: ClassVar[bool] = True
+    EXEMPT: ClassVar[Mapping[str, str]] = {**InSecretsManager.EXEMPT, "client_secret": "neither guide nor template may hold it"}
+    PROTECTIONS: ClassVar[Mapping[str, str]] = {
+        **InSecretsManager.PROTECTIONS,
+        "client_secret": "the client's secret was rotated, and Cognito does not show it again",
+    }
+
+    name: str
+    secret_name: str
+    client_id: Later[str]
+    client_secret: Later[Secret]
+    policy: str = ""
+    kms_key: str = ""
+    rotates: bool = False
+
+    def __post_init__(self) -> None:
+        # What is known is a Secret from here on, so that neither a plan nor a log shows it.
+        if isinstance(self.client_secret, str):
+            object.__setattr__(self, "client_secret", Secret(self.client_secret))
+
+    @classmethod
+    def read(cls, aws: Aws, id: str, name: str) -> Found[Self] | None:
+        found = describe_secret(aws, id)
+        if found is None:
+            return None
+        values = read_values(aws, id)
+        client_id, secret = values.get(CLIENT_ID, Secret("")), values.get(CLIENT_SECRET, Secret(""))
+        seen = cls(name=name, secret_name=found["Name"], client_id=client_id.reveal(), client_secret=secret, **read_access(aws, id, found))
+        return Found(id, seen, {"secret_arn": found["ARN"], CLIENT_SECRET: secret}, tags_of(found.get("Tags")))
+
+    def create(self, aws: Aws, mark: Mark) -> str:
+        return create_secret(aws, mark, self.secret_name, "", self._values(self._known_secret()))
+
+    def configure(self, aws: Aws, id: str) -> None:
+        restore_access(aws, id)
+        kept = restore_values(aws, id)
+        wanted = self._values(self._known_secret() or kept.get(CLIENT_SECRET, Secret("")))
+        if kept.get(CLIENT_ID) != wanted[CLIENT_ID]:
+            # A rotation that has begun is of a client that is gone.
+            forget_pending(aws, id)
+        if put_values(aws, id, wanted, description=""):
+            forget_previous(aws, id)
+
+    def console(self) -> Steps:
+        secret = "the one you were given (it is not shown here)" if isinstance(self.client_secret, Secret) else self.client_secret
+        return (
+            "Secrets Manager > Store a new secret > Other type of secret",
+            f"Key/value pairs: key {CLIENT_ID}; value: {self.client_id}",
+            f"Key/value pairs: key {CLIENT_SECRET}; value: {secret}",
+            f"Secret name: {self.secret_name}",
+            "Configure rotation: leave off",
+        )
+
+    def template(self) -> CfnResource:
+        if isinstance(self.client_secret, Secret):
+            note = f"A template must not hold the secret; after creation put it into {self.secret_name} under the key {CLIENT_SECRET}."
+            known = text('{"' + CLIENT_ID + '": "{id}"}', id=self.client_id)
+            return CfnResource(self.KIND, {"Name": self.secret_name, "SecretString": known}, {"secret_arn": "Ref"}, note=note)
+        values = ((CLIENT_ID, self.client_id), (CLIENT_SECRET, self.client_secret))
+        return cfn(self.KIND, {"secret_arn": "Ref"}, Name=self.secret_name, SecretString=json_text(values))
+
+    def _values(self, secret: Secret) -> dict[str, Secret]:
+        return {CLIENT_ID: Secret(require_known(self.client_id)), CLIENT_SECRET: secret}
+
+    def _known_secret(self) -> Secret:
+        if isinstance(self.client_secret, Secret):
+            return self.client_secret
+        raise TypeError(f"{self.client_secret} is not known yet")
 
 
 def _generate() -> Secret:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sre_agent_deploy.assistant_runtime import runtime_statements
+from sre_agent_deploy.agentcore import runtime_statements
 from sre_agent_deploy.aws.attempt import or_none
 from sre_agent_deploy.blueprint import instance_statements
 from sre_agent_deploy.checks import Verdict
