@@ -21,11 +21,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from behaviours.assertions import assert_exchanged, assert_unchanged, records, secret_values
 from behaviours.command_line import Desk
+from fixtures.sample import THOROUGH
 
 CLIENTS = 20
-# Each request is three more, for secret, discovery and token: forty a second keep every moment of a rotation busy, and more would only
+# Each request is three more, for secret, discovery and token: twenty a second keep every moment of a rotation busy, and more would only
 # take the processors from the rotation itself.
-_PAUSE = 2.0
+_PAUSE = 2.0 if THOROUGH else 4.0
 
 
 @dataclass
