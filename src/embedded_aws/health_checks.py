@@ -28,7 +28,7 @@ type InMoto = Callable[[Callable[[], object]], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Health:
-    """What is known of one endpoint: how often it answered the same in a row, and its state, once enough answers agree."""
+    """The state of one endpoint, and how often it answered the same in a row: enough equal answers change the state."""
 
     answers: bool = True
     in_a_row: int = 0

@@ -188,7 +188,7 @@ def _put_lines(group: Any, stream: str, lines: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """What a health check of Route 53 asks, and how many answers in a row change its state."""
+    """The endpoint of a Route 53 health check, and how many answers in a row change its state."""
 
     id: str
     address: str

@@ -25,7 +25,7 @@ class Verdict(Enum):
 
 
 class Named(IntEnum):
-    """How the policy of a resource names a caller: each limits what it grants less than the one before.
+    """The ways in which a resource's policy names a caller: each limits what it grants less than the one before.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
     """

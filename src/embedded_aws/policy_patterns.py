@@ -1,4 +1,4 @@
-"""Match the patterns of IAM policies: wildcards, and variables that stand for a request's own values (pure).
+"""Match the patterns of IAM policies: wildcards, and variables for a request's own values (pure).
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 """

@@ -27,7 +27,7 @@ MOST_PAGES = 20  # a gateway may never stop paging
 
 
 class GatewayTools:
-    """The tools of one open session, by operation, whatever target has it."""
+    """The tools of one open session, by operation, on any target."""
 
     def __init__(self, client: Client, offered: Mapping[str, Tool], call_seconds: float = CALL_SECONDS, pool: Pool | None = None) -> None:
         self._client = client

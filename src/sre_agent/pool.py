@@ -1,4 +1,4 @@
-"""What all questions share: the bounds of calls in flight, of questions that are answered and that wait, and calls under way."""
+"""The limits that all questions share: of calls in flight, of questions in work and of waiting ones."""
 
 from __future__ import annotations
 

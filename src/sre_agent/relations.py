@@ -50,7 +50,7 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class Requirements:
-    """What the pods of one workload need, and what of that does not match."""
+    """The needs of one workload's pods, and those of them that do not match."""
 
     ref: Ref
     desired: int

@@ -97,9 +97,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class Gap:
-    """Something that could not be observed, and why; `failed` where a call failed, so that evidence is missing that was asked for.
+    """Something that could not be observed, and why; `failed` if a call failed, so that requested evidence is missing.
 
-    `unseen` names in a few words what there is and was not read: a list beyond what a question may call.
+    `unseen` names in a few words what exists and was not read: a list beyond what a question may call.
     """
 
     what: str
@@ -194,7 +194,7 @@ class Report:
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """What there is and was not read."""
+        """Return what exists and was not read."""
         return tuple(gap.unseen for gap in self.gaps if gap.unseen)
 
     def to_json(self) -> dict[str, object]:

@@ -18,7 +18,7 @@ LONGEST_BEFORE = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """What the question before was: its kind, its subject, and its words (for the time that they name)."""
+    """The previous question: its kind, its subject, and its words (for the time that they name)."""
 
     kind: str = ""
     subject: str = ""
@@ -60,6 +60,6 @@ def parse_request(given: Mapping[str, object], prompt: str) -> Request:
 
 
 def parse_before(given: Mapping[str, object]) -> Before:
-    """Parse the question before, however long its words are."""
+    """Parse the previous question, of any length."""
     parts = {name: text(given, name)[:LONGEST_OPTION] for name in ("kind", "subject", "namespace")}
     return Before(prompt=text(given, "prompt")[:LONGEST_BEFORE], **parts)

@@ -1,4 +1,4 @@
-"""Commands of runbooks: words in capitals stand for names, which are filled in where they are known."""
+"""Commands of runbooks: words in capitals are placeholders, which are filled in where their values are known."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answering:
-    """What answers a question: the assistant, and the sessions that it continues."""
+    """The parts that answer a question: the assistant, and the sessions that it continues."""
 
     assistant: Assistant
     conversation: Conversation

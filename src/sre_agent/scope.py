@@ -12,7 +12,7 @@ from sre_core import clock
 
 DEFAULT_LOOKBACK = timedelta(hours=2)
 LONGEST_LOOKBACK = timedelta(days=7)
-BEFORE = timedelta(minutes=30)  # the cause of an incident lies before the time that a question names
+BEFORE = timedelta(minutes=30)  # the cause of an incident is earlier than the time that a question names
 NEAR = timedelta(minutes=15)  # before and after a moment: "errors at 14:05"
 
 _NAME = r"[`'\"]?\b(?P<name>[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)"

@@ -25,7 +25,7 @@ class Tool:
 
 
 class Tools(Protocol):
-    """The tools of one investigation, called by operation (`get_pod_status`), whatever target has it."""
+    """The tools of one investigation, called by operation (`get_pod_status`), on any target."""
 
     async def call(self, operation: str, /, **arguments: Argument) -> Answer:
         """Call one tool. A failure is part of the answer and never raised."""

@@ -1,4 +1,4 @@
-"""What each question used: JSON lines in a file, from which CloudWatch makes metrics. They name no question, answer or subject."""
+"""The use of each question: JSON lines in a file, from which CloudWatch makes metrics. They name no question, answer or subject."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sre_core import clock, log, metrics
 
 @dataclass
 class Usage:
-    """What one question used: how many waited before it, its outcome, its calls of tools, and what each model used for it."""
+    """The use of one question: how many waited before it, its outcome, its calls of tools, and what each model used for it."""
 
     waiting: int
     outcome: str = "failed"

@@ -44,7 +44,7 @@ def replace(path: Path, *, mode: int | None = None, owner: tuple[int, int] | Non
             os.fsync(file.fileno())
             new.replace(path)
         except BaseException:
-            # Whatever ended the writer, Ctrl-C included: half a file is left neither at the path nor beside it.
+            # After every end of the writer, Ctrl-C included: half a file is left neither at the path nor beside it.
             new.unlink(missing_ok=True)
             raise
     _sync_folder(path.parent)

@@ -29,7 +29,7 @@ _AGAIN_AFTER = 0.2
 
 @dataclass
 class _Watch:
-    """How often a handler has seen the signal, and a pipe with a byte for each signal that none has seen yet."""
+    """The number of signals that a handler has seen, and a pipe with a byte for each signal that none has seen yet."""
 
     seen: int = 0
     unseen: int | None = None

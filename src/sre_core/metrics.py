@@ -63,7 +63,7 @@ def namespace(deployment: str) -> str:
 
 
 def log_group(deployment: str, name: str) -> str:
-    """Name one of a deployment's log groups. Ids of what lies in a log group begin with its name and a slash, so it has none."""
+    """Name one of a deployment's log groups. Ids of resources in a log group begin with its name and a slash, so it has none."""
     return f"{deployment}-{name}"
 
 

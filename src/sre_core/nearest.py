@@ -1,4 +1,4 @@
-"""What someone probably meant."""
+"""Find the nearest known name for a misspelled one."""
 
 from __future__ import annotations
 

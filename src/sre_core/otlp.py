@@ -38,7 +38,7 @@ class Exported:
 
     def __init__(self, provider: TracerProvider, exporter: _Exporter) -> None:
         self._provider, self._exporter = provider, exporter
-        # Not the provider of the whole process: libraries would add spans of their own, with texts that nobody has reviewed.
+        # Not the provider of the whole process: libraries would add spans of their own, with unreviewed texts.
         self._tracer = provider.get_tracer("sre-agent")
         self._context = TraceContextTextMapPropagator()
 

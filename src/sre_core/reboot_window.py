@@ -30,7 +30,7 @@ class RebootWindow:
         return cls(day, begins, length) if length >= SHORTEST else None
 
     def includes(self, now: datetime) -> bool:
-        """Say if a time in UTC lies within it."""
+        """Return True if a time in UTC is within it."""
         return now < self._begin_before(now) + self.length
 
     def next_begin(self, now: datetime) -> datetime:

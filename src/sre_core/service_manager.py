@@ -1,4 +1,4 @@
-"""What a service owes to the systemd unit that runs it: a socket for its group alone, and a sign of life."""
+"""Serve a systemd unit: open a socket for its group alone, and report that the service is alive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What parameters may be, as patterns that documents and services share: a caller learns what is wrong before it asks, or where it is."""
+"""Valid parameters, as patterns that documents and services share: a caller learns what is wrong from the document, or from the refusal."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _LONGEST_BODY = 500_000
 
 @dataclass(frozen=True)
 class RequestLog:
-    """What the lines of one request have in common."""
+    """The fields that all lines of one request share."""
 
     gateway_arn: str
     request_id: str

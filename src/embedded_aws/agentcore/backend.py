@@ -22,7 +22,7 @@ _AGENT = "AmazonBedrockAgentCoreGateway"
 
 @dataclass(frozen=True)
 class Reply:
-    """The response of a server, whatever its status."""
+    """The response of a server, of any status."""
 
     status: int
     text: str

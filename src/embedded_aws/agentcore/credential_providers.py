@@ -1,4 +1,4 @@
-"""What both kinds of credential providers have in common: look-up, pages, deletion, and their place in the token vault."""
+"""The parts that both kinds of credential providers share: look-up, pages, deletion, and their place in the token vault."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def invalid(message: str, *violations: Violation, reason: str = "FieldValidation
 
 
 def broken_constraints(violations: tuple[Violation, ...]) -> ApiError:
-    """Return a ValidationException that lists every broken constraint, worded as AWS words it."""
+    """Return a ValidationException that lists every broken constraint, with AWS's text."""
     noun = "error" if len(violations) == 1 else "errors"
     listed = "; ".join(f"Value at '{each.name}' failed to satisfy constraint: {each.message}" for each in violations)
     return invalid(f"{len(violations)} validation {noun} detected: {listed}", *violations)

@@ -43,7 +43,7 @@ def runtime_in(raw_path: str) -> str:
 
 @dataclass(frozen=True)
 class _Call:
-    """What the package gets of an invocation, and the id by which the answer names it."""
+    """One invocation as the package gets it, and the id by which the answer names it."""
 
     headers: Mapping[str, str]
     body: bytes

@@ -122,7 +122,7 @@ def _reason(reply: Reply | Unreachable) -> str:
 
 
 def _object(reply: Reply | Unreachable) -> dict[str, Any]:
-    """Return the JSON object of an answer, whatever its status; an error response of OAuth has one too."""
+    """Return the JSON object of an answer of any status; an error response of OAuth has one too."""
     try:
         found = json.loads(reply.text) if isinstance(reply, Reply) else {}
     except (ValueError, RecursionError):

@@ -15,7 +15,7 @@ from embedded_aws.world import World
 
 @dataclass(frozen=True)
 class Members:
-    """The names of the members that carry a secret or refer to one, and those of the secret that AgentCore manages."""
+    """The names of the members that contain a secret or refer to one, and those of the secret that AgentCore manages."""
 
     text: str
     config: str

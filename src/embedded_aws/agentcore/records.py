@@ -103,7 +103,7 @@ class Gateway:
 
 @dataclass(frozen=True)
 class OutboundKey:
-    """The API key that the requests of a target carry, and where."""
+    """The API key that a target's requests have, and its place in them."""
 
     provider_arn: str
     location: str
@@ -113,7 +113,7 @@ class OutboundKey:
 
 @dataclass(frozen=True)
 class OutboundToken:
-    """The access token that the requests of a target carry, by the client credentials grant."""
+    """The access token that a target's requests have, by the client credentials grant."""
 
     provider_arn: str
     scopes: tuple[str, ...]

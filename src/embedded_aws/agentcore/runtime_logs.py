@@ -18,7 +18,7 @@ _WRITES = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
 
 @dataclass
 class RuntimeLog:
-    """What the process of one version prints, and how much of it is delivered."""
+    """The output of the process of one version, and how much of it is delivered."""
 
     world: World
     file: Path

@@ -61,7 +61,7 @@ class Tool:
         return {"name": self.name, "description": self.operation.description, "inputSchema": self.input_schema}
 
     def refusal(self, arguments: Mapping[str, Any]) -> str | None:
-        """Return why these arguments can't be sent, worded as AgentCore words it; None where they can."""
+        """Return AgentCore's reason why these arguments can't be sent; None if they can."""
         reasons = [*self._missing(arguments), *self._type_errors(arguments), *self._unsendable(arguments)]
         if not reasons:
             return None

@@ -1,1 +1,1 @@
-"""What the identities of this account may do: every request is authorized as IAM does it."""
+"""Permissions of this account's identities: every request is authorized as IAM does it."""

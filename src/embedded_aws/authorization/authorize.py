@@ -1,4 +1,4 @@
-"""START HERE: decide whether an identity may make a call, as IAM does, and say AWS's words where it may not."""
+"""START HERE: decide if an identity may make a call, as IAM does, and give AWS's message if it may not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ALWAYS = frozenset({"sts:GetCallerIdentity"})
 
 @dataclass(frozen=True)
 class Denial:
-    """What was not allowed, in AWS's words."""
+    """A denied action, with AWS's message."""
 
     action: str
     message: str

@@ -26,7 +26,7 @@ _QUOTED = re.compile(r"<<(.+?)>>", re.DOTALL)
 
 @dataclass(frozen=True)
 class Conversation:
-    """One request to a model, whatever API it came through."""
+    """One request to a model, through any of the APIs."""
 
     model: str
     system: str

@@ -25,7 +25,7 @@ from embedded_aws.http_messages import Response
 
 @dataclass(frozen=True)
 class _Kind:
-    """How resources of one kind are created and read. `id_pattern` finds the id in the response of the creation."""
+    """The calls that create and read resources of one kind. `id_pattern` finds the id in the response of the creation."""
 
     service: str
     creation: str

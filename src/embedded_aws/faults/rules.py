@@ -20,10 +20,10 @@ class Kind(StrEnum):
     """The faults that a call can have."""
 
     DELAY = "delay"  # the call takes `seconds` longer
-    THROTTLE = "throttle"  # refused in the service's own words for "too many requests"
+    THROTTLE = "throttle"  # refused with the service's own error for "too many requests"
     SERVER_ERROR = "server_error"  # the service's own 5xx
     CUT = "cut"  # the connection ends without an answer
-    QUOTA = "quota"  # refused in the service's own words for "limit exceeded"
+    QUOTA = "quota"  # refused with the service's own error for "limit exceeded"
     ERROR = "error"  # refused with the error `code` and the status `status`
     PROPAGATION = "propagation"  # a call that uses a role or instance profile younger than `seconds` is refused
     LAG = "lag"  # a resource younger than `seconds` is not shown yet

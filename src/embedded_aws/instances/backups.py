@@ -11,7 +11,7 @@ from embedded_aws.world import NotAuthorized, World
 from sre_core import clock
 from sre_core.machine import BACKUP_SOURCE_FILE, Machine
 
-# A real machine begins a quarter of an hour after its boot. Here nobody waits: a backup follows each deployment.
+# A real machine begins a quarter of an hour after its boot. Here there is no wait: a backup follows each deployment.
 _LOOK_EVERY = 2.0
 
 

@@ -146,7 +146,7 @@ def read_segments(body: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _make_segment(span: Any, service: str) -> dict[str, Any]:
-    """What serves a request is a segment of its service, and so is a span without a parent; all others are parts of one."""
+    """Make a segment of its service for a span that serves a request or has no parent; all others become subsegments of one."""
     trace, parent, attributes = span.trace_id.hex(), span.parent_span_id.hex(), _read_attributes(span.attributes)
     status = attributes.pop("http.response.status_code", 0)
     method = attributes.pop("http.request.method", "")

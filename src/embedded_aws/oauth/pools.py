@@ -51,7 +51,7 @@ def find(account_id: str, pool_id: str) -> Pool | None:
 
 
 def find_by_domain(account_id: str, domain: str) -> Pool | None:
-    """Return the pool of this domain, whatever its region."""
+    """Return the pool of this domain, in any region."""
     from moto.cognitoidp.models import cognitoidp_backends
 
     # Copies, here and below: the thread of moto may create and delete meanwhile.

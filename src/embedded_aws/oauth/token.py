@@ -23,7 +23,7 @@ _NEEDS_A_USER = frozenset({"authorization_code", "refresh_token"})
 
 @dataclass(frozen=True)
 class TokenRequest:
-    """A parsed request: the fields of the form, and the credentials of the client wherever they were sent."""
+    """A parsed request: the fields of the form, and the credentials of the client from any place where they may be sent."""
 
     grant_type: str
     scope: str

@@ -60,7 +60,7 @@ def refuse_trails_that_cannot_write() -> None:
 
 
 def validate_event_selectors() -> None:
-    """Refuse selectors that CloudTrail refuses, and let advanced ones replace the others; moto keeps whatever it gets.
+    """Refuse selectors that CloudTrail refuses, and let advanced ones replace the others; moto accepts everything.
 
     https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_PutEventSelectors.html
     """

@@ -41,7 +41,7 @@ def update_cost_allocation_tags_status(self: Any) -> str:
 
 
 def _known_tags(response: Any) -> list[str]:
-    """List the keys that resources of us-east-1 and of each region in use carry now, and those that were activated: a key stays known."""
+    """List the tag keys of resources of us-east-1 and of each region in use, and those that were activated: a key stays known."""
     from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
 
     regions = resourcegroupstaggingapi_backends[response.current_account]

@@ -65,7 +65,7 @@ def give_ipv6_addresses() -> None:
         return [{**each, "ipv6CidrBlockState": {"state": "associated"}} for each in shown(subnet)]
 
     replace(Subnet, "ipv6_cidr_block_association_set", property(show_state))
-    # Addresses for documentation (RFC 3849): nobody answers there.
+    # Addresses for documentation (RFC 3849): no machine answers there.
     replace(vpcs, "random_ipv6_cidr", lambda: f"2001:db8:{random_resource_id(4)}:{random_resource_id(2)}00::/56")
 
     @patch(Instance, "prep_nics")

@@ -76,7 +76,7 @@ def _is_number(value: Any) -> TypeGuard[float]:
 
 
 def limit_batches() -> None:
-    """Refuse more than five traces at once, and call one that nobody has sent neither found nor unprocessed.
+    """Refuse more than five traces at once, and return a trace that was never sent neither as found nor as unprocessed.
 
     https://docs.aws.amazon.com/xray/latest/api/API_BatchGetTraces.html
     """

@@ -1,1 +1,1 @@
-"""What CloudWatch does by itself: metrics from log lines, and alarms from metrics. moto keeps both and evaluates neither."""
+"""CloudWatch's own work: metrics from log lines, and alarms from metrics. moto keeps both and evaluates neither."""

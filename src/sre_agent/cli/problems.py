@@ -1,4 +1,4 @@
-"""How the command shows Problems, and with which exit code it ends then."""
+"""Show Problems, and choose the exit code for them."""
 
 from __future__ import annotations
 

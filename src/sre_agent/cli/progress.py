@@ -1,4 +1,4 @@
-"""What is being looked at, on one line of the terminal that the answer replaces."""
+"""Show the current look-up on one line of the terminal, which the answer replaces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the assistant can do, in three lines: the answer where nothing, or nothing that it understands, was asked."""
+"""The assistant's abilities, in three lines: the answer to an empty question, or to one that it does not understand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every look-up uses: the question as it was understood, the tools with a record of their calls, and the answer."""
+"""The parts that every look-up uses: the parsed question, the tools with a record of their calls, and the answer."""
 
 from __future__ import annotations
 

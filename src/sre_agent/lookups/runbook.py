@@ -13,7 +13,7 @@ from sre_agent.reading import Json, objects, part, text, texts
 from sre_agent.report import Claim
 
 MOST_STEPS = 5
-# Words about the asking, not about the incident.
+# Words of the request itself, not of the incident.
 _ASKING_WORDS = """
 a about all am an and any apply are at be being best call can case contact could cover covers deal dealing dealt described
 describes did do doc docs documentation documented does duty escalate escalation event exist exists expected find fix follow for

@@ -50,7 +50,7 @@ class Findings(BaseModel):
 
 @dataclass(frozen=True)
 class Team:
-    """What all agents of one question share: the model with its settings, the desk, the budget, and what is used of it."""
+    """The parts that all agents of one question share: the model with its settings, the desk, the budget, and its use."""
 
     model: Model
     settings: ModelSettings

@@ -1,4 +1,4 @@
-"""Why a language model gave no answer, in words for the report."""
+"""Explain in a report why a language model gave no answer."""
 
 from __future__ import annotations
 

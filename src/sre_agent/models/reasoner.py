@@ -43,7 +43,7 @@ class ModelReasoner:
         self._connect = connect
 
     async def conclude(self, inquiry: Inquiry, observations: Observations, tools: Tools) -> Report:
-        """Let the rules answer, then the model look further. Whatever happens to the model, there is an answer."""
+        """Let the rules answer, then the model look further. If the model fails, the rules' answer remains."""
         from pydantic_ai import RunUsage
 
         from sre_agent.models.metering import Meter

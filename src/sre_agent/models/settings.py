@@ -19,7 +19,7 @@ KEY_FILE = "model-api-key"
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What one question may cost: requests to the model, calls of tools, tokens, seconds and dollars."""
+    """The maximum for one question: requests to the model, calls of tools, tokens, seconds and dollars."""
 
     requests: int = 24
     calls: int = 60

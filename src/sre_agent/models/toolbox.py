@@ -20,7 +20,7 @@ MOST_OBSERVATIONS = 20  # items of one answer that a model gets; it can ask for 
 LONGEST_ARGUMENT = 200
 LONGEST_DESCRIPTION = 600
 
-# What each specialist may call, whatever else a gateway offers: all of it only reads.
+# The tools that each specialist may call, on every gateway: all of them only read.
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "kubernetes": ("get_pod_status", "get_deployment_status", "get_cluster_events", "get_resource_usage", "get_node_status"),
     "logs": ("search_logs", "get_error_logs", "analyze_log_patterns", "get_recent_logs", "count_log_events"),
@@ -43,9 +43,8 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass
 class Desk:
-    """What the agents of one question share: tools, evidence, what they must not see, and the only namespace to look at, if the
-    question names one.
-    """
+    """The parts that the agents of one question share: tools, evidence, what they must not see, and the only namespace to look at, if
+    the question names one."""
 
     tools: Tools
     log: EvidenceLog

@@ -1,1 +1,1 @@
-"""What a question asks: its kind, its subject and its time. All of it is pure."""
+"""Parse a question: its kind, its subject and its time. All of it is pure."""

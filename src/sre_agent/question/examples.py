@@ -1,8 +1,8 @@
-"""What kind a question is of, learned from examples: words that speak for a kind are those that its examples have and others lack.
+"""Learn the kind of a question from examples: words support a kind if its examples have them and others lack them.
 
-The method is complement naive Bayes over words, pairs of words and pieces of four letters (Rennie et al., 2003, "Tackling the
-poor assumptions of naive Bayes text classifiers"). `examples.txt` has a line for each example, its kind first; a name of an
-object is written NAME. To teach a wording, add a line to `evals/questions/wordings.txt` and run `make generate`.
+The method is complement naive Bayes over words, pairs of words and pieces of four letters (Rennie et al., 2003, "Tackling the poor
+assumptions of naive Bayes text classifiers"). `examples.txt` has a line for each example, its kind first; a name of an object is
+written NAME. To teach a wording, add a line to `evals/questions/wordings.txt` and run `make generate`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a language model never gets to see: secrets always, and what the settings hide besides."""
+"""Hide text from a language model: secrets always, and what the settings name besides."""
 
 from __future__ import annotations
 

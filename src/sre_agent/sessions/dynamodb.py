@@ -83,6 +83,6 @@ class DynamoDbSessions:
 
 
 def _explain(error: Exception) -> str:
-    """Say why DynamoDB did not do it: its code and words, or why it could not be asked."""
+    """Explain why DynamoDB did not do it: its code and message, or why it could not be called."""
     response = getattr(error, "response", {}).get("Error", {})
     return f"DynamoDB: {response['Code']}: {response.get('Message', '')}" if "Code" in response else f"DynamoDB: {error}"

@@ -67,7 +67,7 @@ class Sessions(Protocol):
         ...
 
     def add(self, session: str, turn: Turn) -> Problem | None:
-        """Keep a question as the last one of its session, whatever others add at the same time."""
+        """Keep a question as the last one of its session, also if others add one at the same time."""
         ...
 
 

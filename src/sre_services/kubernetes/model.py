@@ -214,7 +214,7 @@ class Ref(Camel):
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch(Camel):
-    """A reference of an object that leads nowhere or to something else. `object` is the nearest thing that it could have meant."""
+    """A reference of an object that leads nowhere or to something else. `object` is the nearest one that may be the intended one."""
 
     relation: str
     message: str

@@ -45,7 +45,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Network:
-    """What policies are checked against: workloads with their kinds, Services, and the labels of namespaces."""
+    """The objects that policies are checked against: workloads with their kinds, Services, and the labels of namespaces."""
 
     workloads: Sequence[tuple[str, Json]]
     services: Sequence[Json]
@@ -132,7 +132,7 @@ def _isolating(policies: Sequence[Json], party: Party, side: str) -> list[Json]:
 
 
 def _fits_peers(peers: Sequence[Json] | None, other: Party, namespace: str, network: Network) -> bool:
-    """Return True where a rule's peers hold the other side; no peers are all of them, and addresses may be its own."""
+    """Return True if a rule's peers include the other side; no peers are all of them, and addresses may be its own."""
     return not peers or any("ipBlock" in peer or _fits_peer(peer, other, namespace, network) for peer in peers)
 
 

@@ -42,7 +42,7 @@ def _check(claim: Json, volumes: Sequence[Json], classes: Sequence[Json]) -> Ite
     if wanted in by_class and "no-provisioner" not in by_class[wanted].get("provisioner", "no-provisioner"):
         return
     reasons = {key_of(volume)[1]: _compare(claim, volume) for volume in volumes}
-    # A volume that is free was meant for this claim rather than one that another claim has.
+    # A free volume was more likely created for this claim than one that another claim has.
     fitting = sorted(reasons.items(), key=lambda found: ("occupied" in found[1], len(found[1]), found[0]))
     if not fitting:
         yield Mismatch(relation="volume", message="there is no PersistentVolume")

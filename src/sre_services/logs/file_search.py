@@ -1,6 +1,6 @@
 """Find records in a log file without an index: a window by bisection, a pattern or levels by their needles and by RE2 in its bytes.
 
-RE2 needs time in proportion to the text, whatever the pattern. What it finds is a superset: `select_records` decides.
+RE2 needs time in proportion to the text, for every pattern. What it finds is a superset: `select_records` decides.
 """
 
 from __future__ import annotations

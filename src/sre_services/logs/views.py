@@ -52,7 +52,7 @@ def newest_matches(store: LogStore, where: LogFilter, note: str, more: str) -> A
 
 
 def newest_records(store: LogStore, services: tuple[str, ...], limit: int, note: str) -> Answer:
-    """Return the newest records of these services, however old they are. Counts are over these records, and the answer says so."""
+    """Return the newest records of these services, of any age. Counts are over these records, and the answer says so."""
     until = count_back_from(store.as_of)
     where = LogFilter(window=Window(until - LONGEST, until), services=services)
     records = store.records(where, limit=limit, newest_first=True)

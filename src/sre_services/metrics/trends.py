@@ -51,7 +51,7 @@ class Anomalies:
 
 @dataclass(frozen=True, kw_only=True)
 class Pulse:
-    """A level that came and went, or came last: the usual level before, and the level of the points from `start` to `end`."""
+    """A level that came and went, or is still there: the usual level before, and the level of the points from `start` to `end`."""
 
     start: datetime
     end: datetime

@@ -12,7 +12,7 @@ class NoSource(Exception):
 
 
 class Absent:
-    """Has nothing: whatever an operation asks it for first ends the operation."""
+    """Has nothing: the first request of an operation ends the operation."""
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_") or name == "check":

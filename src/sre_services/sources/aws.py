@@ -55,7 +55,7 @@ class AwsClient:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is asked of AWS, for people: the service, its address, its region, and the action that a role must allow."""
+    """A request to AWS, for people: the service, its address, its region, and the action that a role must allow."""
 
     name: str
     where: str

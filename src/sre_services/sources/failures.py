@@ -1,4 +1,4 @@
-"""What is said when a source does not answer: which address, certificate, credential or permission is missing."""
+"""Explain why a source does not answer: the address, certificate, credential or permission that is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the sources can be read, looked up at most every few seconds: the health path needs no API key."""
+"""Check at most every few seconds if the sources can be read: the health path needs no API key."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ SOURCES = "SRE_SOURCES"
 
 @dataclass(frozen=True)
 class Settings:
-    """What one entry of SRE_SOURCES says; `name` is what answers call it.
+    """One entry of SRE_SOURCES; `name` is its name in answers.
 
-    A value never holds a secret: `token: metrics-token` names a credential file.
+    A value is never a secret: `token: metrics-token` names a credential file.
     """
 
     source: str

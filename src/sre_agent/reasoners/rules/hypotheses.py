@@ -1,7 +1,7 @@
 """Candidates for the root cause: for each kind of cause, the signals that support it and their points.
 
-The points are explicit, so that a report can explain its confidence. A candidate without the decisive signals of its kind is
-never concluded, whatever its points.
+The points are explicit, so that a report can explain its confidence. A candidate without the decisive signals of its kind is never
+concluded, with any number of points.
 """
 
 from __future__ import annotations

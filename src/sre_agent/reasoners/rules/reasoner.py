@@ -20,7 +20,7 @@ from sre_agent.tools import Tools
 class Rules:
     """Diagnoses twice where lists were cut: the first diagnosis says whose part to read, the second one is the answer.
 
-    `without` names causes that it does not know: so an evaluation sees what it says of faults of a kind that nobody foresaw.
+    `without` names causes that it does not know: so an evaluation measures its answers to unforeseen faults.
     """
 
     name = "rules"

@@ -38,7 +38,7 @@ class Kind(StrEnum):
     RELATION = "relation"
 
 
-# The kinds that mean that something is wrong now, whatever the cause.
+# The kinds that mean that something is wrong now, with any cause.
 SYMPTOMS = frozenset(
     {
         Kind.CRASH_LOOP,

@@ -31,7 +31,7 @@ _NOT_LISTED = ("SVC-SOURCE-PERMISSION", "SVC-SOURCE-ABSENT", "SVC-SOURCE-ANSWER"
 
 
 class Requests(Protocol):
-    """What reads paths of one server: a SourceClient, or one that has to be looked up first."""
+    """Reads paths of one server: a SourceClient, or one that has to be looked up first."""
 
     @property
     def name(self) -> str: ...

@@ -1,7 +1,7 @@
 """Logs of Amazon CloudWatch by Logs Insights: each log group is a service, or each value of one field of its records.
 
 API: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartQuery.html. A query costs by the data that it
-reads, so each answer makes one for its window, and it is stopped when nobody waits for it any more.
+reads, so each answer makes one for its window, and it is stopped when its caller is gone.
 """
 
 from __future__ import annotations

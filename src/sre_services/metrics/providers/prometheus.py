@@ -36,7 +36,7 @@ _NO_CONTAINERS = ("", "POD")
 
 @dataclass(frozen=True)
 class Allowed:
-    """What a Prometheus must allow, as its operator calls it."""
+    """The rights that a Prometheus must grant, in its operator's terms."""
 
     query: str = "queries"
     series: str = "the list of series"

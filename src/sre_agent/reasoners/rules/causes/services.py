@@ -146,7 +146,7 @@ def _shared_port(index: ObservationIndex, service: str, required: Requirements) 
 
 
 def _zero_replicas(index: ObservationIndex) -> Iterator[Candidate]:
-    """Find a workload without replicas that others miss; one that nobody calls is only idle."""
+    """Find a workload without replicas that others miss; one without callers is only idle."""
     idle = {required.ref.name: required.source for required in index.requirements.values() if _is_idle(required)}
     idle |= {workload.service: workload.source for workload in index.observations.workloads if workload.desired == 0}
     for service, source in idle.items():
