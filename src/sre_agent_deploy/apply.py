@@ -196,7 +196,7 @@ class _Apply:
     def _delete(self, change: Change) -> Problem | None:
         record, aws, kind = self._record(change), self._aws_for(change), kinds.by_kind(change.kind)
         if record and record.id and change.id and record.id != change.id:
-            record = None  # a copy that carries the same tags: the record is that of the original, which stays
+            record = None  # a copy with the same tags: the record is that of the original, which stays
         # A creation whose result was never looked up stays an intent until it is.
         if record and record.id:
             self.journal.record_phase(record, "dying")

@@ -51,7 +51,7 @@ _METRICS_BY_THE_MACHINE = 4
 
 @dataclass(frozen=True)
 class Line:
-    """What is charged, how many of it there are, what one costs a month, and why it is needed."""
+    """One item that is charged: how many of it there are, what one costs a month, and why it is needed."""
 
     what: str
     count: int
@@ -65,7 +65,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Usage:
-    """What is charged for use alone, with its price as a text."""
+    """One item that is charged for use alone, with its price as a text."""
 
     what: str
     price: str
@@ -73,7 +73,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a deployment costs a month while nobody asks anything, and the prices of its use."""
+    """The monthly cost of a deployment without a question, and the prices of its use."""
 
     lines: tuple[Line, ...] = ()
     usage: tuple[Usage, ...] = ()

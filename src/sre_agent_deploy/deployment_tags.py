@@ -1,7 +1,7 @@
 """The tags of a deployment that outlive its state file: how long it is needed, and where its state is (pure).
 
-Every resource is created with both. TTL_RESOURCE keeps them right: always ours, and deleted late. A state on one machine has no tag:
-nobody else can reach its lock.
+Every resource is created with both. TTL_RESOURCE keeps them right: always ours, and deleted late. A state on one machine has no
+tag: no other machine can reach its lock.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def ttl_tags(ttl: str) -> Mapping[str, str]:
 
 
 def planned_lifetime(plan: Plan) -> Lifetime | None:
-    """Read the lifetime that a deployment has once its plan is carried out; None if it is not temporary or does not exist yet."""
+    """Read the lifetime that a deployment has when its plan is applied; None if it is not temporary or does not exist yet."""
     source = next((change for change in plan.changes if change.name == TTL_RESOURCE), None)
     if source is None:
         return None

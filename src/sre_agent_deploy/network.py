@@ -134,5 +134,5 @@ def _subnet_in(config: Config, facts: AccountFacts, zone: str) -> LaterText:
     """Return the subnet in an Availability Zone; the first one if none is named."""
     if config.aws.creates_network:
         return Ref(_subnet_name(zone or facts.zone), "subnet_id")
-    # Without an account the zone itself says which subnet is meant.
+    # Without an account the zone itself says which subnet is needed.
     return facts.zones.get(zone, zone) or facts.subnet_id

@@ -228,7 +228,7 @@ def _propose_for_secret(setting: Setting, name: str) -> str:
     if not named and not any(CERTAIN_SECRET.search(text) or (name not in _PLACES and POSSIBLE_SECRET.search(text)) for text in texts):
         return ""
     if isinstance(setting.value, dict | list) and not named:
-        return ""  # one secret within a section: the section is carried over, and that value is hidden in it
+        return ""  # one secret within a section: the section is kept as a comment, and that value is hidden in it
     variable = re.sub(r"[^A-Za-z0-9_]", "_", setting.name).upper()
     return PROPOSALS.get(name, f"env:{variable}, or aws-secretsmanager:sre/{setting.name.lower().replace('_', '-')}")
 

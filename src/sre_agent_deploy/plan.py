@@ -90,7 +90,7 @@ class Plan:
         return next(change for change in self.changes if change.name == name)
 
     def limit(self, names: Collection[str]) -> Plan:
-        """Return the changes of these resources, with the problems that are theirs or nobody's. Extras prevent these changes too."""
+        """Return the changes of these resources, with the problems that are theirs or of no resource. Extras prevent these changes too."""
         problems = tuple(problem for problem in self.problems if problem.context.get("resource", "") in ("", *names))
         return dataclasses.replace(self, changes=tuple(change for change in self.changes if change.name in names), problems=problems)
 
@@ -156,7 +156,7 @@ def _compare_with_found(wanted: Resource, found: Found[Any], record: Record | No
 
 
 def leave_as_is(change: Change) -> Change:
-    """Keep what exists, whatever differs; what does not exist stays to be created."""
+    """Keep what exists, with all differences; what does not exist stays to be created."""
     # Not the outputs: a dashboard that exists has none.
     if change.action is Action.CREATE:
         return change
@@ -183,7 +183,7 @@ def compare(wanted: Resource, seen: Resource) -> tuple[Difference, ...]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a plan compares one setting of a resource type. `because` says why it does not, or what a difference means."""
+    """The comparison of one setting of a resource type in a plan. `because` says why there is none, or what a difference means."""
 
     setting: str
     compared: bool

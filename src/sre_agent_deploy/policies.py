@@ -171,7 +171,7 @@ _SESSION_MANAGER = {
 
 
 def endpoint_statements(of_role: Iterable[Statement], role_arn: LaterText) -> Mapping[str, tuple[Statement, ...]]:
-    """Map each service that has an interface endpoint and is called with the role to what the role may do there, and nobody else."""
+    """Map each service that has an interface endpoint and is called with the role to what the role may do there, and no other identity."""
     statements = [*of_role]
     called = {
         name: tuple(_only_role(each, role_arn) for each in statements if each.actions[0].startswith(f"{prefix}:"))

@@ -168,7 +168,7 @@ REPORT_AFTER = 3.0
 
 @dataclass(frozen=True)
 class RetryLimits:
-    """How long to retry after each kind of error, and how long a resource may take to be shown, to become ready or to disappear."""
+    """The time to retry after each kind of error, and for a resource to be shown, to become ready or to disappear."""
 
     throttled: timedelta = timedelta(minutes=3)
     transient: timedelta = timedelta(seconds=30)

@@ -1,6 +1,6 @@
-"""Judge whether a deployment is ready for production, by what was found of it, and render the checklist (pure).
+"""Judge if a deployment is ready for production, by what was found of it (pure).
 
-What nobody did, or what left no trace, is open; what could not be asked is unknown: a failed look proves nothing.
+A task that was not done, or left no trace, is open; what could not be read is unknown: a failed look proves nothing.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Lifetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the state, this machine and AWS say of a deployment; a Problem where AWS could not be asked."""
+    """The facts of a deployment from the state, this machine and AWS; a Problem where AWS could not be read."""
 
     state: State
     now: datetime

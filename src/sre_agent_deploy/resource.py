@@ -108,7 +108,7 @@ class Owned:
 
 @dataclass(frozen=True)
 class Found[R]:
-    """What AWS has: its id, its settings in the same terms as the declaration, and what others may refer to.
+    """A resource as AWS has it: its id, its settings in the same terms as the declaration, and what others may refer to.
 
     `tags` is None for what can't be tagged: its owner is its parent's.
     """
@@ -237,7 +237,7 @@ class Resource(Protocol):
 
     @classmethod
     def owned(cls, aws: Aws, deployment: str) -> tuple[Owned, ...]:
-        """List everything of this kind that has the deployment's tag, or lies in a parent that has it."""
+        """List everything of this kind that has the deployment's tag, or is in a parent that has it."""
         ...
 
     @classmethod

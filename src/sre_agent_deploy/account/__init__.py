@@ -42,7 +42,7 @@ def other_account(actual: str, wanted: str, *, arn: str = "") -> Problem:
 
 @dataclass(frozen=True)
 class AccountFacts:
-    """What a blueprint must know of its account. `account.py` looks it up; nothing is decided here."""
+    """The facts about its account that a blueprint needs. `account.py` looks them up; nothing is decided here."""
 
     account_id: str
     """Twelve digits, or an encoded Ref where no account was asked."""

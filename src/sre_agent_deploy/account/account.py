@@ -125,7 +125,7 @@ def _find_zone_name(aws: Aws, config: Config) -> str:
 
 
 def describe_account(config: Config) -> AccountFacts:
-    """State what the configuration alone says of its account. What only the account knows is an encoded Ref. Asks nobody.
+    """State what the configuration alone says of its account. What only the account knows is an encoded Ref. Makes no call.
 
     Raises Refused where a private certificate authority's certificate can't be read.
     """

@@ -1,7 +1,7 @@
-"""What a data backup holds: users and objects are read from AWS, and packed with checksums; secrets are encrypted with a passphrase.
+"""Read and pack the contents of a data backup: users and objects from AWS, with checksums; secrets are encrypted with a passphrase.
 
-The machine's daily backup runs this too, so it imports nothing that a release does not bring along. The first line of the
-encrypted secrets says how the key was made (scrypt), the second is Fernet's token.
+The machine's daily backup runs this too, so it imports nothing that a release does not bring along. The first line of the encrypted
+secrets says how the key was made (scrypt), the second is Fernet's token.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def seal(content: bytes, passphrase: Secret) -> bytes:
 
 
 def unseal(sealed: bytes, passphrase: Secret) -> bytes | Problem:
-    """Decrypt what `seal` made. The wrong passphrase and changed content are one problem: nobody can tell them apart."""
+    """Decrypt what `seal` made. The wrong passphrase and changed content are one problem: they can't be distinguished."""
     from cryptography.fernet import Fernet, InvalidToken
 
     line, _, token = sealed.partition(b"\n")
@@ -131,7 +131,7 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """What only the passphrase opens: values by the name of their resource, and the whole .env file."""
+    """The values that only the passphrase opens, by the name of their resource, and the whole .env file."""
 
     values: Mapping[str, Mapping[str, Secret]]
     dotenv: str = field(default="", repr=False)
@@ -158,7 +158,7 @@ class Content:
 
 
 class Writer:
-    """Adds the parts of a backup one by one; the manifest comes last."""
+    """Adds the parts of a backup one by one, and the manifest at the end."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)

@@ -247,7 +247,7 @@ type Kind = Literal["attribute", "group", "user", "member", "object", "secret"]
 
 @dataclass(frozen=True)
 class Step:
-    """What is done with one thing of a backup, and why. The name of a member is the user's, `of` the group's."""
+    """The restore of one thing of a backup: what is done, and why. The name of a member is the user's, `of` the group's."""
 
     kind: Kind
     name: str
@@ -292,7 +292,7 @@ def _has_attributes(saved: Person, there: Person) -> bool:
 
 
 def _is_begun(saved: Person, there: Person, made_at: str) -> bool:
-    """Say if an earlier restore has created the user: nobody has a password for it yet."""
+    """Return True if an earlier restore has created the user: it has no known password yet."""
     return there.created >= made_at and there.status == NEVER_SIGNED_IN and _has_attributes(saved, there)
 
 

@@ -101,7 +101,8 @@ def verification_checks(
 ) -> tuple[Check[Endpoints, Any], ...]:
     """List every verification check. A deployment is complete only when every required one passes (Property 4).
 
-    `on_runtime` leaves out what does not apply where the assistant runs on AgentCore Runtime: its health path, which nobody can call.
+    `on_runtime` leaves out what does not apply where the assistant runs on AgentCore Runtime: its health path, which can't be
+    called there.
     """
     return (
         NameResolves(),

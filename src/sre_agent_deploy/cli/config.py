@@ -147,7 +147,7 @@ def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: 
 
 
 def _put_all(text: str, words: tuple[str, ...]) -> str:
-    """Put every pair of words into the text, all of them or none."""
+    """Put every key with its value into the text, all of them or none."""
     from sre_agent_deploy.config.edit import parse_path, parse_value, put
 
     if len(words) % 2:

@@ -1,4 +1,4 @@
-"""What `--help` says beyond the options: the groups of commands, examples, and exit codes; and the commands `explain` and `completion`."""
+"""Add to `--help`: the groups of commands, examples, and exit codes; and the commands `explain` and `completion`."""
 
 from __future__ import annotations
 

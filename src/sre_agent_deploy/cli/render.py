@@ -1,4 +1,4 @@
-"""How problems, changes, findings, reports and events look: as text for people, as JSON for programs."""
+"""Render problems, changes, findings, reports and events: as text for people, as JSON for programs."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.journal.state import Record, Run
 
 
-# The state file keeps shorter words.
+# The state file has shorter names.
 _PHASES = {"born": "created", "dying": "deleting"}
 
 

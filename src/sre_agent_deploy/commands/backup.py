@@ -64,7 +64,7 @@ RESTORED_SECRETS = ("backend_key", "gateway_client_secret", "caller_client_secre
 
 @dataclass(frozen=True)
 class Source:
-    """What a backup is made of."""
+    """The contents that a backup is made of."""
 
     aws: Aws
     workspace: Workspace

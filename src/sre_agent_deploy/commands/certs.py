@@ -248,7 +248,7 @@ def find_order(config: Config, aws: Aws, deployment: str, outputs: Mapping[str, 
 
 
 def place_order(order: Order, account: Account, user: User) -> Problem | None:
-    """Ask the machine for the order and wait until its secret has the certificate. Reports why not in the authority's words."""
+    """Ask the machine for the order and wait until its secret has the certificate. A failure is reported with the authority's text."""
     user.note(f"The machine orders a certificate for {order.domain} from {order.directory}: {order.because}.")
     with watch(account, user) as watched:
         aws, progress = watched.aws, watched.aws.progress
@@ -284,7 +284,7 @@ def _parse_refusals(output: str) -> tuple[tuple[str, str], ...]:
 
 
 def explain_failure(order: Order, status: Status) -> Problem:
-    """Explain a failed order in the authority's words, with what to do about its kind (pure)."""
+    """Explain a failed order with the authority's text, and with what to do about its kind (pure)."""
     refusals = _parse_refusals(status.output)
     words = "; ".join(f"{detail} ({kind})" for kind, detail in refusals) or status.output.strip()[-600:]
     advice = tuple(dict.fromkeys(_ADVICE[kind].format(order=order) for kind, _ in refusals if kind in _ADVICE))

@@ -60,7 +60,7 @@ _DONE = {"create": "created", "update": "updated", "replace": "replaced", "keep"
 
 @dataclass(frozen=True)
 class Scope:
-    """How much of a deployment a run changes: everything, the targets and what they need, or exactly a saved plan."""
+    """The part of a deployment that a run changes: everything, the targets and what they need, or exactly a saved plan."""
 
     targets: tuple[str, ...] = ()
     saved: SavedPlan | None = None
@@ -77,7 +77,7 @@ class Scope:
 
     @property
     def result(self) -> Result:
-        """How the history names a run that did all of it."""
+        """Return the name in the history of a run that completed its scope."""
         return "applied in part" if self.partly else "applied"
 
     @property
@@ -96,7 +96,7 @@ def deploy(
     skipped: tuple[str, ...] = (),
     manual: tuple[str, ...] = (),
 ) -> CommandResult:
-    """Take a configuration to a verified, running deployment, or carry out a saved plan."""
+    """Take a configuration to a verified, running deployment, or apply a saved plan."""
     if plan_file is None:
         return _deploy(find_state(request), user, "deploy", on_failure, Scope(targets, skipped=skipped, manual=manual))
     saved = load_plan(plan_file)

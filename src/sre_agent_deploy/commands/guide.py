@@ -1,6 +1,6 @@
-"""`guide` and `export`: how to make the same deployment in the AWS Console, or by CloudFormation, with its files. Asks nobody.
+"""`guide` and `export`: how to make the same deployment in the AWS Console, or by CloudFormation, with its files. Makes no call.
 
-With `guide --interactive` one step at a time: AWS is asked after each, and what is right is taken over.
+With `guide --interactive` one step at a time: AWS is read after each, and what is right is adopted.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Walk:
 
 
 def walk_guide(request: Request, user: User = UNATTENDED, *, step: str = "") -> CommandResult:
-    """Go through the steps in order, or see to one of them. Whatever is right is recorded in the state."""
+    """Go through the steps in order, or only one of them. What is right is recorded in the state."""
     with _open_walk(request, user, step) as walk, walk.journal.run("guide"):
         finished = all(_see_to(walk, item.name, shown=not step or item.name == step) for item in _order(walk.wanted, step))
         walk.journal.end_run("applied" if finished and not walk.open_steps and not step else "applied in part")

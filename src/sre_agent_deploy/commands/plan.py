@@ -1,8 +1,8 @@
 """`plan`, `costs`, `validate --account` and `iam-policy`: what a configuration means in an account. Makes no mutating call.
 
-`plan --out FILE` saves the plan, and `deploy FILE` carries out exactly that plan, or refuses because something moved: the file holds what
-the plan was made from (configuration, state, account) and its steps; `deploy FILE` plans again and compares both. A file that was edited
-or cut is refused by its checksum. No secret is in it.
+`plan --out FILE` saves the plan, and `deploy FILE` applies exactly that plan, or refuses because something changed: the file holds
+what the plan was made from (configuration, state, account) and its steps; `deploy FILE` plans again and compares both. A file that
+was edited or cut is refused by its checksum. No secret is in it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def plan(request: Request, user: User = UNATTENDED, *, targets: tuple[str, ...] = (), out: Path | None = None) -> Plan:
-    """Compare the configuration with what AWS has now. With `out`, save the plan there, if it can be carried out."""
+    """Compare the configuration with what AWS has now. With `out`, save the plan there, if it can be applied."""
     if out:
         require_replaceable(out)
     located = find_state(request)
@@ -96,7 +96,7 @@ def check_account(located: Located, user: User = UNATTENDED) -> tuple[Finding, .
 
 
 def estimate_costs(request: Request) -> Estimate:
-    """Estimate what a configuration costs a month; nothing in local mode. Asks nobody."""
+    """Estimate what a configuration costs a month; nothing in local mode. Makes no call."""
     config = load_config(request)
     if config.mode == "local":
         return Estimate()
@@ -238,7 +238,7 @@ def _looked_up(facts: AccountFacts) -> dict[str, str]:
 
 
 def _sum_wanted(config: Config, facts: AccountFacts) -> str:
-    """Sum up what the configuration asks for, whatever the account answers. Secrets print as `***`."""
+    """Sum up what the configuration asks for, in any account. Secrets print as `***`."""
     neutral = replace(facts, vpc_id="", vpc_cidr="10.0.0.0/8", subnet_id="", image_id="", zones={})
     return hashlib.sha256(repr(blueprint(config, neutral)).encode()).hexdigest()
 

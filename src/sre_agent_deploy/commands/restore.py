@@ -147,7 +147,7 @@ def restore_data(
         deployed = deploy(request, user)
         if not deployed.success:
             return deployed
-    # Nobody has a key that this run has made, so nobody needs time to take the other one over.
+    # No client has a key that this run has made, so none needs time to change to the other one.
     overlap = None if restore.id_of("backend_key") else timedelta(0)
     with open_complete(request, user, overlap, command="restore", result="restored", incomplete=_incomplete) as rotation:
         restore = replace(restore, plan=rotation.plan, aws=rotation.aws)

@@ -50,7 +50,7 @@ _BYTES = 24
 
 @dataclass(frozen=True)
 class Rotation:
-    """What the steps of a rotation work with."""
+    """The parts that all steps of a rotation use."""
 
     aws: Aws
     plan: Plan

@@ -1,6 +1,6 @@
 """`state list`, `adopt`, `forget` and `delete`: decide about single resources where the state and AWS differ.
 
-They are as careful as a cleanup: nothing that does not carry the deployment's tag is recorded or deleted, and each asks.
+They are as careful as a cleanup: nothing without the deployment's tag is recorded or deleted, and each asks.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def forget(request: Request, name: str, user: User = UNATTENDED) -> str:
 
 
 def delete(request: Request, id: str, user: User = UNATTENDED) -> str:
-    """Delete one resource that carries the deployment's tag and is not in its state."""
+    """Delete one resource that has the deployment's tag and is not in its state."""
     with _open_locked(request, user, "state delete") as here:
         if recorded := _find_record(here.journal.state, id):
             raise Refused(_is_recorded(recorded))

@@ -36,7 +36,7 @@ DONE = (*COMPLETE, "cleaned up", "rolled back")
 
 @dataclass(frozen=True)
 class Status:
-    """What the last run left, and the process that works on it now."""
+    """The result of the last run, and the process that works on the deployment now."""
 
     state: State
     place: str
@@ -55,7 +55,7 @@ class Status:
 
     @property
     def lifetime(self) -> Lifetime | None:
-        """How long a temporary deployment is needed."""
+        """Return how long a temporary deployment is needed."""
         record: Record | None = self.state.current(TTL_RESOURCE)
         return read_lifetime(record.outputs) if record else None
 

@@ -66,7 +66,7 @@ def _matters(problem: Problem) -> bool:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether one deployment is deleted or kept, and why."""
+    """The decision to delete or keep one deployment, and why."""
 
     deployment: str
     delete: bool

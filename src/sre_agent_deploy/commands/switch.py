@@ -184,14 +184,14 @@ def apply_plan(
     gates: Mapping[str, Gate] = OPEN,
     delete: bool = True,
 ) -> Outcome:
-    """Carry out a plan and record how it ended: with `result`, if nothing failed."""
+    """Apply a plan and record how it ended: with `result`, if nothing failed."""
     outcome = apply(account.aws, wanted, plan, journal, observe, stop=stop, gates=gates, delete=delete)
     journal.end_run("interrupted" if outcome.stopped else "failed" if outcome.problems else result)
     return outcome
 
 
 def retire(wanted: Blueprint, journal: Journal, user: User, switch: Switch) -> tuple[Problem, ...]:
-    """Delete what a plan has replaced, once nobody uses it any more."""
+    """Delete what a plan has replaced, when no client uses it any more."""
     if not list_unwanted(switch.plan, wanted):
         return ()
     with watch(switch.account, user) as account:

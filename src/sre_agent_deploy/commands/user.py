@@ -1,4 +1,4 @@
-"""How a command talks to its caller: what it shows while it runs, what it asks, and what it returns."""
+"""Talk to the caller of a command: show events while it runs, ask, and return the result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class CommandResult(SetupResult):
-    """How a command ended: the mission's SetupResult, with the problems that were shown on the way."""
+    """The end of a command: the mission's SetupResult, with the problems that were shown on the way."""
 
     problems: tuple[Problem, ...] = ()
     interrupted: bool = False

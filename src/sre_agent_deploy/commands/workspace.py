@@ -178,7 +178,7 @@ def default_config(mode: str) -> Config:
 
 @dataclass(frozen=True)
 class Workspace:
-    """What a command works on."""
+    """The configuration, account, state and journal that a command works on."""
 
     config: Config
     config_file: Path

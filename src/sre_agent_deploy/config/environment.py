@@ -65,7 +65,7 @@ def plain_secret(field: str) -> Fault:
 
 
 def secret_faults(tree: Tree) -> Iterator[Fault]:
-    """Yield a fault for each secret that is written into the document, in whatever field."""
+    """Yield a fault for each secret that is written into the document, in any field."""
     for path, node in walk(tree):
         if not path or not isinstance(node, Scalar) or path == ("credentials", "client_secret"):
             continue

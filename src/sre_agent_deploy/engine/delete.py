@@ -120,7 +120,7 @@ def _wait_until_gone(aws: Aws, kind: type[Resource], id: str, name: str, *, look
 
 @dataclass(frozen=True)
 class CleanedUp:
-    """What a cleanup deleted, and what remains and why."""
+    """The resources that a cleanup deleted, and those that remain, with the reason."""
 
     deleted: tuple[Entry, ...]
     problems: tuple[Problem, ...]

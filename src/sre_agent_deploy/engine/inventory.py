@@ -208,7 +208,7 @@ def find_extras(aws: Aws, deployment: str, listings: Listings, state: State | No
     listed = [entry for entries in listings.values() if not isinstance(entries, Problem) for entry in entries]
     siblings = {(entry.kind, entry.name) for entry in listed if entry.id in known}
     unknown = [entry for entry in listed if entry.id not in known and (entry.name, entry.generation) not in unfinished]
-    # What lies in a parent of ours has no tags: it is one of ours created twice only if its name says so, else the user's own.
+    # What is in a parent of ours has no tags: it is one of ours created twice only if its name says so, else the user's own.
     unknown = [entry for entry in unknown if not entry.kind.PARENT or (entry.kind, entry.name) in siblings]
     refused = tuple(found for found in listings.values() if isinstance(found, Problem))
     return Extras(tuple(entry for entry in unknown if _is_ours(aws, entry, deployment)), refused)
@@ -236,7 +236,7 @@ def describe_age(entry: Entry) -> str:
 
 
 def extra_problem(entry: Entry) -> Problem:
-    """Report a resource that carries the deployment's tag and is not in its state."""
+    """Report a resource that has the deployment's tag and is not in its state."""
     name = f"tagged as {entry.name}" if entry.name else "without a name tag"
     adopt = f"`sre-agent-deploy state adopt {entry.name or 'NAME'} {entry.id}`"
     return Problem(

@@ -64,7 +64,7 @@ class _Rendering:
         return sorted(logical_id(other) + suffix for other in others for suffix in self.made[other].also if self._made((other,)))
 
     def value(self, value: Any) -> Any:
-        """Render a property, with every Ref in CloudFormation's own words."""
+        """Render a property, with every Ref in CloudFormation's own syntax."""
         if isinstance(value, str):
             decoded = decode_refs(value)
             return decoded if isinstance(decoded, str) else self.value(decoded)
@@ -118,7 +118,7 @@ class _Rendering:
 
 
 def _describe_reference(reference: Any) -> str:
-    """Describe a reference in words that are no reference: `<Ref Bucket>`. CloudFormation would replace none inside a note."""
+    """Describe a reference in a text that is no reference: `<Ref Bucket>`. CloudFormation would replace none inside a note."""
     if isinstance(reference, str):
         return reference
     [(function, of)] = reference.items()

@@ -1,4 +1,4 @@
-"""What a guide knows beside the resources: where the AWS Console makes each type, and the values that only the account knows (pure)."""
+"""Facts of a guide beside the resources: where the AWS Console makes each type, and the values that only the account knows (pure)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What runs on the instance, and the paths there, as systemd units, nginx and bootstrap share them.
+"""The programs and paths on the instance, shared by systemd units, nginx and bootstrap.
 
-Read `user_data.py` first, then `first_stage.py` and `bootstrap.py`, which run there. `bootstrap` and what it imports travel inside the
-release and need the standard library only.
+Read `user_data.py` first, then `first_stage.py` and `bootstrap.py`, which run there. `bootstrap` and what it imports travel inside
+the release and need the standard library only.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class Account:
         return suggested <= now if suggested else fallback
 
     def order(self, hosts: tuple[str, ...], aws: MachineAws) -> Parts:
-        """Order a certificate for a new key, and return what is to be stored. Raises StepFailed with the authority's words."""
+        """Order a certificate for a new key, and return what is to be stored. Raises StepFailed with the authority's text."""
         key = private_ca.new_key()
         with _explaining(self._settings):
             authority = self._open()
@@ -198,7 +198,7 @@ def _read_parts(aws: MachineAws, arn: str) -> Parts:
 
 @contextmanager
 def _explaining(settings: AcmeSettings) -> Iterator[None]:
-    """Raise StepFailed with the authority's own words, as the list of its problem documents."""
+    """Raise StepFailed with the authority's own text, as the list of its problem documents."""
     where = settings.directory
     try:
         yield

@@ -1,7 +1,7 @@
-"""Build the release, the assistant's package, and what a container image holds.
+"""Build the release, the assistant's package, and the contents of a container image.
 
-Release and package are one zip each, the same byte for byte wherever it is built from the same files. It needs the standard library only:
-an image is built before any library is installed.
+Release and package are one zip each, the same byte for byte on every machine that builds it from the same files. It needs the
+standard library only: an image is built before any library is installed.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Archive:
 
 
 def build_archive(recording: Path | None = None, carried: Iterable[Path] = ()) -> Archive:
-    """Build the release; `recording` is a folder of the user, which becomes `recording/`. What is carried is in `wheels/` and `python/`."""
+    """Build the release; `recording` is a folder of the user, which becomes `recording/`. Bundled files are in `wheels/` and `python/`."""
     return _pack((*_files(recording), *((_place(file), file) for file in carried)))
 
 
@@ -154,7 +154,7 @@ def _belongs(name: str) -> bool:
 
 def _entry(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, _MOMENT)
-    entry.create_system = 3  # Unix, wherever it is built
+    entry.create_system = 3  # Unix, on every machine that builds it
     entry.external_attr = 0o644 << 16
     return entry
 

@@ -136,7 +136,7 @@ def is_healthy_on_socket(path: Path, health_path: str) -> bool:
 
 
 def is_healthy_through_front_door(address: str, port: int, path: str, certificate: Path) -> bool:
-    """Say if a path answers 200 over TLS with exactly this certificate, whatever name it is for."""
+    """Say if a path answers 200 over TLS with exactly this certificate, for any name."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     connection = http.client.HTTPSConnection(address, port, timeout=_ANSWER_WITHIN, context=context)

@@ -32,7 +32,7 @@ _LONGEST = 3000.0
 
 @dataclass(frozen=True)
 class System:
-    """How an operating system installs security updates, and how it lists its packages, one a line."""
+    """The commands of an operating system that install security updates and list its packages, one a line."""
 
     install: tuple[tuple[str, ...], ...]
     packages: tuple[str, ...]

@@ -52,7 +52,7 @@ NO_SOURCE, RUNBOOKS = "none", "runbooks"
 
 @dataclass(frozen=True)
 class ServiceSources:
-    """What one service reads about its sources besides what every release gives it."""
+    """The settings of one service's sources, beside what every release gives it."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, SecretRef] = field(default_factory=dict)

@@ -151,7 +151,7 @@ def _propose_from_template(question: Question, answers: Answers, known: Mapping[
 
 
 LONGEST_WAIT = 4.0
-# A longer list helps nobody: then the name is typed.
+# A longer list is no help: then the name is typed.
 _MOST_OFFERED = 50
 _OWN_LOGS = re.compile(f"{DEPLOYMENT_ID_PATTERN}-")
 ONCE = Progress(RetryLimits(throttled=timedelta(0), transient=timedelta(0), propagating=timedelta(0)))

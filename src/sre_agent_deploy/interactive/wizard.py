@@ -172,7 +172,7 @@ def read_answer(proposed: str, offered: Sequence[Choice]) -> Said | Command:
 
 
 def show_objections(problems: Sequence[Problem]) -> None:
-    """Show why the answer is refused, in the words of `validate`."""
+    """Show why the answer is refused, with the messages of `validate`."""
     for problem in dict.fromkeys(map(str, problems)):
         click.echo("\n".join(f"  {line}" for line in problem.splitlines()))
 

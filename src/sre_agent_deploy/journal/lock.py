@@ -82,7 +82,7 @@ class Owner:
 
 
 class FileLease:
-    """A held lock of a file. It is lost once the locked file is no longer the one under its name."""
+    """An acquired lock of a file. It is lost when another file has the locked file's name."""
 
     def __init__(self, handle: int, path: Path, location: str, find_taker: Callable[[], str]) -> None:
         self._handle, self._path, self._location, self._find_taker = handle, path, location, find_taker
@@ -101,8 +101,8 @@ class FileLease:
 def hold_lock(state_file: Path, command: str, find_taker: Callable[[], str] = lambda: "") -> Iterator[Lease]:
     """Hold the lock of a state file, or raise Refused with its owner.
 
-    The kernel releases the lock when its owner dies, for whatever reason, so no run waits for a dead owner. `find_taker`
-    says which run has taken a lock over that is free again.
+    The kernel releases the lock when its owner ends in any way, so no run waits for a dead owner. `find_taker` says which run has
+    taken a lock over that is free again.
     """
     path = _path(state_file)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -152,7 +152,7 @@ def take_away_lock(state_file: Path) -> Owner | Problem | None:
 
 
 def deployment_lock(deployment: str) -> Path:
-    """Return the file that this user's runs lock while they change a deployment, whichever state file they use."""
+    """Return the file that this user's runs lock while they change a deployment, with any state file."""
     return state_folder() / "locks" / deployment
 
 

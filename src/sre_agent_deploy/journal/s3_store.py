@@ -122,7 +122,7 @@ class S3Lock:
 
 
 class S3Lease:
-    """A held lock. S3 is asked again whenever its last answer is older than a moment, so a run that slept asks when it wakes."""
+    """An acquired lock. S3 is read again when its last answer is older than a moment, so a run that slept reads it when it wakes."""
 
     def __init__(self, lock: S3Lock, owner: Owner, etag: str, confirmed_at: float, find_taker: FindTaker) -> None:
         self._lock, self._owner, self._etag, self._find_taker = lock, owner, etag, find_taker

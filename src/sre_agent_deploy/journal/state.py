@@ -133,7 +133,7 @@ class State:
 
     @property
     def was_complete(self) -> bool:
-        """Whether every resource existed at some time since the last cleanup.
+        """Return True if every resource existed at some time since the last cleanup.
 
         A deployment whose deciding run is no longer in the history counts as complete if it was ever verified.
         """

@@ -33,7 +33,7 @@ class ResourceResult:
 
 @dataclass(frozen=True)
 class Since:
-    """What is different from the report before; `when` is its time, empty if there is none."""
+    """The differences to the previous report; `when` is its time, empty if there is none."""
 
     when: str = ""
     broken: tuple[str, ...] = ()

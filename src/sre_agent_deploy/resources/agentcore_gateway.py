@@ -195,7 +195,7 @@ class Gateway(Defaults):
         )
 
     def _settings(self) -> dict[str, Any]:
-        # Cognito's machine tokens carry client_id and no aud, so clients are named and audiences are not.
+        # Cognito's machine tokens have client_id and no aud, so clients are named and audiences are not.
         jwt = {
             "discoveryUrl": require_known(self.discovery_url),
             "allowedClients": [require_known(client) for client in self.allowed_clients],

@@ -84,7 +84,7 @@ class UserPoolDomain(Defaults):
     def blockers(cls, aws: Aws, id: str, code: str) -> Waiting | Problem | None:
         domain = id.partition("/")[2]
         seen = _describe_domain(aws, domain)
-        # Nobody else uses a deployment's id as prefix; Cognito frees it some time after it stops showing the domain.
+        # No other deployment uses this id as prefix; Cognito frees it some time after it stops showing the domain.
         late = seen.get("Status") == "DELETING" or (not seen and re.fullmatch(DEPLOYMENT_ID_PATTERN, domain))
         return Waiting(f"Cognito to free the domain prefix {domain}, which was deleted") if late else None
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceServer(Defaults):
-    """Names the scopes that a token can carry: `identifier/scope`. Scopes are (name, description)."""
+    """Names the scopes that a token can have: `identifier/scope`. Scopes are (name, description)."""
 
     KIND: ClassVar[str] = "AWS::Cognito::UserPoolResourceServer"
     UNIQUE: ClassVar[bool] = True

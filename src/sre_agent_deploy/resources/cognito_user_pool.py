@@ -93,7 +93,7 @@ class UserPool(Defaults):
         return Found(id, seen, outputs, pool.get("UserPoolTags", {}))
 
     def create(self, aws: Aws, mark: Mark) -> str:
-        # Closed from the first moment: nobody can sign up before `configure`.
+        # Closed from the first moment: self-registration is off even before `configure`.
         answer = aws.client("cognito-idp").create_user_pool(PoolName=self.pool_name, UserPoolTags=mark.tags(), **self._settings())
         return answer["UserPool"]["Id"]
 

@@ -1,6 +1,6 @@
 """The people of a Cognito user pool, their groups and the pool's own attributes: read for a backup, put back from one.
 
-What Cognito shows nobody is not here: passwords, secrets of authenticator apps, refresh tokens and remembered devices.
+What Cognito never shows is not here: passwords, secrets of authenticator apps, refresh tokens and remembered devices.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sre_core import clock
 if TYPE_CHECKING:
     from sre_agent_deploy.aws import Aws
 
-# Cognito chooses it for each user, and takes it from nobody.
+# Cognito chooses it for each user, and accepts no other value.
 _ITS_OWN = ("sub", "identities")
 EXTERNAL = "EXTERNAL_PROVIDER"
 NEVER_SIGNED_IN = "FORCE_CHANGE_PASSWORD"
@@ -118,7 +118,7 @@ def create_group(aws: Aws, pool_id: str, group: Group) -> None:
 def create_person(aws: Aws, pool_id: str, person: Person) -> None:
     """Create a user without a message; one that exists already stays as it is.
 
-    Cognito makes up a password that nobody knows, so a new one must be sent later.
+    Cognito makes up an unknown password, so a new one must be sent later.
     """
     attributes = _list_attributes(person)
     or_none(

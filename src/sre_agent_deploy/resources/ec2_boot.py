@@ -1,4 +1,4 @@
-"""How an instance starts: where it is launched, what EC2 refuses, with what to do first, and the boot reports that follow.
+"""The start of an instance: where it is launched, what EC2 refuses, with what to do first, and the boot reports that follow.
 
 A boot report is a small status object in S3.
 """

@@ -51,7 +51,7 @@ def set_tag(aws: Aws, id: str, key: str, value: str) -> None:
 
 
 def of_deployment(deployment: str) -> list[Any]:
-    """Build EC2's `Filters` for what carries this deployment's tag."""
+    """Build EC2's `Filters` for what has this deployment's tag."""
     return [{"Name": f"tag:{DEPLOYMENT_TAG}", "Values": [deployment]}]
 
 
@@ -179,7 +179,7 @@ def _list_interfaces(aws: Aws, group_id: str) -> list[Any]:
 
 
 def _read_owners(aws: Aws, group_ids: list[str]) -> dict[str, str]:
-    """Map each group that is still there to the deployment whose tag it carries; to its own id where it carries none."""
+    """Map each group that is still there to the deployment whose tag it has; to its own id if it has none."""
     # A filter without a match returns nothing; an unknown id would be an error.
     named: Any = [{"Name": "group-id", "Values": group_ids}]
     groups: list[Any] = [*aws.client("ec2").describe_security_groups(Filters=named)["SecurityGroups"]] if group_ids else []

@@ -141,7 +141,7 @@ def _find_route(table: Any, destination: str) -> Any:
 
 
 def _target(route: Any) -> str:
-    """Return where a route leads, whatever kind of target that is."""
+    """Return where a route leads, for every kind of target."""
     targets = (
         "GatewayId", "EgressOnlyInternetGatewayId", "NatGatewayId", "InstanceId", "NetworkInterfaceId", "TransitGatewayId",
         "VpcPeeringConnectionId",

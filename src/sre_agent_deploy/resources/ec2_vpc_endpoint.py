@@ -160,7 +160,7 @@ class VpcEndpoint(Defaults):
         return policy_document.render_json(policy_document.open_policy(self.statements))
 
     def _changes(self, seen: Self) -> Any:
-        """List what differs, in the words of ModifyVpcEndpoint."""
+        """List what differs, as parameters of ModifyVpcEndpoint."""
         changes: dict[str, Any] = {"PolicyDocument": self._policy()} if seen.statements != self.statements else {}
         changes |= {"PrivateDnsEnabled": self.private_dns} if seen.private_dns != self.private_dns else {}
         for key, field in (("RouteTableIds", "route_table_ids"), ("SubnetIds", "subnet_ids"), ("SecurityGroupIds", "security_group_ids")):

@@ -29,7 +29,7 @@ def _declares(value: object, module: str) -> bool:
 
 
 def delete_before(kind: type[Resource]) -> frozenset[str]:
-    """Return the kinds that must still exist while one of this kind is deleted: those it uses, and the one it lies in."""
+    """Return the kinds that must still exist while one of this kind is deleted: those it uses, and its parent."""
     return kind.DELETE_BEFORE | ({kind.PARENT} if kind.PARENT else frozenset())
 
 

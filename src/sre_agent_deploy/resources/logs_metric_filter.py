@@ -24,7 +24,7 @@ class MetricFilter(Defaults):
     """Makes a metric from the lines of a log group that match a pattern."""
 
     KIND: ClassVar[str] = "AWS::Logs::MetricFilter"
-    # It lies in a log group of this deployment, and putting it again replaces it.
+    # It is in a log group of this deployment, and putting it again replaces it.
     TOKEN: ClassVar[bool] = True
     UNIQUE: ClassVar[bool] = True
     FIXED: ClassVar[frozenset[str]] = frozenset({"log_group_name", "filter_name"})

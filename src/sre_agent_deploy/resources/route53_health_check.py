@@ -55,7 +55,7 @@ class HealthCheck(Defaults):
         "MeasureLatency": "it adds graphs for a price, and changes no answer",
     }
     EXEMPT: ClassVar[Mapping[str, str]] = {"disabled": "CloudFormation has no such property; a new one is not disabled"}
-    # Without a machine it would report what nobody needs to know.
+    # Without a machine it would report a failure that needs no action.
     DELETE_BEFORE: ClassVar[frozenset[str]] = frozenset({Ec2Instance.KIND})
     MOST_TAGS: ClassVar[int] = 10
     REGIONAL: ClassVar[bool] = False
@@ -221,6 +221,6 @@ def _list_tags(aws: Aws, ids: list[str]) -> Iterator[tuple[str, dict[str, str]]]
 
 
 def _read_reference(reference: str) -> dict[str, str]:
-    """Read the mark in a caller reference, which nobody can change; nothing where another program has chosen it."""
+    """Read the mark in a caller reference, which can't be changed; nothing if another program has chosen it."""
     parts = reference.split("/")
     return dict(zip((DEPLOYMENT_TAG, NAME_TAG, GENERATION_TAG), parts, strict=False)) if len(parts) == 4 else {}

@@ -156,7 +156,7 @@ class S3Bucket(Defaults):
         ownership: Any = {"Rules": [{"ObjectOwnership": self.ownership}]}
         encryption: Any = encryption_rules(self.encryption)
         s3 = aws.client("s3")
-        # Access lists can be changed only while the bucket has them, and are switched off only if they let in nobody else.
+        # Access lists can be changed only while the bucket has them, and are switched off only if they grant others no access.
         if seen.acl != self.acl:
             s3.put_bucket_acl(Bucket=id, ACL=acl)
         if seen.ownership != self.ownership:

@@ -1,6 +1,6 @@
 """The settings of an S3 bucket that are documents in S3: policy, encryption, lifecycle, CORS and access log.
 
-The policy lets nobody use it without TLS, and at most one trail of CloudTrail writes its log files into it.
+The policy denies every access without TLS, and at most one trail of CloudTrail writes its log files into it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WRITE = "AWSCloudTrailWrite20150319"
 
 
 def bucket_policy(partition: LaterText, bucket: str, trail_arn: str = "") -> dict[str, Any]:
-    """Build the policy; without a trail it allows nobody anything."""
+    """Build the policy; without a trail it grants no permission."""
     arn = text("arn:{partition}:s3:::" + bucket, partition=partition)
     refuse_plain_http = {
         "Sid": "RefusePlainHttp",

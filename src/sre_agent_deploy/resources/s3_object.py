@@ -135,7 +135,7 @@ class S3Object(Defaults):
             Body=self.content.bytes(),
             ContentType=self.content_type,
             StorageClass=storage_class,
-            # S3 computes it of what it has: nobody can store other content under it.
+            # S3 computes it from the content, so no other content can have it.
             ChecksumAlgorithm="SHA256",
             Metadata={"sha256": self.content.sha256},
             Tagging=urlencode(tags),

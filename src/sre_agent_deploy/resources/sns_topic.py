@@ -104,7 +104,7 @@ class SnsTopic(Defaults):
         seen = dict(list_subscriptions(aws, id))
         for endpoint in sorted(set(self.recipients) - seen.keys()):
             sns.subscribe(TopicArn=id, Protocol=_protocol(endpoint), Endpoint=endpoint)
-        # What nobody has confirmed can't be removed: AWS forgets it after two days.
+        # An unconfirmed subscription can't be removed: AWS forgets it after two days.
         for endpoint in sorted(seen.keys() - set(self.recipients)):
             if seen[endpoint]:
                 sns.unsubscribe(SubscriptionArn=seen[endpoint])
@@ -169,7 +169,7 @@ class SnsTopic(Defaults):
 
 
 def list_subscriptions(aws: Aws, topic_arn: str) -> Iterator[tuple[str, str]]:
-    """Yield each e-mail and HTTPS address that a topic sends to, with the subscription's ARN; it is empty while nobody has confirmed it."""
+    """Yield each e-mail and HTTPS address that a topic sends to, with the subscription's ARN; it is empty until it is confirmed."""
     pages: Any = or_none(lambda: [*aws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)], _GONE)
     for subscription in (each for page in pages or () for each in page["Subscriptions"] if each["Protocol"] in _OURS):
         arn = subscription["SubscriptionArn"]
@@ -195,7 +195,7 @@ def _protocol(recipient: str) -> str:
 
 
 def _policy(topic_arn: str, *, budgets: bool) -> dict[str, Any]:
-    """Build the policy: CloudWatch, and AWS Budgets where asked, publish for the topic's own account, and nobody without TLS."""
+    """Build the policy: CloudWatch, and AWS Budgets where asked, publish for the topic's own account, and no identity without TLS."""
     partition, account = topic_arn.split(":")[1], topic_arn.split(":")[4]
     of_account = {"StringEquals": {"aws:SourceAccount": account}}
     # https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html

@@ -81,7 +81,7 @@ class AcmeSource:
         return True
 
     def issue(self, hosts: tuple[str, ...]) -> Issued:
-        """Issue a placeholder, of an authority whose key nobody has: nginx can start with it, and no client trusts it."""
+        """Issue a placeholder, of an authority whose key is deleted: nginx can start with it, and no client trusts it."""
         authority_key, key = private_ca.new_key(), private_ca.new_key()
         authority = private_ca.issue_authority("sre-agent placeholder", authority_key, _PLACEHOLDER_LIFE)
         leaf = private_ca.issue_server(hosts, key, issuer=authority, issuer_key=authority_key, life=_PLACEHOLDER_LIFE)

@@ -172,7 +172,7 @@ def is_self_signed(certificate: x509.Certificate) -> bool:
 
 
 def _weak(certificate: x509.Certificate) -> Problem | None:
-    """Report a key or a signature that browsers and OpenSSL refuse. A root's own signature is checked by nobody."""
+    """Report a key or a signature that browsers and OpenSSL refuse. No client checks a root's own signature."""
     subject, key, digest = certificate.subject.rfc4514_string(), certificate.public_key(), certificate.signature_hash_algorithm
     size = key.key_size if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) else 0
     least = _LEAST_RSA if isinstance(key, rsa.RSAPublicKey) else _LEAST_EC

@@ -82,7 +82,7 @@ def choose_warning(certificate: str, not_before: datetime, not_after: datetime, 
 
 
 def _window_reached(not_before: datetime, not_after: datetime, now: datetime) -> str:
-    """Name the innermost window that `now` lies in: `first`, `second`, `third`, or `expired`; empty before them."""
+    """Name the innermost window that `now` is in: `first`, `second`, `third`, or `expired`; empty before them."""
     if now >= not_after:
         return "expired"
     reached = sum(not_after - now <= window for window in list_windows(not_before, not_after))

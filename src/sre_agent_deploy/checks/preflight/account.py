@@ -211,7 +211,7 @@ _AVAILABLE = {
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What Bedrock said of a model: the region's status, what the account lacks, if the use-case form is missing, and the refusal."""
+    """Bedrock's answers about a model: the region's status, what the account lacks, if the use-case form is missing, and the refusal."""
 
     region: str
     in_region: bool = True

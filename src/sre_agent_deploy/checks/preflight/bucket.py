@@ -134,7 +134,7 @@ class BackupsBucketUsable:
             return found
         region = str(found.get("BucketRegion", world.aws.region)) if found else ""
         facts = BackupsBucketFacts(name, region, world.aws.region)
-        # With gateway.kms_key_arn each backup names that key, whatever the bucket does by default.
+        # With gateway.kms_key_arn each backup names that key, with any default of the bucket.
         if region != world.aws.region or world.config.gateway.kms_key_arn:
             return facts
         encryption = ask(lambda: read_encryption(world.aws, name), "s3:GetEncryptionConfiguration")

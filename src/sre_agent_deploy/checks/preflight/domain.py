@@ -46,7 +46,7 @@ class DnsFacts:
 
 @dataclass(frozen=True)
 class DomainKnown:
-    """The domain lies in a public zone. Not required: its record can be made after the deployment, when the address is known."""
+    """The domain is in a public zone. Not required: its record can be made after the deployment, when the address is known."""
 
     nameserver: str = ""
     port: int = 53

@@ -133,7 +133,7 @@ def _group_unusable(facts: GroupFacts, faults: tuple[str, ...]) -> Problem:
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """What the configuration names, and what EC2 has of it. `routes` says where each subnet's route to everywhere leads."""
+    """The network that the configuration names, and what EC2 has of it. `routes` says where each subnet's default route leads."""
 
     region: str
     wanted: tuple[str, ...]

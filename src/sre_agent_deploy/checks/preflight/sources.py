@@ -27,14 +27,14 @@ from sre_core import release
 from sre_core.problem import Problem, Refused, Where
 
 _SECONDS = 40.0
-# The services' own words for what only a change of permissions in the system itself can mend, and that leaves much to be seen.
+# The services' own errors that only a change of permissions in the system itself can repair, and that leave much to be seen.
 _PERMISSION = "SVC-SOURCE-PERMISSION"
 _PLACE = re.compile(r"(?P<file>.+?)(:(?P<line>\d+))?(:(?P<column>\d+))?")
 
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """Why a source can't be read, None where it can; and whether the services run on this machine, too."""
+    """The reason why a source can't be read, None if it can; and if the services run on this machine, too."""
 
     problem: Problem | None
     here: bool = True

@@ -15,7 +15,7 @@ from sre_core.problem import Problem
 
 type Event = Mapping[str, str]
 _OPERATORS: Mapping[str, Callable[[str, str], bool]] = {"Equals": str.__eq__, "StartsWith": str.startswith, "EndsWith": str.endswith}
-# The id of a gateway is its name, a hyphen and ten characters that nobody knows before.
+# The id of a gateway is its name, a hyphen and ten characters that are unknown before.
 _ANY_END = "0000000000"
 
 

@@ -233,7 +233,7 @@ def _elsewhere(facts: NameFacts, kind: str = "A") -> Problem:
 
 @dataclass(frozen=True)
 class LoginNameFacts:
-    """Whether this machine finds an address for the user pool's own name, and what its record must lead to."""
+    """The look-up of the user pool's own name: if this machine finds an address, and what its record must lead to."""
 
     domain: str
     target: str

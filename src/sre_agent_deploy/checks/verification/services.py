@@ -189,7 +189,7 @@ def _notes_on_session(output: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _notes_on_model(report: Mapping[str, Any]) -> list[str]:
-    """Say that the language model gave no answer, in the report's words: the rules' answer is enough to pass, not to be silent."""
+    """Say with the report's own text that the language model gave no answer: the rules' answer is enough to pass, not to be silent."""
     return [note for note in report.get("notes") or () if isinstance(note, str) and note.startswith("The language model")]
 
 

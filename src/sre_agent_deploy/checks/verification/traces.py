@@ -58,7 +58,7 @@ def _read_state(answer: Answer) -> str:
 
 @dataclass(frozen=True)
 class Trace:
-    """What X-Ray has of one trace: the names of its segments. Where Transaction Search is on, X-Ray keeps none itself."""
+    """X-Ray's data of one trace: the names of its segments. Where Transaction Search is on, X-Ray keeps none itself."""
 
     id: str
     names: tuple[str, ...] = ()
