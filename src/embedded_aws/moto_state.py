@@ -323,7 +323,7 @@ def tags_by_arn(account_id: str, arn: str) -> dict[str, str]:
         case "logs":
             from moto.logs.models import logs_backends
 
-            return dict(logs_backends[account_id][region].list_tags_for_resource(arn))
+            return dict(logs_backends[account_id][region].tagger.get_tag_dict_for_resource(arn))
         case "secretsmanager":
             from moto.secretsmanager.models import secretsmanager_backends
 
