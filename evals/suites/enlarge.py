@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from evals.suites.build import list_innocent
 from evals.suites.incident import Incident, Object, list_owned
@@ -26,9 +27,13 @@ class _Copy:
 
     def change(self, text: str) -> str:
         """Write the new names and addresses."""
-        old = "|".join(map(re.escape, sorted(self.names, key=len, reverse=True)))
-        text = re.sub(rf"(?<![\w-])(?:{old})(?![a-z0-9])", lambda found: self.names[found[0]], text)
+        text = self._old.sub(lambda found: self.names[found[0]], text)
         return _ADDRESS.sub(lambda found: f"10.{(int(found[1]) + self.number * 7) % 256}", text)
+
+    @cached_property
+    def _old(self) -> re.Pattern[str]:
+        old = "|".join(map(re.escape, sorted(self.names, key=len, reverse=True)))
+        return re.compile(rf"(?<![\w-])(?:{old})(?![a-z0-9])")
 
 
 def enlarge(incident: Incident, most: int = MANY) -> Incident:
