@@ -245,6 +245,15 @@ def test_what_a_call_needs_besides_its_own_action(
     assert missing in denied(getattr(client(service, *statements), call), **place, **parameters)[1]
 
 
+def test_a_log_group_that_does_not_exist_yet(role: Any) -> None:
+    """A call that creates one is authorized although there are no tags of it to look at; one that needs it hears from the service."""
+    name, client = role
+    logs = client("logs", allow("logs:*", ARN.format("logs", f"log-group:/{name}:*")))
+    assert denied(logs.put_retention_policy, logGroupName=f"/{name}", retentionInDays=7)[0] == "ResourceNotFoundException"
+    logs.create_log_group(logGroupName=f"/{name}")
+    logs.put_retention_policy(logGroupName=f"/{name}", retentionInDays=7)
+
+
 def test_a_role_is_assumed_by_whom_it_trusts(embedded: EmbeddedAws, role: Any) -> None:
     """Its trust policy decides besides the policy of the caller, who is a role's session: named as such, as its role, or by its account."""
     name, client = role
