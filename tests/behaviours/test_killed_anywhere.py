@@ -42,8 +42,8 @@ OTHERWISE = {
 
 # At each call the same moment of the three, another one with each commit.
 DEATHS = sample(MOMENTS, 1)
-# And at every third call, the others with another commit.
-ONE_IN = "1" if THOROUGH else "3"
+# And at every fifth call, the others with another commit.
+ONE_IN = "1" if THOROUGH else "5"
 ONE_OF_EACH = {"buckets": 1, "pools": 1, "instances": 1, "addresses": 1, "gateways": 1, "targets": 4, "runtimes": 1, "endpoints": 2}
 
 
