@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,8 @@ from sre_core import clock
 from sre_core.problem import Problem
 from sre_services.providers import check_sources, open_provider
 from sre_services.recording import Recording, open_recording
+from sre_services.sources.background import wait_for
+from sre_services.sources.client import SourceClient
 
 BUCKET, GROUP = "runbooks-by-role", "/by-role/payments"
 SOURCES: Mapping[str, Source] = {
@@ -54,8 +57,18 @@ def role(embedded: EmbeddedAws) -> Iterator[Callable[[Sequence[Statement]], dict
 
 def check(service: str, source: Source, environment: Mapping[str, str]) -> Problem | None:
     values = {name: ",".join(value) if isinstance(value, list) else value for name, value in source.plain_values().items() if value}
-    [found] = check_sources(open_provider(service, {**environment, "SRE_SOURCES": json.dumps([values])})).values()
+    provider = open_provider(service, {**environment, "SRE_SOURCES": json.dumps([values])})
+    [found] = check_sources(provider).values()
+    close(provider)
     return found
+
+
+def close(provider: Any) -> None:
+    """Close the connections that a service keeps for as long as its process runs."""
+    clients = [getattr(source.provider, "_client", None) for source in provider.sources]
+    for client in clients:
+        if isinstance(client, SourceClient):
+            wait_for(client.http.aclose())
 
 
 @pytest.mark.parametrize("service", SOURCES)
