@@ -82,7 +82,7 @@ def compile_query(text: str) -> Query:
 
 
 def _compile_fields(text: str, steps: list[Step]) -> list[str]:
-    """Read names, and values with `as`; return the names."""
+    """Read fields, and expressions that `as` names, up to the end of the command; return the names of both."""
     tokens, names = Tokens(text), list[str]()
     while True:
         # Names of fields have capitals.

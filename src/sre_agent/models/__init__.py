@@ -1,1 +1,1 @@
-"""Language models as reasoners: the settings, the connection to each provider, and the agents that use the tools."""
+"""Language models as reasoners: one module for each provider, and agents that use the tools. `reasoners` judges their claims."""

@@ -101,7 +101,7 @@ def unlock(request: Request, user: User = UNATTENDED) -> str:
 
 
 def _unlock_deployment(state: State | None, owner: Owner | None) -> Owner | None:
-    """Take this machine's lock of the deployment from the same owner, if it is stopped."""
+    """Take away the deployment's lock on this machine, if a stopped process holds it: the owner of the state's lock, where one is known."""
     if state is None:
         return None
     file = lock.deployment_lock(state.deployment)

@@ -55,7 +55,7 @@ _NGINX_TEMPORARY = Path("/var/lib/nginx/tmp")
 
 
 def bootstrap(machine: Machine, layout: Layout) -> None:
-    """Take the machine with its libraries to ready and report each step. Raises StepFailed after the failure is reported."""
+    """Start the services on a machine that has its libraries, and report each step. Raises StepFailed after it reported a failure."""
     from sre_agent_deploy.instance.aws import MachineAws
     from sre_agent_deploy.instance.backups import keep_backed_up
     from sre_agent_deploy.instance.certificates import write_credentials

@@ -85,7 +85,7 @@ def read_encryption(aws: Aws, bucket: str) -> str:
 
 
 def read_lifecycle(aws: Aws, bucket: str) -> tuple[int, int, tuple[str, ...]]:
-    """Read the days of our rules for old versions and for old files, and all other rules."""
+    """Read after how many days our rules delete old versions and old files, and return the rules of others with them."""
     answer: Any = or_none(lambda: aws.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket), ("NoSuchLifecycleConfiguration",))
     rules = answer["Rules"] if answer else []
     versions, files = ([_days_of_ours(rule, build) for rule in rules] for build in (expire_versions, expire_files))

@@ -95,7 +95,7 @@ def _step(window: Window) -> int:
 
 
 def _range(text: str, window: Window, step: int) -> dict[str, str]:
-    """Ask for points up to the very end: what happened last matters most. VictoriaMetrics rounds it down unless `nocache` is set."""
+    """Ask for points up to the exact end of the window: the newest matter most. Without `nocache`, VictoriaMetrics rounds the end down."""
     end = window.end.timestamp()
     start = end - int(window.length.total_seconds() // step) * step
     return {"query": text, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": str(step), "nocache": "1"}

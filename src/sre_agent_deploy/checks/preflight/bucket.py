@@ -69,7 +69,7 @@ class BucketUsable:
 
 @dataclass(frozen=True)
 class NamedBucketFacts:
-    """The bucket that the user named: its policy, if public access is blocked, and its default encryption; `there` is False without one."""
+    """The bucket that the user named: policy, whether public access is blocked, default encryption. `there` is False if it is absent."""
 
     bucket: str
     partition: str
