@@ -232,15 +232,11 @@ class AgentRuntime(Defaults):
         return _has_endpoints(id, staying) if staying else Waiting(f"the endpoints of runtime {id} to be deleted")
 
     def console(self) -> Steps:
-        source = (
-            (f"Source type: S3 source > Bucket: {self.bucket_name}; Key: {self.artifact}",)
-            if self.bucket_name
-            else (f"Source type: ECR container > Image URI: {self.artifact}",)
-        )
+        image, package = f"ECR container > Image URI: {self.artifact}", f"S3 source > Bucket: {self.bucket_name}; Key: {self.artifact}"
         return (
             "Amazon Bedrock AgentCore > Runtimes > Host agent",
             f"Name: {self.runtime_name}",
-            *source,
+            f"Source type: {package if self.bucket_name else image}",
             f"Language/Runtime: {self.python}",
             f"Entry point: {', '.join(self.entry_point)}",
             f"Permissions > Use an existing service role: {self.role_arn}",
@@ -312,54 +308,49 @@ class AgentRuntime(Defaults):
             aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-troubleshooting.html",
         )
 
-    FAILURES: ClassVar[Failures] = (
-        {
-            ("CreateAgentRuntime", "ConflictException"): lambda runtime: Problem(
-                code="AGENTCORE-RUNTIME-EXISTS",
-                what=f"Runtime {runtime.runtime_name} was not created.",
-                why="A runtime of this name exists in this account and region, or one is still being deleted.",
-                do=(
-                    "If you have just cleaned up this deployment, wait a minute and run the same command again.",
-                    "Otherwise delete that runtime under Amazon Bedrock AgentCore > Runtimes, or set another `name:` for this deployment.",
-                ),
+    FAILURES: ClassVar[Failures] = {
+        ("CreateAgentRuntime", "ConflictException"): lambda runtime: Problem(
+            code="AGENTCORE-RUNTIME-EXISTS",
+            what=f"Runtime {runtime.runtime_name} was not created.",
+            why="A runtime of this name exists in this account and region, or one is still being deleted.",
+            do=(
+                "If you have just cleaned up this deployment, wait a minute and run the same command again.",
+                "Otherwise delete that runtime under Amazon Bedrock AgentCore > Runtimes, or set another `name:` for this deployment.",
             ),
-            ("CreateAgentRuntime", "ValidationException"): _refused,
-            ("UpdateAgentRuntime", "ValidationException"): _refused,
-            ("DeleteAgentRuntime", "ConflictException"): lambda _: Problem(
-                code="AGENTCORE-RUNTIME-HAS-ENDPOINTS",
-                what="The runtime was not deleted.",
-                why="It still has endpoints: AWS deletes them in the background, or one was added by hand.",
-                do=(
-                    "See which endpoints Amazon Bedrock AgentCore > Runtimes still lists, and delete those that remain after a minute.",
-                    "Then run the same command again.",
-                ),
+        ),
+        ("CreateAgentRuntime", "ValidationException"): _refused,
+        ("UpdateAgentRuntime", "ValidationException"): _refused,
+        ("UpdateAgentRuntime", "ConflictException"): lambda runtime: Problem(
+            code="AGENTCORE-RUNTIME-BUSY",
+            what=f"Runtime {runtime.runtime_name} was not updated.",
+            why="Another change of it is still under way.",
+            do=(
+                "Wait until Amazon Bedrock AgentCore > Runtimes shows it as Ready.",
+                "Then run the same command again; it continues where it stopped.",
             ),
-        }
-        | {
-            (operation, "ServiceQuotaExceededException"): lambda runtime: Problem(
-                code="AGENTCORE-RUNTIME-QUOTA",
-                what=f"Runtime {runtime.runtime_name} was not created or updated.",
-                why="This account has as many runtimes in this region, or this runtime as many versions, as the quotas allow.",
-                do=(
-                    "Delete runtimes that nobody uses: Amazon Bedrock AgentCore > Runtimes.",
-                    "Or ask for more under Service Quotas > Amazon Bedrock AgentCore. Then run the same command again.",
-                ),
-                aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html",
-            )
-            for operation in ("CreateAgentRuntime", "UpdateAgentRuntime")
-        }
-        | {
-            ("UpdateAgentRuntime", "ConflictException"): lambda runtime: Problem(
-                code="AGENTCORE-RUNTIME-BUSY",
-                what=f"Runtime {runtime.runtime_name} was not updated.",
-                why="Another change of it is still under way.",
-                do=(
-                    "Wait until Amazon Bedrock AgentCore > Runtimes shows it as Ready.",
-                    "Then run the same command again; it continues where it stopped.",
-                ),
+        ),
+        ("DeleteAgentRuntime", "ConflictException"): lambda _: Problem(
+            code="AGENTCORE-RUNTIME-HAS-ENDPOINTS",
+            what="The runtime was not deleted.",
+            why="It still has endpoints: AWS deletes them in the background, or one was added by hand.",
+            do=(
+                "See which endpoints Amazon Bedrock AgentCore > Runtimes still lists, and delete those that remain after a minute.",
+                "Then run the same command again.",
             ),
-        }
-    )
+        ),
+    } | {
+        (operation, "ServiceQuotaExceededException"): lambda runtime: Problem(
+            code="AGENTCORE-RUNTIME-QUOTA",
+            what=f"Runtime {runtime.runtime_name} was not created or updated.",
+            why="This account has as many runtimes in this region, or this runtime as many versions, as the quotas allow.",
+            do=(
+                "Delete runtimes that nobody uses: Amazon Bedrock AgentCore > Runtimes.",
+                "Or ask for more under Service Quotas > Amazon Bedrock AgentCore. Then run the same command again.",
+            ),
+            aws_docs="https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html",
+        )
+        for operation in ("CreateAgentRuntime", "UpdateAgentRuntime")
+    }
 
 
 def invocation_url(aws: Aws, runtime_arn: str, endpoint: str = "DEFAULT") -> str:
