@@ -40,7 +40,7 @@ def engine(unbooted: EmbeddedAws, site: AccountFacts, tmp_path: Path) -> Iterato
     }
     engine = Engine(unbooted, dataclasses.replace(site, zone_name=zone), tmp_path, sections=sections, parts=LOGIN)
     yield engine
-    engine.cleanup(lost=True)
+    engine.discard()
 
 
 def test_from_the_configuration_to_the_cleanup(engine: Engine) -> None:

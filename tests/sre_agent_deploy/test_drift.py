@@ -23,7 +23,7 @@ def engine(unbooted: EmbeddedAws, site: AccountFacts, tmp_path_factory: pytest.T
     """One deployment for all: each test ends with a deployment that has nothing left to do."""
     engine = Engine(unbooted, site, tmp_path_factory.mktemp("drift"))
     yield engine
-    engine.cleanup(lost=True)
+    engine.discard()
 
 
 def test_changed_by_hand(engine: Engine) -> None:

@@ -47,7 +47,7 @@ def team(unbooted: Any, site: AccountFacts, tmp_path_factory: pytest.TempPathFac
     team.deploy()
     _select(team, EVERY_GATEWAY, MANAGEMENT)
     yield team
-    team.cleanup(lost=True)
+    team.discard()
 
 
 def _select(team: Engine, *selectors: Mapping[str, Any]) -> None:

@@ -96,7 +96,7 @@ def whole(unbooted: EmbeddedAws, site: AccountFacts, tmp_path_factory: pytest.Te
     )
     engine = Engine(unbooted, site, tmp_path_factory.mktemp("whole"), sections=sections)
     yield Whole(engine, make_by_hand(engine))
-    engine.cleanup(lost=True)
+    engine.discard()
 
 
 def test_every_compared_setting_is_changed() -> None:

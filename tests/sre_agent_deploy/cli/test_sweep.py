@@ -47,7 +47,7 @@ def made(engine: Engine, tmp_path: Path) -> Iterator[Made]:
 
     yield deploy
     for each in engines:
-        each.cleanup(lost=True)
+        each.discard()
 
 
 @pytest.fixture
