@@ -22,8 +22,9 @@ from agent_backends import tools_and_backend
 from agent_gateway import Gateway
 from agent_https import Authority
 from agent_issuer import Issuer
-from test_serve import COMMAND, environment
+from test_serve import environment
 
+from fixtures import preloaded
 from fixtures.embedded import EmbeddedAws, served
 from sre_agent import aws
 from sre_agent.sessions.conversation import open_conversation
@@ -250,7 +251,8 @@ class Asking:
         """Ask a process that then is killed, and return its answers."""
         self.started += 1
         path = self.folder / f"{self.started}.sock"
-        process = subprocess.Popen([*COMMAND, str(path)], env=dict(self.environment), stderr=subprocess.DEVNULL)
+        command = preloaded.command("sre_agent", "serve", "--socket", str(path))
+        process = subprocess.Popen(command, env=dict(self.environment), stderr=subprocess.DEVNULL)
         try:
             while not path.exists():
                 assert process.poll() is None
