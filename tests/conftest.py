@@ -150,16 +150,16 @@ def nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         environment.setenv("TMPDIR", folder)
         yield
         preloaded.end()
-    _, left = psutil.wait_procs(_told_of(folder, str(tmp_path_factory.getbasetemp())), timeout=120)
+    _, left = psutil.wait_procs(_processes_of(folder, str(tmp_path_factory.getbasetemp())), timeout=120)
     shutil.rmtree(folder)
     assert not left, "these outlive the tests that started them"
 
 
-def _told_of(*folders: str) -> list[psutil.Process]:
-    """The processes that have one of these folders in their command line or their environment."""
+def _processes_of(*folders: str) -> list[psutil.Process]:
+    """List the processes that have one of these folders in their command line or their environment."""
     found = []
     for process in psutil.process_iter(["cmdline", "environ"]):
-        told = "\0".join((*(process.info["cmdline"] or ()), *(process.info["environ"] or {}).values()))
-        if any(folder in told for folder in folders):
+        text = "\0".join((*(process.info["cmdline"] or ()), *(process.info["environ"] or {}).values()))
+        if any(folder in text for folder in folders):
             found.append(process)
     return found

@@ -17,14 +17,14 @@ _HOST = "bedrock.amazonaws.com"
 _LONGEST_SECONDS = 12 * 60 * 60
 
 
-def is_carried(request: Request) -> bool:
+def is_present(request: Request) -> bool:
     """Say if a request has a bearer token instead of a signature."""
     return request.header("authorization").lower().startswith("bearer ")
 
 
 def read_signed(request: Request) -> Request:
     """Return what is signed: the presigned request inside an API key, else the request itself. Raises Incomplete."""
-    if not is_carried(request):
+    if not is_present(request):
         return request
     key = request.header("authorization").partition(" ")[2].strip()
     try:

@@ -65,7 +65,7 @@ _JSON_CODES = {
 def of_signature(request: Request, service: str, refusal: Refusal) -> Response:
     """Return the response of `service` to a request whose signature was not accepted."""
     protocol = protocol_of(request, service)
-    if api_key.is_carried(request):
+    if api_key.is_present(request):
         expired = refusal in (Refusal.EXPIRED_URL, Refusal.EXPIRED_TOKEN)
         message = "Bearer Token has expired" if expired else "Authentication failed: Please make sure your API Key is valid."
         return answer(Protocol.REST_JSON, 403, "AccessDeniedException", message)

@@ -46,7 +46,7 @@ def read_claim(request: Request, keyring: Keyring) -> tuple[sigv4.Signature, Acc
         return Refusal.INCOMPLETE
     if claim is None:
         return Refusal.UNSIGNED
-    if api_key.is_carried(request) and not api_key.is_of_bedrock(claim):
+    if api_key.is_present(request) and not api_key.is_of_bedrock(claim):
         return Refusal.INCOMPLETE
     key = keyring.find(claim.access_key_id)
     return (claim, key) if key else Refusal.UNKNOWN_KEY

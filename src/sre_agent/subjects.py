@@ -180,8 +180,8 @@ async def _find_service(view: View) -> Subject | Unknown | None:
         return found
     unknown = find_unknown(mentions)
     slips = [word for word in split_words(view.words) if word not in COMMON]
-    if not (unknown and unknown.explicit) and (meant := next(filter(None, (correct_name(word, names.objects) for word in slips)), "")):
-        return names.objects[meant]
+    if not (unknown and unknown.explicit) and (corrected := next(filter(None, (correct_name(word, names.objects) for word in slips)), "")):
+        return names.objects[corrected]
     return _unknown(unknown, names, view) if unknown else None
 
 

@@ -16,7 +16,7 @@ from sre_agent_deploy.config.document import Malformed, Plain
 from sre_agent_deploy.config.edit import Chooser, Difference, Field, put, read_values, render_scalar
 from sre_agent_deploy.config.models import VERSION, Config
 from sre_agent_deploy.config.section import Section
-from sre_agent_deploy.old_files import Carried, Moved, OldFile, SecretFound, Setting, decide_fate
+from sre_agent_deploy.old_files import Commented, Moved, OldFile, SecretFound, Setting, decide_fate
 from sre_core.problem import Problem, Refused
 from sre_core.redaction import redact_line
 
@@ -29,7 +29,7 @@ def migrate(files: Sequence[OldFile], existing: str | None, choose: Chooser) -> 
     """Build the new text, and record what became of each setting. Raise Refused if a conflict is not decided."""
     fates = [decide_fate(setting) for file in files for setting in file.settings]
     secrets = tuple(each for each in fates if isinstance(each, SecretFound))
-    carried = [each for each in fates if isinstance(each, Carried)]
+    commented = [each for each in fates if isinstance(each, Commented)]
     current = upgrade(existing or "")
     if isinstance(current, Problem):
         raise Refused(current)
@@ -41,17 +41,17 @@ def migrate(files: Sequence[OldFile], existing: str | None, choose: Chooser) -> 
             loser = [each for each in kept if each.field == move.field and each.value not in ("", move.value)]
             values[move.field] = move.value or values.get(move.field, "")
             kept = [*(each for each in kept if each not in loser), move]
-        carried += [Carried(each.setting, f"{'.'.join(each.field)} has another value, which was chosen") for each in loser]
+        commented += [Commented(each.setting, f"{'.'.join(each.field)} has another value, which was chosen") for each in loser]
     if any(each.proposal.startswith("credentials.client_secret") for each in secrets) and values.get(("credentials", "client_id")):
         values.setdefault(CLIENT_SECRET, "env:COGNITO_CLIENT_SECRET")
     if values.get(REASONER) == "anthropic":
         # The sample read the key of Anthropic from this variable, with or without a file.
         values.setdefault(MODEL_KEY, "env:ANTHROPIC_API_KEY")
     text = build_config(files, values, kept) if existing is None else _merge(current, values)
-    rest = list_leftovers(files, carried, secrets)
+    rest = list_leftovers(files, commented, secrets)
     text = append_leftovers(text, rest if existing is None else (*rest, *_list_comments(kept, current)))
     steps = tuple(f"version {step.version} -> {step.version + 1}: {step.says}" for step in find_due_steps(existing or ""))
-    return Migration(text=text, moved=tuple(kept), carried=tuple(carried), secrets=secrets, steps=steps)
+    return Migration(text=text, moved=tuple(kept), commented=tuple(commented), secrets=secrets, steps=steps)
 
 
 def _takes_new_value(values: dict[Field, str], move: Moved, choose: Chooser) -> bool:
@@ -113,7 +113,7 @@ class Migration:
 
     text: str
     moved: tuple[Moved, ...] = ()
-    carried: tuple[Carried, ...] = ()
+    commented: tuple[Commented, ...] = ()
     secrets: tuple[SecretFound, ...] = ()
     steps: tuple[str, ...] = ()
     """What changed between versions of our own format."""
@@ -122,7 +122,7 @@ class Migration:
         return {
             "steps": list(self.steps),
             "moved": [{**_describe_setting(each.setting), "to": format_path(each.field)} for each in self.moved],
-            "carried_over": [{**_describe_setting(each.setting), "why": each.why} for each in self.carried],
+            "carried_over": [{**_describe_setting(each.setting), "why": each.why} for each in self.commented],
             "secrets": [{**_describe_setting(each.setting), "instead": each.proposal} for each in self.secrets],
             "still_needed": [problem.to_json() for problem in needed],
         }
@@ -132,7 +132,7 @@ class Migration:
         yield from (f"  {step}" for step in self.steps)
         yield from _render_section("Moved:", _align((each.setting, f"-> {format_path(each.field)}") for each in self.moved))
         title = "Carried over as comments, because they have no place in this format:"
-        yield from _render_section(title, _align((each.setting, each.why) for each in self.carried))
+        yield from _render_section(title, _align((each.setting, each.why) for each in self.commented))
         title = "Secrets, which are never copied; what to write or do instead:"
         yield from _render_section(title, _align((each.setting, each.proposal) for each in self.secrets))
         yield from _render_section("Still needed before a deployment:", (f"{problem.what} {problem.do[0]}" for problem in needed))
@@ -155,7 +155,7 @@ def _describe_setting(setting: Setting) -> dict[str, str]:
     return {"file": setting.source, "name": redact_line(setting.name)}
 
 
-CARRIED_TITLE = "# Carried over: what has no place in this format. It is kept here, and nothing reads it."
+COMMENTED_TITLE = "# Carried over: what has no place in this format. It is kept here, and nothing reads it."
 
 
 def build_config(files: Sequence[OldFile], values: Mapping[Field, str], moved: Sequence[Moved]) -> str:
@@ -190,26 +190,26 @@ def append_leftovers(text: str, leftovers: Iterable[str]) -> str:
     new = [line for line in leftovers if line not in there]
     if not new:
         return text
-    title = [] if CARRIED_TITLE in there else [CARRIED_TITLE]
+    title = [] if COMMENTED_TITLE in there else [COMMENTED_TITLE]
     gap = "" if not text or text.endswith("\n") else "\n"
     return text + gap + hide_secrets("\n".join(["", *title, *new]) + "\n").text
 
 
-def list_leftovers(files: Sequence[OldFile], carried: Sequence[Carried], secrets: Sequence[SecretFound]) -> Iterator[str]:
+def list_leftovers(files: Sequence[OldFile], commented: Sequence[Commented], secrets: Sequence[SecretFound]) -> Iterator[str]:
     """List what has no place in the new format, file by file, as comment lines without secrets."""
     for file in files:
-        lines = list(_list_leftovers_of(file, carried, secrets))
+        lines = list(_list_leftovers_of(file, commented, secrets))
         if lines:
             yield f"# From {file.source}:"
             yield from lines
 
 
-def _list_leftovers_of(file: OldFile, carried: Sequence[Carried], secrets: Sequence[SecretFound]) -> Iterator[str]:
-    fates: dict[Setting, Carried | SecretFound] = {each.setting: each for each in carried}
+def _list_leftovers_of(file: OldFile, commented: Sequence[Commented], secrets: Sequence[SecretFound]) -> Iterator[str]:
+    fates: dict[Setting, Commented | SecretFound] = {each.setting: each for each in commented}
     fates.update({each.setting: each for each in secrets})
     for setting in file.settings:
         match fates.get(setting):
-            case Carried(why=why):
+            case Commented(why=why):
                 yield from map(_comment_out, setting.above)
                 yield from map(_comment_out, _render_setting(setting))
                 yield f"#   ({setting.name}: {why})"

@@ -155,14 +155,14 @@ class SecretFound:
 
 
 @dataclass(frozen=True)
-class Carried:
+class Commented:
     """A setting that has no place in this format and is kept as a comment. `why` gives the reason."""
 
     setting: Setting
     why: str
 
 
-type Fate = Moved | SecretFound | Carried
+type Fate = Moved | SecretFound | Commented
 
 # Names in capitals without the prefix COGNITO_, which some files have and some have not.
 _PLACES: Mapping[str, Field] = {
@@ -209,9 +209,9 @@ def decide_fate(setting: Setting) -> Fate:
         return SecretFound(setting, proposal)
     field = _PLACES.get(name)
     if field is None or not isinstance(setting.value, str):
-        return Carried(setting, GONE.get(name, "this format has no such setting"))
+        return Commented(setting, GONE.get(name, "this format has no such setting"))
     if field == ("aws", "endpoint_url") and re.search(r"\.amazonaws\.com(\.cn)?/?$", setting.value):
-        return Carried(setting, GONE[name])
+        return Commented(setting, GONE[name])
     value = setting.value
     if field == ("credentials", "cognito_domain"):
         # The old file has the whole domain; only its prefix is a setting.

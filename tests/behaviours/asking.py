@@ -28,7 +28,7 @@ CONNECT: Callable[[tuple[str, int]], socket.socket] = partial(socket.create_conn
 
 @dataclass
 class Clients:
-    """What the clients got: the number of good answers, and each bad one with its time."""
+    """Counts the good answers to the clients, and records each bad one with its time."""
 
     host: str
     trust: ssl.SSLContext
@@ -83,7 +83,7 @@ def asking(
     `slowly`: and two more clients ask with requests that take ten seconds each.
     """
     route53, address = desk.client("route53"), desk.client("ec2").describe_addresses()["Addresses"][0]
-    # In the local AWS another port stands for 443, and the address says which.
+    # In the local AWS another port takes the place of 443, and the address names it.
     port = int(next((tag["Value"] for tag in address["Tags"] if tag["Key"] == "embedded-aws:port-443"), 443))
     trust = ssl.create_default_context(cafile=str(ca_file))
     clients = Clients(host or address["PublicIp"], trust, connect, port, address["PublicIp"], pause)

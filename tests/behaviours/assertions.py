@@ -1,4 +1,4 @@
-"""What a deployment promises at each step of its life. The local suite and `make test-aws` assert the same, by these functions."""
+"""The promises of a deployment at each step of its life. The local suite and `make test-aws` assert the same, by these functions."""
 
 from __future__ import annotations
 

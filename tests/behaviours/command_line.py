@@ -81,7 +81,7 @@ class Desk:
         try:
             out, err = process.communicate(timeout=self.patience)
         except SystemExit:
-            # `make test-aws` was asked to end: the command ends first, so that a sweep meets nobody who still creates.
+            # `make test-aws` was stopped: the command ends first, so that no run still creates resources during a sweep.
             process.terminate()
             process.communicate(timeout=self.patience)
             raise

@@ -87,7 +87,7 @@ class Engine:
         return self._run(do="cleanup", folder=str(folder), **where_to_die)
 
     def unlock(self, folder: Path, **where: str) -> Ran:
-        """Take the lock of the state away from whoever has it."""
+        """Take the lock of the state away from its owner."""
         return self._run(do="unlock", folder=str(folder), **where)
 
     def wake(self, folder: Path, asleep: int) -> Ran:
@@ -141,7 +141,8 @@ def _place(registry: Any) -> Account:
         client = place.aws.client(service)
         # Watched after the fence is there, which may wait for the lease while no change is under way.
         watch(client, _asked)
-        # Whichever is asked about: the answer reads how all lists of the service are paged, which each run would read again.
+        # The answer is the same for every operation: it reads how all lists of the service are paged, which each run would read
+        # again.
         client.can_paginate(next(iter(client.meta.method_to_api_mapping)))
     return place
 
@@ -181,7 +182,7 @@ def _forked(order: Mapping[str, str], place: Account, config: Config, wanted: Bl
         code = 70
         try:
             _arm(order, calls)
-            code = _carried_out(order, place, config, wanted, said)
+            code = _run_command(order, place, config, wanted, said)
         except BaseException:  # noqa: BLE001  # the child must never return into the parent's loop
             said.write_text(said.read_text() + traceback.format_exc())
         finally:
@@ -224,10 +225,10 @@ def _arm(order: Mapping[str, str], calls: Path) -> None:
 
 
 def ratchet(deaths: Path, moments: list[str], *, one_in: int, seed: int) -> Doom:
-    """Die at the first call and moment that nobody has died at yet; `deaths` remembers them. No other call is sent meanwhile.
+    """Die at the first call and moment that no run has died at yet; `deaths` remembers them. No other call is sent meanwhile.
 
-    Of so many calls one is chosen by the seed; the others are never died at. A birth that AWS has committed is not sent again, so half
-    of them die at another moment first.
+    Of so many calls one is chosen by the seed; the others are never died at. A creation that AWS has committed is not sent again,
+    so half of them die at another moment first.
     """
     tried = set(deaths.read_text().splitlines()) if deaths.exists() else set()
     dying = threading.Lock()
@@ -248,7 +249,7 @@ def ratchet(deaths: Path, moments: list[str], *, one_in: int, seed: int) -> Doom
     return doom
 
 
-def _carried_out(order: Mapping[str, str], place: Account, config: Config, wanted: Blueprint, said: Path) -> int:
+def _run_command(order: Mapping[str, str], place: Account, config: Config, wanted: Blueprint, said: Path) -> int:
     from sre_agent_deploy.commands.workspace import hold_state
     from sre_agent_deploy.progress import Progress
     from sre_core.problem import Problem, Refused

@@ -49,7 +49,7 @@ class Lane:
         (folder / "config.yaml").write_text(json.dumps(document))
 
     def counted(self) -> dict[str, int]:
-        """How many of each kind there are, by unfiltered listings."""
+        """Count the resources of each kind, by unfiltered listings."""
         return {kind: len(ids) for kind, ids in lister.everything(self.client).items()}
 
 

@@ -1,4 +1,4 @@
-"""What an AWS account holds, by unfiltered listings; shares no code with src, so that it can't be wrong in the same way."""
+"""List the contents of an AWS account, unfiltered; shares no code with src, so that it can't be wrong in the same way."""
 
 from __future__ import annotations
 

@@ -29,11 +29,11 @@ NOTHING = dict.fromkeys(ONE_OF_EACH, 0)
 
 
 def test_a_deployment_in_bad_weather(tmp_path: Path, tried: Callable[[str, int], None]) -> None:
-    """Whatever could be repeated was, and only that: one of each, nothing left to do, and nothing after cleanup."""
+    """Every repeatable call was repeated, and only those: one of each resource, nothing left to do, and nothing after cleanup."""
     rules = tmp_path / "weather.json"
     rules.write_text(json.dumps({"seed": SEED, "rules": WEATHER}))
     with lane(tmp_path / "lane", "--faults", str(rules)) as here:
-        # One look at a bucket is a dozen reads: in this weather three looks of four meet an error.
+        # One look at a bucket is a dozen reads: at this rate three looks of four meet an error.
         folder = here.fresh(retries={"shown": "30s", "transient": "3m"})
         deployed = here.engine.deploy(folder)
         assert deployed.code == 0, f"seed {SEED}: {deployed.said}"
@@ -47,7 +47,7 @@ def test_a_deployment_in_bad_weather(tmp_path: Path, tried: Callable[[str, int],
 
 
 def _shown(here: Lane, wanted: dict[str, int]) -> dict[str, int]:
-    """How many there are of these kinds, once AWS's reads have caught up."""
+    """Count the resources of these kinds, once AWS's reads have caught up."""
     deadline = time.monotonic() + 120
     while True:
         shown: dict[str, int] = {}

@@ -13,11 +13,11 @@ from behaviours.command_line import Desk
 
 
 def _processes(desk: Desk) -> list[str]:
-    """Every process of this desk: each carries the desk's folder in its arguments, its environment or its open files."""
+    """List every process of this desk: each has the desk's folder in its arguments, its environment or its open files."""
     mine = []
     for process in psutil.process_iter(["pid", "cmdline", "environ"]):
-        told = " ".join(process.info["cmdline"] or []) + " ".join((process.info["environ"] or {}).values())
-        if str(desk.folder) in told and process.info["pid"] != os.getpid():
+        texts = " ".join(process.info["cmdline"] or []) + " ".join((process.info["environ"] or {}).values())
+        if str(desk.folder) in texts and process.info["pid"] != os.getpid():
             mine.append(f"{process.info['pid']}: {' '.join(process.info['cmdline'] or [])}")
     return mine
 
@@ -51,7 +51,7 @@ def test_cleanup_without_the_state_file(desk: Desk) -> None:
 
 
 def test_cleanup_of_a_deployment_of_another_owner(desk: Desk) -> None:
-    """A state file that was edited to point at somebody else's bucket deletes nothing of theirs, and says so."""
+    """A state file that was edited to name another owner's bucket deletes nothing of theirs, and says so."""
     desk.start_aws("--no-boot")
     assert "NOT verified" in desk.deploy("deploy").out
     s3 = desk.client("s3")
@@ -72,7 +72,7 @@ def test_cleanup_of_a_deployment_of_another_owner(desk: Desk) -> None:
 
 
 def test_cleanup_of_what_never_was(desk: Desk) -> None:
-    """An unknown id deletes nothing and is not told as a success of anything."""
+    """An unknown id deletes nothing and is not reported as a success."""
     desk.start_aws("--no-boot")
     ended = desk.deploy("cleanup", "--deployment-id", "sre-0000000000", "--mode", "local")
     assert ended.code == 0, ended.text

@@ -36,8 +36,8 @@ def lived_in(deployed: Desk) -> Iterator[Desk]:
         cognito.create_group(UserPoolId=pool, GroupName=name, Description=f"the {name}", Precedence=number)
     for name, groups in (("ann", ("on-call", "readers")), ("bob", ("readers",)), ("carol", ())):
         attributes = {"email": f"{name}@example.com", "email_verified": "true", "custom:team": "platform"}
-        told = [{"Name": key, "Value": value} for key, value in attributes.items()]
-        cognito.admin_create_user(UserPoolId=pool, Username=name, UserAttributes=told, MessageAction="SUPPRESS")
+        pairs = [{"Name": key, "Value": value} for key, value in attributes.items()]
+        cognito.admin_create_user(UserPoolId=pool, Username=name, UserAttributes=pairs, MessageAction="SUPPRESS")
         for group in groups:
             cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
     cognito.admin_disable_user(UserPoolId=pool, Username="carol")
@@ -52,7 +52,7 @@ def lived_in(deployed: Desk) -> Iterator[Desk]:
 
 
 def output(desk: Desk, name: str) -> str:
-    """What the state says of the deployment."""
+    """Return an output of the deployment from its state."""
     records = json.loads(desk.state_file.read_text())["records"].values()
     [value] = [record["outputs"][name] for record in records if name in record["outputs"] and record["phase"] == "ready"]
     return str(value)
@@ -159,14 +159,14 @@ def scheduled(desk: Desk) -> list[str]:
 
 
 def lose_pool(desk: Desk) -> None:
-    """Somebody deletes the user pool in the Console, with its domain."""
+    """Delete the user pool with its domain, as a person in the Console."""
     cognito, pool = desk.client("cognito-idp", ELSEWHERE), output(desk, "user_pool_id")
     cognito.delete_user_pool_domain(UserPoolId=pool, Domain=cognito.describe_user_pool(UserPoolId=pool)["UserPool"]["Domain"])
     cognito.delete_user_pool(UserPoolId=pool)
 
 
 def lose_bucket(desk: Desk) -> None:
-    """Somebody empties the bucket in the Console, and deletes it."""
+    """Empty the bucket and delete it, as a person in the Console."""
     s3, bucket = desk.client("s3", ELSEWHERE), output(desk, "bucket_name")
     for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]:
         s3.delete_object(Bucket=bucket, Key=entry["Key"])

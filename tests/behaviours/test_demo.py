@@ -19,15 +19,15 @@ from fixtures import preloaded
 
 @dataclass(frozen=True)
 class Newcomer:
-    """Somebody with a checkout of their own and an empty home."""
+    """A person with a checkout of their own and an empty home."""
 
     checkout: Path
     home: Path
 
     def run(self, *command: str) -> str:
-        """What a command prints; it succeeds, and needs nobody to answer."""
-        told = {name: value for name, value in os.environ.items() if name not in ("SRE_AGENT_STATE_DIR", "XDG_STATE_HOME")}
-        environ = {**told, "HOME": str(self.home)}
+        """Run a command without any input, and return its output; it must succeed."""
+        inherited = {name: value for name, value in os.environ.items() if name not in ("SRE_AGENT_STATE_DIR", "XDG_STATE_HOME")}
+        environ = {**inherited, "HOME": str(self.home)}
         ended = subprocess.run(
             command, cwd=self.checkout, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False
         )
@@ -47,7 +47,8 @@ class Newcomer:
 
 @pytest.fixture
 def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
-    """The script runs where it lies, so it lies elsewhere here: a deployment that is in this checkout is not disturbed."""
+    """Copy the script to another folder and run it there, because it works beside itself: a deployment in this checkout is not
+    disturbed."""
     checkout, home = tmp_path / "checkout", tmp_path / "home"
     (checkout / "scripts").mkdir(parents=True)
     home.mkdir()

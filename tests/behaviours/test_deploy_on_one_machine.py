@@ -36,7 +36,7 @@ def test_verify_writes_a_report(deployed: Desk) -> None:
     assert ended.code == 0, ended.text
     after = json.loads(deployed.state_file.read_text())
     assert after["verified_at"] > before["verified_at"]
-    # A plan that was saved before can still be carried out.
+    # A plan that was saved before can still be applied.
     assert {**after, "verified_at": "", "checksum": ""} == {**before, "verified_at": "", "checksum": ""}
     [document] = deployed.state_dir.glob("reports/sre-*/verification.json")
     report = json.loads(document.read_text())
@@ -51,7 +51,7 @@ def test_verify_writes_a_report(deployed: Desk) -> None:
 
 
 def test_verify_beside_another_configuration(deployed: Desk, tmp_path: Path) -> None:
-    """What the state file tells of is verified, not what a config.yaml in the same folder would be."""
+    """The deployment of the state file is verified, not that of a config.yaml in the same folder."""
     elsewhere = Desk(tmp_path, {**deployed.environ, "SRE_AGENT_STATE_DIR": str(deployed.state_dir)})
     elsewhere.configure(mode="production", name="another")
     ended = elsewhere.deploy("verify", "--state-file", str(deployed.state_file))
@@ -105,7 +105,7 @@ def test_every_door_is_closed_without_credentials(deployed: Desk) -> None:
 
 
 def test_audit_of_a_deployment(deployed: Desk) -> None:
-    """Who was refused stands beside who deployed, each in a line for people and as it was recorded for programs."""
+    """Refused requests and deployments are listed together, each in a line for people and as it was recorded for programs."""
     _asked(deployed, _doors(deployed)["logs"])
     ended = deployed.deploy("audit", "--since", "1h", "--json")
     assert ended.code == 0, ended.text
@@ -119,7 +119,7 @@ def test_audit_of_a_deployment(deployed: Desk) -> None:
 
 
 def test_readiness_of_a_fresh_deployment(deployed: Desk) -> None:
-    """What the deployment did is done with its evidence, and what nobody did is open with the command that does it."""
+    """Tasks of the deployment are done with their evidence, and the others are open with the command that does them."""
     ended = deployed.deploy("readiness", "--json")
     assert ended.code == 1, ended.text
     items = {item["id"]: item for item in json.loads(ended.out)["items"]}

@@ -180,7 +180,7 @@ def live_in(desk: Desk) -> None:
 
 
 def lose_and_try(deployer: Deployer, words: tuple[str, ...]) -> None:
-    """What is lost needs permissions to come back: without one, the restore names it."""
+    """Lose a part and restore it: without the permission for it, the restore names it."""
     desk, cognito, pool = deployer.desk, deployer.desk.client("cognito-idp"), pool_of(deployer.desk)
     cognito.delete_group(UserPoolId=pool, GroupName="on-call")
     cognito.admin_delete_user(UserPoolId=pool, Username="ann")
@@ -204,7 +204,7 @@ def bucket_of(desk: Desk) -> str:
 
 
 def test_no_role_is_wider_than_the_boundary(deployer: Deployer) -> None:
-    """Whoever has the printed policy gives no role permissions without the named boundary, and takes it off none."""
+    """With the printed policy no identity can give a role permissions without the named boundary, or remove it from one."""
     desk, settings = deployer.desk, deployer.settings
     admin, registry = desk.client("iam"), desk.registry()
     deployers = boto3.Session(settings["AWS_ACCESS_KEY_ID"], settings["AWS_SECRET_ACCESS_KEY"], region_name="us-east-1")

@@ -1,4 +1,4 @@
-"""Whatever happens to a deployment, in any order, there is one of each resource, or none, or the next plan says what is wrong."""
+"""After any events in any order there is one of each resource, or none, or the next plan says what is wrong."""
 
 from __future__ import annotations
 
@@ -52,26 +52,26 @@ LAGGING: dict[str, Any] = {"kind": "lag", "seconds": 0.15}
 SERVICES = st.sampled_from(["s3", "ec2", "cognito-idp", "secretsmanager", "*"])
 NTH = st.integers(1, 15)
 BROKEN = st.sampled_from(["cut", "server_error"])
-BIRTHS = st.sampled_from(["Create*", "Allocate*", "Run*"])
+CREATIONS = st.sampled_from(["Create*", "Allocate*", "Run*"])
 FAULTS = st.one_of(
     st.fixed_dictionaries({"kind": st.just("throttle"), "service": SERVICES, "nth": NTH}),
     st.fixed_dictionaries({"kind": BROKEN, "service": SERVICES, "nth": NTH, "committed": st.just(True)}),
     # Before the commit only where one lookup proves that nothing was created; otherwise a creation waits for as long as AWS may hide it.
     st.fixed_dictionaries({"kind": BROKEN, "service": st.sampled_from(["s3", "secretsmanager"]), "nth": NTH}),
-    st.fixed_dictionaries({"kind": st.just("quota"), "service": SERVICES, "operation": BIRTHS, "nth": st.integers(1, 3)}),
+    st.fixed_dictionaries({"kind": st.just("quota"), "service": SERVICES, "operation": CREATIONS, "nth": st.integers(1, 3)}),
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Ground:
-    """What every deployment of one AWS lies on: a network, and a profile for its machines, which are not parts of it."""
+    """The resources that every deployment of one AWS needs and that are not parts of it: a network, and a profile for its machines."""
 
     group_id: str
     profile_arn: str
 
 
 class Part(Engine):
-    """A deployment of these resources alone, judged by raw listings of what carries its tag."""
+    """A deployment of these resources alone, judged by raw listings of what has its tag."""
 
     ground: Ground
 
@@ -236,7 +236,7 @@ class Part(Engine):
 
 @dataclasses.dataclass(frozen=True)
 class Sky:
-    """The weather of one AWS: the file that its faults come from."""
+    """The faults of one AWS, from a file."""
 
     aws: EmbeddedAws
     file: Path
@@ -244,7 +244,7 @@ class Sky:
     """The same AWS through other clients, for a run that sleeps."""
 
     def becomes(self, rules: Sequence[Mapping[str, Any]]) -> None:
-        """From the next call on it is this weather."""
+        """Apply these faults from the next call on."""
         other = self.file.with_suffix(".next")
         other.write_text(json.dumps({"rules": list(rules)}))
         other.replace(self.file)
@@ -313,7 +313,7 @@ class Deployments(RuleBasedStateMachine):
         self._wait()
 
     def _wait(self) -> None:
-        """Until AWS shows what it may have hidden; the journal is told that it was longer, as long as AWS may ever take."""
+        """Wait until AWS shows what it may have hidden; the journal sees the longest time that AWS may ever take."""
         if self.usual:
             time.sleep(LAGGING["seconds"])
         self.part.later()
@@ -358,7 +358,7 @@ class Deployments(RuleBasedStateMachine):
     @precondition(lambda self: self.due == self.nothing and not self.foreign)
     @rule(data=st.data())
     def foreign_of_the_same_name(self, data: st.DataObject) -> None:
-        """It is neither used nor changed; where AWS allows one of a name only, the deployment says so and changes nothing."""
+        """It is neither used nor changed; if AWS allows only one of a name, the deployment says so and changes nothing."""
         name = data.draw(st.sampled_from(self._tagged_parts()))
         self.foreign = {name: self.part.create_foreign(name)}
         if self.usual:
@@ -486,9 +486,8 @@ PARTS = range(10 if THOROUGH else 1)
 @pytest.mark.timeout(3 * 3600)
 @pytest.mark.parametrize("part", PARTS, ids="{}-".format)
 def test_any_history_of_a_deployment(machine: type[Deployments], part: int, tried: Callable[[str, int], None]) -> None:
-    """Killed, put to sleep, changed, forgotten, repaired and removed in any order and weather: never two of a thing unseen, never
-    what another owns, never a rest.
-    """
+    """Killed, suspended, changed, forgotten, repaired and removed in any order and with any faults: there are never two of one
+    resource unseen, a resource of another owner is never changed, and nothing remains."""
     as_many = settings(
         max_examples=RUNS,
         stateful_step_count=STEPS,

@@ -1,4 +1,4 @@
-"""A resource that carries the deployment's tag and is not in its state is shown, and deleted or adopted as the user decides."""
+"""A resource that has the deployment's tag and is not in its state is shown, and deleted or adopted as the user decides."""
 
 from __future__ import annotations
 

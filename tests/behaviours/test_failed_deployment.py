@@ -1,4 +1,4 @@
-"""A deployment that does not end well says so, wherever somebody looks."""
+"""A deployment that fails is shown as failed by every command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def begun(desk: Desk, *rules: dict[str, object]) -> None:
 
 
 def test_a_deployment_that_is_not_verified(desk: Desk) -> None:
-    """Its run is not told as if all had been well, and there is nothing to resume: everything is there."""
+    """Its run is not reported as a success, and there is nothing to resume: everything is there."""
     begun(desk)
     assert desk.deploy("deploy").code == 1
     assert "not verified" in desk.deploy("history").out

@@ -198,8 +198,8 @@ def _fill(here: Lane) -> None:
     for number, name in enumerate(("on-call", "readers")):
         cognito.create_group(UserPoolId=pool, GroupName=name, Precedence=number)
     for name, groups in PEOPLE.items():
-        told = [{"Name": "email", "Value": f"{name}@example.com"}, {"Name": "custom:team", "Value": "sre"}]
-        cognito.admin_create_user(UserPoolId=pool, Username=name, UserAttributes=told, MessageAction="SUPPRESS")
+        pairs = [{"Name": "email", "Value": f"{name}@example.com"}, {"Name": "custom:team", "Value": "sre"}]
+        cognito.admin_create_user(UserPoolId=pool, Username=name, UserAttributes=pairs, MessageAction="SUPPRESS")
         for group in groups:
             cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
     cognito.admin_disable_user(UserPoolId=pool, Username="carol")
@@ -230,7 +230,7 @@ def _save(here: Lane, folder: Path, backup: Path) -> None:
 
 
 def _read_content(here: Lane) -> Any:
-    """What people and files there are, without times and ids of AWS's own."""
+    """Read the people and files of a deployment, without times and ids of AWS's own."""
     cognito, s3, pool = here.client("cognito-idp"), here.client("s3"), _pool(here)
     people = {
         user["Username"]: (user["Enabled"], sorted((each["Name"], each["Value"]) for each in user["Attributes"] if each["Name"] != "sub"))

@@ -1,4 +1,4 @@
-"""Wherever a complete deployment is killed, `resume` ends with the same result as without the kill."""
+"""After a kill at any call of a complete deployment, `resume` ends with the same result as without the kill."""
 
 from __future__ import annotations
 

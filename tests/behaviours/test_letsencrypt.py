@@ -88,7 +88,7 @@ def _renewed(desk: Desk, info: RenewalInfo) -> dict[str, str]:
 @pytest.mark.skipif(not _can_listen_on_80(), reason="an authority asks port 80, where this user can't listen")
 @pytest.mark.timeout(900)
 def test_production_with_an_acme_authority(desk: Desk, tried: Callable[[str, int], None]) -> None:
-    """A refused order is reported in the authority's words; then it is ordered once, renewed without a failed request, and kept."""
+    """A refused order is reported with the authority's text; then it is ordered once, renewed without a failed request, and kept."""
     desk.start_aws()
     shutil.copy(ROOT / "examples" / "production.yaml", desk.folder / "config.yaml")
     zone, folder = Zone(desk), desk.folder / "pebble"
@@ -102,7 +102,7 @@ def test_production_with_an_acme_authority(desk: Desk, tried: Callable[[str, int
         assert "TLS-ORDER-FAILED" in refused.err, refused.text
         assert f"Point {DOMAIN} to 127." in refused.err, refused.text
 
-        # The machine that nobody could use is replaced, too: nothing can be verified before the order.
+        # The machine without a certificate is replaced, too: nothing can be verified before the order.
         zone.broken, settings["SRE_AGENT__DEPLOYMENT__VOLUME_GB"] = False, "60"
         ended = desk.deploy("deploy", "--yes", **settings)
         assert ended.code == 0, ended.text

@@ -1,4 +1,4 @@
-"""The AWS of this machine runs for as long as somebody needs it, and no longer."""
+"""The local AWS runs as long as a command or a deployment needs it, and no longer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def once(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
 
 
 def test_a_deployment_that_is_refused(desk: Desk) -> None:
-    """What it started for nothing it stops."""
+    """It stops the local AWS that it has started in vain."""
     desk.configure(aws={"vpc_id": "vpc-0123456789abcdef0", "subnet_id": "subnet-0123456789abcdef0"})
     ended = desk.deploy("deploy")
     assert (ended.code, "VPC-NOT-FOUND" in ended.err) == (1, True), ended.text
@@ -40,7 +40,7 @@ def test_a_deployment_that_is_refused(desk: Desk) -> None:
 
 
 def test_ctrl_c_while_it_starts(desk: Desk) -> None:
-    """What was being started is not left behind, and there is no traceback."""
+    """The started process is ended, and there is no traceback."""
     process = desk.started("sre_agent_deploy", "deploy")
     once((desk.state_dir / "embedded-aws.lock").exists, process)
     process.send_signal(signal.SIGINT)
@@ -96,7 +96,7 @@ def test_another_home(desk: Desk, tmp_path: Path) -> None:
 
 
 def test_several_commands_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever leaves while another command is at work stops nothing; the last one out does."""
+    """A command that ends while another is at work stops nothing; the last one stops the local AWS."""
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(desk.state_dir))
     first, second = local.hold_local_aws(), local.hold_local_aws()
     started = local.start_local_aws("us-east-1")

@@ -34,7 +34,7 @@ HOSTILE = {
 
 @pytest.mark.needs("strace")
 def test_no_connection_leaves_the_machine(desk: Desk) -> None:
-    """Whatever the environment says about AWS, every connection of every process goes to loopback or a local socket."""
+    """With any AWS settings in the environment, every connection of every process goes to loopback or a local socket."""
     log = desk.folder / "connections.log"
     command = [sys.executable, "-m", "sre_agent_deploy", "deploy"]
     environ = {**os.environ, **HOSTILE, "SRE_AGENT_STATE_DIR": str(desk.state_dir)}
@@ -105,8 +105,8 @@ def test_export_passes_cfn_lint(desk: Desk, tmp_path: Path) -> None:
     exported = desk.deploy("export", "cloudformation")
     assert exported.code == 0, exported.text
     template = json.loads(exported.out)
-    held = {*template["Resources"], *(logical(name) for name in template["Metadata"]["ByHand"])}
-    assert {logical(name) for name in names} <= held
+    named = {*template["Resources"], *(logical(name) for name in template["Metadata"]["ByHand"])}
+    assert {logical(name) for name in names} <= named
     file = tmp_path / "template.json"
     file.write_text(exported.out)
     linted = subprocess.run([Path(sys.executable).parent / "cfn-lint", file], capture_output=True, text=True, check=False)

@@ -58,7 +58,7 @@ def read_causes(desk: Desk) -> list[tuple[str, str, str]]:
 
 
 def forbid_model(desk: Desk) -> None:
-    """Take the permission to ask the model away from the machine's role, as somebody does who tidies up."""
+    """Remove the permission to use the model from the machine's role, as a person by mistake."""
     iam = desk.client("iam")
     name = next(role["RoleName"] for role in iam.list_roles()["Roles"] if role["RoleName"].endswith("-instance"))
     policy = iam.get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]

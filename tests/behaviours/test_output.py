@@ -1,4 +1,4 @@
-"""However a command's output ends - a full disk, a reader who has gone, Ctrl-C - it is no traceback."""
+"""No end of a command's output causes a traceback: a full disk, a closed reader, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ PRINTING = (
 
 def ended(words: tuple[str, ...], output: int, tmp_path: Path, **environ: str) -> tuple[int, str]:
     """The exit code of a command whose output goes there, and what it says on stderr."""
-    told = {**BUFFERED, "SRE_AGENT_STATE_DIR": str(tmp_path), **environ}
+    variables = {**BUFFERED, "SRE_AGENT_STATE_DIR": str(tmp_path), **environ}
     command = [sys.executable, "-m", *words]
     done = subprocess.run(
-        command, cwd=ROOT, env=told, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, text=True, check=False
+        command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, text=True, check=False
     )
     return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize("words", PRINTING, ids=" ".join)
 def test_output_that_is_full(words: tuple[str, ...], tmp_path: Path) -> None:
-    """It is told once, with what to do, and the exit code says that it failed."""
+    """It is reported once, with what to do, and the exit code says that it failed."""
     with Path("/dev/full").open("w") as full:
         code, said = ended(words, full.fileno(), tmp_path)
     assert (code, said.count("FILE-REFUSED: The output could not be")) == (1, 1), said

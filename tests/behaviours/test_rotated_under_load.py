@@ -1,4 +1,4 @@
-"""Keys, client secrets and the authority are exchanged while twenty clients go on asking: no request fails."""
+"""Keys, client secrets and the authority are exchanged while twenty clients send requests: no request fails."""
 
 from __future__ import annotations
 

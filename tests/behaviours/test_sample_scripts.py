@@ -1,4 +1,4 @@
-"""Who has the sample's scripts types what its README says, and gets a verified deployment."""
+"""A user of the sample's scripts types the commands of its README, and gets a verified deployment."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_the_sequence_of_the_samples_readme(desk: Desk) -> None:
 
 
 def single_scripts(desk: Desk, settings: dict[str, str], ids: dict[str, str]) -> None:
-    """Each script that create_gateway.sh stands for, by itself: it changes nothing either, and says what it did not use."""
+    """Run each script that create_gateway.sh replaces, by itself: it changes nothing either, and says what it did not use."""
     provider = (desk.folder / "gateway/.credentials_provider").read_text()
     keyed = shell(desk.folder, "cd gateway; python create_credentials_provider.py --api-key planted-key --region us-east-1", settings)
     assert keyed.code == 0, keyed.text

@@ -66,7 +66,8 @@ def test_a_file_that_is_not_understood(deployed: Desk, good: dict[str, Any], tro
 
 
 def test_a_state_that_names_a_resource_of_another_owner(deployed: Desk, good: dict[str, Any]) -> None:
-    """A resource without the deployment's tag is neither changed nor deleted, whatever the file says; the last lines say what stays."""
+    """A resource without the deployment's tag is neither changed nor deleted, with any content of the file; the last lines say what
+    stays."""
     deployed.client("s3").create_bucket(Bucket="somebody-elses")
     theirs = deployed.client("cognito-idp").create_user_pool(PoolName="theirs")["UserPool"]["Id"]
     good["records"]["bucket-1"]["id"], good["records"]["user_pool-1"]["id"] = "somebody-elses", theirs
@@ -108,7 +109,7 @@ def test_a_disk_that_fills_up(desk: Desk) -> None:
 
 @pytest.mark.needs("setpriv")
 def test_a_place_that_is_read_only(deployed: Desk, good: dict[str, Any]) -> None:
-    """A user who may not write there is told which file it is, and can still use the commands that only read."""
+    """The problem names the file that the user may not write, and the commands that only read still work."""
     folder = deployed.folder / "read-only"
     folder.mkdir()
     (folder / ".deployment_state").write_text(json.dumps(good))

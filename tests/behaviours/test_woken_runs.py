@@ -39,7 +39,7 @@ CHOSEN = TAKEOVERS if THOROUGH else sample((TAKEOVERS[::3], TAKEOVERS[1:3]), 1)[
 
 @dataclass(frozen=True)
 class Awake:
-    """What a deployment that never sleeps makes, and its creations."""
+    """The resources of a deployment that never sleeps, and its creations."""
 
     everything: dict[str, int]
     creates: tuple[str, ...]

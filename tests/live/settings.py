@@ -22,7 +22,7 @@ VARIABLES = {
     "SRE_LIVE_EMAIL": "gets the mails of the budget",
     "SRE_LIVE_USD": "the spend limit of the account's tests in US dollars a month",
 }
-"""The variables that have no default: a run in a real account must be meant."""
+"""The variables that have no default: a run in a real account must be intended."""
 
 OPTIONAL = {
     "SRE_LIVE_TTL": ("6h", "how long a deployment may stay before a sweep deletes it"),

@@ -1,4 +1,4 @@
-"""Whatever valid configuration there is: it deploys, what can be proven is proven, and it goes without a trace."""
+"""Every valid configuration deploys, passes every check that can run, and is deleted completely."""
 
 from __future__ import annotations
 

@@ -58,11 +58,11 @@ CHECKS = st.lists(
 def test_complete_only_when_every_required_check_passed(checks: list[Scripted]) -> None:
     """**Feature: aws-ec2-production-deployment, Property 4: Comprehensive Connectivity Testing**
 
-    For any deployed system, all configuration validation, AWS service connectivity, API endpoint accessibility, and
-    authentication testing should pass before marking deployment as complete.
+    For any deployed system, all configuration validation, AWS service connectivity, API endpoint accessibility, and authentication
+    testing should pass before marking deployment as complete.
 
-    Whatever checks there are: all are run, what could not look never counts as passed, what failed says what to do, and
-    nothing is complete that was not looked at.
+    For any checks: all are run, a check that could not look never counts as passed, a failed one says what to do, and a deployment
+    is complete only if everything was looked at.
     """
     findings = run_checks(checks, None)
     assert [finding.check for finding in findings] == [check.id for check in checks]

@@ -1,4 +1,4 @@
-"""Whatever is done to a configuration, nothing that its user wrote is lost."""
+"""No operation on a configuration loses anything that its user wrote."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _beside(draw: st.DrawFn, written: Written) -> str:
 
 @st.composite
 def dotenvs(draw: st.DrawFn) -> Written:
-    """A .env file with the variables that the texts refer to, one of somebody else's that is secret, and comments everywhere."""
+    """Generate a .env file with the variables that the texts refer to, a foreign one that is secret, and comments everywhere."""
     written = Written("")
     values = {"SRE_REGION": draw(st.sampled_from(VARIABLES["SRE_REGION"])), "DB_LOGIN": SECRET}
     values |= {name: draw(st.sampled_from(VARIABLES[name])) for name in draw(st.lists(st.sampled_from(list(VARIABLES)), unique=True))}

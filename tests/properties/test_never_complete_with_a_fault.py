@@ -69,7 +69,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 
 @pytest.fixture(scope="module")
 def seen(whole: Whole) -> Facts:
-    """What the real checks see of a good deployment, and of each fault, over the network."""
+    """Return the facts that the real checks read of a good deployment, and of each fault, over the network."""
     found: dict[str, dict[str, Any]] = {}
     for name in (GOOD, *FAULTS):
         judge(found.setdefault(name, {}), whole.world(*(() if name == GOOD else (name,))))
@@ -97,7 +97,7 @@ def test_a_fault_at_each_hop(seen: Facts, fault: str) -> None:
 
 
 def combine(seen: Facts, faults: frozenset[str]) -> dict[str, Any]:
-    """What the checks see where several things are wrong: each check meets the first of them on its way."""
+    """Return the facts of the checks for several faults: each check meets the first of them on its way."""
     good = {finding.check: finding.status for finding in judge(dict(seen[GOOD]))}
     combined = dict(seen[GOOD])
     for fault in sorted(faults, key=lambda name: -HOPS.index(FAULTS[name].hop)):
@@ -111,10 +111,10 @@ def combine(seen: Facts, faults: frozenset[str]) -> dict[str, Any]:
 def test_no_combination_of_faults_is_complete(seen: Facts, faults: frozenset[str]) -> None:
     """**Feature: aws-ec2-production-deployment, Property 4: Comprehensive Connectivity Testing**
 
-    For any deployed system, all configuration validation, AWS service connectivity, API endpoint accessibility, and
-    authentication testing should pass before marking deployment as complete.
+    For any deployed system, all configuration validation, AWS service connectivity, API endpoint accessibility, and authentication
+    testing should pass before marking deployment as complete.
 
-    Whatever real faults come together: no form of the report says that the deployment is complete, it names at least the first
+    For any combination of real faults no form of the report says that the deployment is complete; it names at least the first
     fault's hop, and no problem twice.
     """
     findings = judge(combine(seen, faults))

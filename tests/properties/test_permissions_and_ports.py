@@ -1,4 +1,4 @@
-"""What a deployment opens and allows, judged by what AWS has after it was made, and not by the configuration."""
+"""The ports and permissions of a deployment, judged by what AWS has after it was made, and not by the configuration."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ ACTIONS = (
 
 @dataclass
 class Made:
-    """What was made of one configuration, in AWS: ids by name, and the values that the rest would have."""
+    """The resources of one configuration in AWS: ids by name, and the values that the rest would have."""
 
     config: Config
     plan: Blueprint
@@ -66,7 +66,7 @@ class Made:
 def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with account(tmp_path_factory.mktemp("permissions"), "--no-boot") as opened:
         yield opened
-        # Once for all hundred: whatever one of them had left would still be there.
+        # Once for all hundred examples: what any of them had left would still be there.
         assert opened.everything() == opened.at_first
 
 
@@ -200,7 +200,7 @@ def judge_gateway_role(made: Made, there: Account) -> None:
 
 
 def allowed(made: Made, there: Account, role: str, keys: Mapping[str, str], actions: Sequence[str] = ACTIONS) -> set[tuple[str, str]]:
-    """Which of all actions, on which of all resources, the role's own policy allows."""
+    """Return which of all actions, on which of all resources, the role's own policy allows."""
     iam, name = there.aws.client("iam"), made.ids[role]
     policies = [
         iam.get_role_policy(RoleName=name, PolicyName=each)["PolicyDocument"]

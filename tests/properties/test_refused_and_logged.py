@@ -1,4 +1,4 @@
-"""Whoever comes without the right is refused, and that leaves exactly one event that holds no secret."""
+"""Every request without the required right is refused, and leaves exactly one event without a secret."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_refused_and_logged_once(service: str, method: str, path: str, key: str 
     Any request to any backend with any key but its own is answered 401, reveals nothing about what exists, and leaves one
     security event with service, reason, method and path, and without the key or the query.
     """
-    # Each from another client: one that came so often would be told to wait.
+    # Each from another client: one with so many requests would have to wait.
     headers = {"X-Forwarded-For": str(uuid.uuid4()), **({} if key is None else {"X-API-Key": key})}
     said = io.StringIO()
     with contextlib.redirect_stderr(said):

@@ -53,16 +53,22 @@ class Deployment:
 
     def run(self, *arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         own = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or name.startswith("COVERAGE")}
-        told = {**own, **POISON, "SRE_AGENT_STATE_DIR": str(self.state), **environment}
+        variables = {**own, **POISON, "SRE_AGENT_STATE_DIR": str(self.state), **environment}
         # With modules of a test's own it is started as users start it.
         started = [sys.executable, "-m", "sre_agent", *arguments]
         program = started if "PYTHONPATH" in environment else preloaded.command("sre_agent", *arguments)
-        return subprocess.run(program, env=told, input=stdin, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(program, env=variables, input=stdin, capture_output=True, text=True, timeout=120, check=False)
 
     def invoke(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
         """The same command within this process, which is quicker; its environment is restored."""
-        told = {**POISON, "AWS_CONFIG_FILE": "", "AWS_SHARED_CREDENTIALS_FILE": "", "SRE_AGENT_STATE_DIR": str(self.state), **environment}
-        return CliRunner().invoke(command, arguments, input=input, env=told, prog_name="sre-agent")
+        variables = {
+            **POISON,
+            "AWS_CONFIG_FILE": "",
+            "AWS_SHARED_CREDENTIALS_FILE": "",
+            "SRE_AGENT_STATE_DIR": str(self.state),
+            **environment,
+        }
+        return CliRunner().invoke(command, arguments, input=input, env=variables, prog_name="sre-agent")
 
     def changed(self, **changes: object) -> str:
         """Another connection file that differs in these parts."""
@@ -155,8 +161,8 @@ def test_questions_one_after_the_other(deployment: Deployment) -> None:
     assert first.stderr == ""
     assert json.loads(deployment.invoke("healthy?", "--service", "payment", "--json").stdout)["kind"] == "health"
     assert deployment.invoke("and its logs?").stdout.startswith("# The newest 6 log lines of payment-service")
-    told = "/help\nIs cart healthy?\nand its pods?\n/history\n/save\n/clear\n/nonsense\n/exit\nnever read\n"
-    chat = deployment.invoke("chat", input=told)
+    typed = "/help\nIs cart healthy?\nand its pods?\n/history\n/save\n/clear\n/nonsense\n/exit\nnever read\n"
+    chat = deployment.invoke("chat", input=typed)
     assert chat.exit_code == 0, chat.output
     assert "# cart-service is healthy" in chat.stdout
     assert "# 2 pods of cart-service" in chat.stdout
@@ -182,10 +188,10 @@ def test_progress(deployment: Deployment) -> None:
 def test_progress_at_a_terminal(deployment: Deployment) -> None:
     """At a terminal the call under way is shown on standard error, and wiped before the answer."""
     ours, terminal = pty.openpty()
-    told = {**os.environ, **POISON, "SRE_AGENT_STATE_DIR": str(deployment.state)}
+    variables = {**os.environ, **POISON, "SRE_AGENT_STATE_DIR": str(deployment.state)}
     command_line = [sys.executable, "-m", "sre_agent", "Who is on call?"]
     done = subprocess.run(
-        command_line, env=told, stdout=subprocess.PIPE, stderr=terminal, stdin=subprocess.DEVNULL, timeout=120, check=False
+        command_line, env=variables, stdout=subprocess.PIPE, stderr=terminal, stdin=subprocess.DEVNULL, timeout=120, check=False
     )
     os.close(terminal)
     shown = os.read(ours, 65_536).decode()

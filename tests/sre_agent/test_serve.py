@@ -47,9 +47,9 @@ def test_serving_until_sigterm(tmp_path: Path, issuer: Issuer, authority: Author
     path = tmp_path / "a.sock"
     tools, backend = tools_and_backend("healthy")
     with Gateway.running(tools, backend, issuer, authority) as gateway, receiver() as traced:
-        told = {**environment(gateway.url, issuer, authority, tmp_path / "credentials"), "LOGS_DIRECTORY": str(tmp_path)}
-        told[tracing.VARIABLE] = traced.url
-        process = subprocess.Popen([*COMMAND, str(path)], env=told, stderr=subprocess.PIPE)
+        environ = {**environment(gateway.url, issuer, authority, tmp_path / "credentials"), "LOGS_DIRECTORY": str(tmp_path)}
+        environ[tracing.VARIABLE] = traced.url
+        process = subprocess.Popen([*COMMAND, str(path)], env=environ, stderr=subprocess.PIPE)
         try:
             while not path.exists():
                 assert process.poll() is None
@@ -86,9 +86,9 @@ def test_serving_a_port(tmp_path: Path, issuer: Issuer, authority: Authority) ->
     port = free_port()
     tools, backend = tools_and_backend("healthy")
     with Gateway.running(tools, backend, issuer, authority) as gateway:
-        told = {**environment(gateway.url, issuer, authority, tmp_path / "credentials"), "SRE_LOG": "info"}
+        environ = {**environment(gateway.url, issuer, authority, tmp_path / "credentials"), "SRE_LOG": "info"}
         command = [*COMMAND[:-1], "--host", "127.0.0.1", "--port", str(port)]
-        process = subprocess.Popen(command, env=told, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
         try:
             headers = {"authorization": f"Bearer {issuer.token()}", "x-amzn-bedrock-agentcore-runtime-session-id": "session-of-the-header"}
             answer = _ask_port(f"http://127.0.0.1:{port}", headers, process)
@@ -122,8 +122,8 @@ def _ask_port(url: str, headers: dict[str, str], process: subprocess.Popen[str])
 def test_an_environment_that_lacks_everything(tmp_path: Path) -> None:
     """Everything that is missing is said at once, and nothing starts."""
     bare = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"} or name.startswith(("PYTHON", "COVERAGE"))}
-    told = {**bare, "GATEWAY_URL": "http://127.0.0.1/mcp", "SRE_REASONER": "oracle"}
-    done = subprocess.run([*COMMAND, str(tmp_path / "a.sock")], env=told, capture_output=True, text=True, timeout=120, check=False)
+    environ = {**bare, "GATEWAY_URL": "http://127.0.0.1/mcp", "SRE_REASONER": "oracle"}
+    done = subprocess.run([*COMMAND, str(tmp_path / "a.sock")], env=environ, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     for code in ("ASSISTANT-SETTING-MISSING", "ASSISTANT-SETTING-NOT-HTTPS", "ASSISTANT-REASONER-UNKNOWN", "ASSISTANT-CREDENTIAL-MISSING"):
         assert code in done.stderr

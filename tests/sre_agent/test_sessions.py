@@ -275,12 +275,12 @@ async def _post(path: Path, question: Mapping[str, Any], token: str) -> dict[str
 @pytest.fixture(params=["sqlite", "dynamodb"])
 def asking(request: pytest.FixtureRequest, tmp_path: Path, issuer: Issuer, authority: Authority) -> Iterator[Asking]:
     with Gateway.running(*tools_and_backend("crash-loop"), issuer, authority) as gateway:
-        told = environment(gateway.url, issuer, authority, tmp_path / "credentials")
-        told |= {"SRE_SESSION_STORE": "sqlite", "STATE_DIRECTORY": str(tmp_path / "state")}
+        environ = environment(gateway.url, issuer, authority, tmp_path / "credentials")
+        environ |= {"SRE_SESSION_STORE": "sqlite", "STATE_DIRECTORY": str(tmp_path / "state")}
         if request.param == "dynamodb":
             table: Table = request.getfixturevalue("table")
-            told |= table.environment
-        yield Asking(tmp_path, told, issuer)
+            environ |= table.environment
+        yield Asking(tmp_path, environ, issuer)
 
 
 def test_a_conversation_over_two_processes(asking: Asking, tmp_path: Path) -> None:

@@ -93,8 +93,8 @@ def test_a_user_pool_that_was_protected_by_hand(engine: Engine) -> None:
     assert f"--user-pool-id {pool} --deletion-protection INACTIVE" in problem.do[0]
 
     # The command repeats the tags by which the pool is known as ours, since an update resets what it does not name.
-    told = dict(pair.split("=") for pair in problem.do[0].rpartition("--user-pool-tags ")[2].strip("'").split(","))
-    cognito.update_user_pool(UserPoolId=pool, DeletionProtection="INACTIVE", UserPoolTags=told)
+    repeated = dict(pair.split("=") for pair in problem.do[0].rpartition("--user-pool-tags ")[2].strip("'").split(","))
+    cognito.update_user_pool(UserPoolId=pool, DeletionProtection="INACTIVE", UserPoolTags=repeated)
     assert engine.cleanup().problems == ()
 
 

@@ -14,7 +14,7 @@ from sre_agent_deploy.plan import Action, Difference
 from sre_agent_deploy.resource import DEPLOYMENT_TAG, GENERATION_TAG, NAME_TAG, TTL_TAG
 from sre_core import duration
 
-BORN = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+CREATED = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OUTPUTS = {"created_at": "2026-11-22T12:00:00Z", "ttl": "24h"}
 
 
@@ -119,8 +119,8 @@ def test_when_a_lifetime_ends() -> None:
     """It counts from the creation that AWS shows; a later deployment renews nothing."""
     whole = deployment_tags.read_lifetime(OUTPUTS)
     longer = deployment_tags.read_lifetime(OUTPUTS, "7d")
-    assert whole and whole.ends == BORN + timedelta(hours=24)
-    assert longer and longer.ends == BORN + timedelta(days=7)
+    assert whole and whole.ends == CREATED + timedelta(hours=24)
+    assert longer and longer.ends == CREATED + timedelta(days=7)
 
 
 @pytest.mark.parametrize(("age", "said"), [(timedelta(hours=23), "Temporary"), (timedelta(hours=24), "EXPIRED"), (timedelta(9), "EXPIRED")])
@@ -128,10 +128,10 @@ def test_what_is_said_of_a_lifetime(age: timedelta, said: str) -> None:
     """When it may be swept; and once that is so, a ttl that would keep it."""
     whole = deployment_tags.read_lifetime(OUTPUTS)
     assert whole
-    told = whole.describe(BORN + age)
-    assert told.startswith(said)
-    assert "2026-11-23T12:00:00Z" in told
-    advised = duration.parse(told.partition("set deployment.ttl to ")[2].partition(" ")[0])
+    shown = whole.describe(CREATED + age)
+    assert shown.startswith(said)
+    assert "2026-11-23T12:00:00Z" in shown
+    advised = duration.parse(shown.partition("set deployment.ttl to ")[2].partition(" ")[0])
     assert (advised is not None and advised > age) == (said == "EXPIRED")
 
 

@@ -60,8 +60,8 @@ def sample(folder: Folder) -> None:
 def test_a_whole_checkout(folder: Folder) -> None:
     """Each setting is in its section with its comments, everything else is kept as a comment; the old files are unchanged."""
     sample(folder)
-    told = folder.run("migrate")
-    assert told.code == 0, told.text
+    result = folder.run("migrate")
+    assert result.code == 0, result.text
     text = folder.config.read_text()
     assert '  # of the team\n  account_id: "012345678901"  # prod\n' in text
     assert "  # Cognito\n  cognito_domain: my-domain  # it's ours\n" in text
@@ -82,8 +82,8 @@ def test_a_whole_checkout(folder: Folder) -> None:
 def test_what_is_migrated_can_be_deployed(folder: Folder) -> None:
     """With what the old format had no word for, it is a valid configuration of the same values."""
     sample(folder)
-    told = folder.run("migrate", "--json")
-    needed = json.loads(told.out)["still_needed"]
+    result = folder.run("migrate", "--json")
+    needed = json.loads(result.out)["still_needed"]
     assert {problem["code"] for problem in needed} == {"CONFIG-REQUIRED"}
     words = ("deployment.domain_name", "sre.example.com", "deployment.ssl_cert_path", "/c.pem", "deployment.ssl_key_path", "/k.pem")
     assert folder.run("set", *words).code == 0
@@ -115,8 +115,8 @@ def test_migrating_twice(folder: Folder) -> None:
     sample(folder)
     folder.run("migrate")
     text = folder.config.read_bytes()
-    told = folder.run("migrate")
-    assert "nothing to migrate" in told.out
+    result = folder.run("migrate")
+    assert "nothing to migrate" in result.out
     assert folder.config.read_bytes() == text
 
 
@@ -130,9 +130,9 @@ def test_two_files_that_disagree(folder: Folder, choice: str, expected: str) -> 
     assert not folder.config.exists()
     assert "CONFLICT-ABORTED" in folder.run("migrate", "--conflict=abort").err
     assert folder.run("migrate", f"--conflict={choice}").code == 0
-    used, _, carried = folder.config.read_text().partition("# Carried over")
+    used, _, commented = folder.config.read_text().partition("# Carried over")
     assert f"client_id: {expected}" in used
-    assert all(value in used + carried for value in ("1h57kf5cpq17m0eml12", "other"))
+    assert all(value in used + commented for value in ("1h57kf5cpq17m0eml12", "other"))
 
 
 def test_into_a_configuration_that_is_there(folder: Folder) -> None:
@@ -140,8 +140,8 @@ def test_into_a_configuration_that_is_there(folder: Folder) -> None:
     sample(folder)
     mine = "# mine\nversion: 1\nmode: production\naws:\n  region: eu-west-1  # ours\n"
     folder.write("config.yaml", mine)
-    told = folder.run("migrate", "--conflict=mine")
-    assert told.code == 0, told.text
+    result = folder.run("migrate", "--conflict=mine")
+    assert result.code == 0, result.text
     text = folder.config.read_text()
     assert text.startswith(mine)
     assert 'account_id: "012345678901"' in text
@@ -155,9 +155,9 @@ def test_a_flat_file_in_its_own_place(folder: Folder) -> None:
     """In the sample's gateway folder, config.yaml itself becomes the new one; the original, for its owner only, beside it."""
     folder.write("config.yaml", FLAT + "api_key: planted\n")
     folder.write(".env", DOTENV)
-    told = folder.run("migrate")
-    assert told.code == 0
-    assert "still holds secrets" in told.out
+    result = folder.run("migrate")
+    assert result.code == 0
+    assert "still holds secrets" in result.out
     assert folder.config.read_text().startswith("# The SRE assistant on AWS EC2.\n# Migrated from config.yaml, .env.\nversion: 1\n")
     (beside,) = folder.path.glob("config.yaml.before-migration-*")
     assert beside.read_text() == FLAT + "api_key: planted\n"
@@ -170,9 +170,9 @@ def test_a_flat_file_in_its_own_place(folder: Folder) -> None:
 def test_an_old_file_that_cannot_be_read(folder: Folder, name: str, text: str) -> None:
     """It is reported with its line, and nothing is written."""
     folder.write(name, text)
-    told = folder.run("migrate")
-    assert "MIGRATE-UNREADABLE" in told.err
-    assert "planted" not in told.text
+    result = folder.run("migrate")
+    assert "MIGRATE-UNREADABLE" in result.err
+    assert "planted" not in result.text
     assert not folder.config.exists()
 
 

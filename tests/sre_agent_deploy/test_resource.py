@@ -18,7 +18,7 @@ def test_a_users_tags_never_replace_ours() -> None:
     }
 
 
-@pytest.mark.parametrize(("told", "generation"), [("3", 3), ("", 1), ("two", 1), ("-1", 1)])
-def test_a_generation_that_was_edited_by_hand(told: str, generation: int) -> None:
+@pytest.mark.parametrize(("tag", "generation"), [("3", 3), ("", 1), ("two", 1), ("-1", 1)])
+def test_a_generation_that_was_edited_by_hand(tag: str, generation: int) -> None:
     """A generation tag that is no number counts as the first generation, without a traceback."""
-    assert Owned.tagged("b-1", {NAME_TAG: "bucket", GENERATION_TAG: told}).generation == generation
+    assert Owned.tagged("b-1", {NAME_TAG: "bucket", GENERATION_TAG: tag}).generation == generation

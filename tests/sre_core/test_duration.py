@@ -36,8 +36,8 @@ def test_spelled_in_the_largest_unit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(0, "0s"), (59.9, "59s"), (60, "1m"), (7199, "1h"), (86399, "23h"), (86400, "1d"), (10**7, "115d")]
+    ("seconds", "text"), [(0, "0s"), (59.9, "59s"), (60, "1m"), (7199, "1h"), (86399, "23h"), (86400, "1d"), (10**7, "115d")]
 )
-def test_roughly(seconds: float, told: str) -> None:
+def test_roughly(seconds: float, text: str) -> None:
     """For people: the largest unit of which there is one at least, rounded down."""
-    assert format_roughly(timedelta(seconds=seconds)) == told
+    assert format_roughly(timedelta(seconds=seconds)) == text

@@ -10,7 +10,7 @@ REGIONS = ("eu-central-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2")
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "nearest"),
     [
         ("us-est-1", "us-east-1"),  # us-west-1 is as near, and comes later
         ("us-wst-2", "us-west-2"),
@@ -20,6 +20,6 @@ REGIONS = ("eu-central-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2")
         ("mars", None),
     ],
 )
-def test_the_nearest(text: str, meant: str | None) -> None:
+def test_the_nearest(text: str, nearest: str | None) -> None:
     """It is the one spelled most alike, of several the first."""
-    assert find_nearest(text, REGIONS) == meant
+    assert find_nearest(text, REGIONS) == nearest

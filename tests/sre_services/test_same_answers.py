@@ -205,9 +205,9 @@ def test_logs_of_a_folder(log_folder: Path, path: str, parameters: dict[str, str
 
 @pytest.fixture(scope="module")
 def loki_store() -> Iterator[tuple[str, Store]]:
-    held: list[Store] = []
-    with loki(ended("crash-loop"), held) as url:
-        yield url, held[0]
+    stores: list[Store] = []
+    with loki(ended("crash-loop"), stores) as url:
+        yield url, stores[0]
 
 
 @pytest.mark.parametrize(("path", "parameters"), LOGS, ids=lambda part: part if isinstance(part, str) else "")

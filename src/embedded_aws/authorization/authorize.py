@@ -46,7 +46,7 @@ def _authorize(request: Request, caller: Caller, account_id: str) -> Denial | No
     identity = find_identity(account_id, caller.key.arn, caller.key.access_key_id)
     state = ResourceState(account_id, region)
     demands = _read_demands(call, state) or (Demand(f"{service}:Unknown"),)
-    if api_key.is_carried(request):
+    if api_key.is_present(request):
         demands = (Demand("bedrock:CallWithBearerToken"), *demands)
     keys = {"aws:sourceip": request.client, "aws:requestedregion": region}
     denials = (find_denial(identity, _with_keys(demand, keys), state.resource_policy(demand.resource)) for demand in demands)

@@ -105,7 +105,7 @@ class RunningServices:
         self._log = log.get()
         self._child = AsyncExitStack()
         self._ending = False
-        self._deaths = 0
+        self._supervisor_exits = 0
 
     async def __aenter__(self) -> Self:
         await self._start()
@@ -123,8 +123,8 @@ class RunningServices:
         pause = supervisor.FIRST_DELAY
         await self._read_events()
         while not self._ending:
-            self._deaths += 1
-            self._log.error("supervisor.ended", times=self._deaths)
+            self._supervisor_exits += 1
+            self._log.error("supervisor.ended", times=self._supervisor_exits)
             await asyncio.sleep(pause)
             pause = min(pause * 2, supervisor.LONGEST_DELAY)
             if not self._ending:
@@ -162,7 +162,7 @@ class RunningServices:
                     raise StepFailed(
                         f"The service {name} ended with exit code {self._last_code[name]} each time it was started.", _tail(each)
                     )
-                if self._deaths >= _EXITS_TO_GIVE_UP:
+                if self._supervisor_exits >= _EXITS_TO_GIVE_UP:
                     raise StepFailed("The program that supervises the services ended each time it was started.", _tail(each))
                 if clock() > deadline:
                     raise StepFailed(

@@ -18,7 +18,7 @@ from sre_agent_deploy.deployment_tags import taggable
 from sre_agent_deploy.instance.interpreter import BUILD, PYTHON
 from sre_agent_deploy.instance.interpreter import LOCK as UV_LOCK
 from sre_agent_deploy.instance.release_archive import REQUIREMENTS as LOCK
-from sre_agent_deploy.instance.release_archive import Archive, build_archive, build_package, find_carried, find_foreign_binaries
+from sre_agent_deploy.instance.release_archive import Archive, build_archive, build_package, find_bundled, find_foreign_binaries
 from sre_agent_deploy.later import ACCOUNT, PARTITION, Ref, encode_ref
 from sre_agent_deploy.names import has_custom_domain
 from sre_agent_deploy.progress import Progress
@@ -241,7 +241,7 @@ LARGEST_PACKAGE = 250_000_000
 
 def build_release(config: Config) -> Archive:
     """Build the release, with what it brings along. Raises Refused if something of that is missing."""
-    return build_archive(_recording(config), _carried(config))
+    return build_archive(_recording(config), _bundled(config))
 
 
 def build_runtime_package(config: Config) -> Archive:
@@ -266,18 +266,18 @@ def _recording(config: Config) -> Path | None:
     return chosen if chosen.is_dir() else None
 
 
-def _carried(config: Config) -> tuple[Path, ...]:
+def _bundled(config: Config) -> tuple[Path, ...]:
     """Find what the release brings along, if a folder of it is named. Raises Refused if something is not in it."""
     folder = config.deployment.libraries
     if not folder:
         return ()
-    found = find_carried(Path(folder), python=config.deployment.operating_system == "ubuntu-22.04")
+    found = find_bundled(Path(folder), python=config.deployment.operating_system == "ubuntu-22.04")
     if found.missing:
-        raise Refused(_not_carried(folder, found.missing))
+        raise Refused(_not_bundled(folder, found.missing))
     return found.files
 
 
-def _not_carried(folder: str, missing: tuple[str, ...]) -> Problem:
+def _not_bundled(folder: str, missing: tuple[str, ...]) -> Problem:
     return Problem(
         code="INSTANCE-LIBRARIES-MISSING",
         what=f"The release was not built: {folder} lacks {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}.",

@@ -71,8 +71,8 @@ class Network:
     def subnet_id(self) -> str:
         """Return the subnet for the instance; it exists where `find_problem` finds nothing."""
         # One that gives addresses is intended to be public.
-        meant = (subnet.id for subnet in self.subnets if subnet.is_public and subnet.gives_addresses)
-        return self.subnet_wanted or next(meant, "")
+        suitable = (subnet.id for subnet in self.subnets if subnet.is_public and subnet.gives_addresses)
+        return self.subnet_wanted or next(suitable, "")
 
     @property
     def zones(self) -> Mapping[str, str]:

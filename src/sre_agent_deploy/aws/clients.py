@@ -202,7 +202,7 @@ class Observation:
 
     def __init__(self, session: Session) -> None:
         self._session, self._clients = session, dict[str, Any]()
-        self._asking, self._answers = dict[Question, threading.Lock](), dict[Question, Any]()
+        self._locks, self._answers = dict[Question, threading.Lock](), dict[Question, Any]()
         self._opening = threading.Lock()
 
     def client(self, service: str) -> Any:
@@ -224,8 +224,8 @@ class Observation:
             return client._make_api_call(operation, params)
         question = client.meta.service_model.service_name, operation, json.dumps(params, sort_keys=True, default=str)
         with self._opening:
-            answers, asking = self._answers, self._asking.setdefault(question, threading.Lock())
-        with asking:
+            answers, lock = self._answers, self._locks.setdefault(question, threading.Lock())
+        with lock:
             if question not in answers:
                 answers[question] = client._make_api_call(operation, params)
             return answers[question]

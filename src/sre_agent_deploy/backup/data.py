@@ -65,8 +65,8 @@ class DataBackup:
 
     def describe(self) -> dict[str, Any]:
         """Say what it has, for people and programs."""
-        held = {"users": len(self.directory.people), "groups": len(self.directory.groups), "objects": len(self.objects)}
-        return {**asdict(self.origin), **held, "secrets": "encrypted" if self.sealed else "left out", "left_out": list(self.left_out)}
+        counts = {"users": len(self.directory.people), "groups": len(self.directory.groups), "objects": len(self.objects)}
+        return {**asdict(self.origin), **counts, "secrets": "encrypted" if self.sealed else "left out", "left_out": list(self.left_out)}
 
     def open_secrets(self, passphrase: Secret) -> Secrets | Problem:
         """Decrypt the secrets. They name the checksums of the other parts, so that no part can be exchanged for another."""

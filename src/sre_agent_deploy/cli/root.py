@@ -198,8 +198,8 @@ def _run(arguments: list[str], command: click.Command, prog_name: str, obj: obje
     except click.UsageError as error:
         if isinstance(error, click.NoSuchOption) and (known := translate_options(arguments)):
             error = click.UsageError(known, error.ctx)
-        elif meant := explain_extra_words(error):
-            error = click.UsageError(meant, error.ctx)
+        elif explanation := explain_extra_words(error):
+            error = click.UsageError(explanation, error.ctx)
         error.show()
         sys.exit(exit_codes.USAGE)
     except click.ClickException as error:

@@ -45,13 +45,13 @@ def _find_folder() -> Path:
     return _SHIPPED if _SHIPPED.is_dir() else _CHECKOUT
 
 
-def _unknown(code: str, meant: str | None) -> Problem:
+def _unknown(code: str, nearest: str | None) -> Problem:
     return Problem(
         code="EXPLAIN-UNKNOWN-CODE",
         what=f"There is no problem code {code}.",
         why="It is misspelled, or belongs to another version of this tool.",
         do=(
-            *((f"Did you mean {meant}? `sre-agent-deploy explain {meant}`",) if meant else ()),
+            *((f"Did you mean {nearest}? `sre-agent-deploy explain {nearest}`",) if nearest else ()),
             "List all codes: `sre-agent-deploy explain --list`.",
         ),
     )

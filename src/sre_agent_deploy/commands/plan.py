@@ -295,10 +295,10 @@ def _parse(document: Any) -> SavedPlan:
 def require_unmoved(saved: SavedPlan, now: SavedPlan) -> None:
     """Raise Refused if the plan of today is not the saved one, and say what moved."""
     if moved := tuple(find_moves(saved, now)):
-        raise Refused(_carried_out(saved) if is_carried_out(saved, now) else _moved(saved, moved))
+        raise Refused(_already_applied(saved) if is_applied(saved, now) else _moved(saved, moved))
 
 
-def is_carried_out(saved: SavedPlan, now: SavedPlan) -> bool:
+def is_applied(saved: SavedPlan, now: SavedPlan) -> bool:
     """Return True if nothing is left to do of what was saved: this plan, or another run with the same configuration, did it (pure)."""
     same = (saved.config_sha256, saved.wanted_sha256, saved.deployment) == (now.config_sha256, now.wanted_sha256, now.deployment)
     left = [any(step["action"] != Action.KEEP for step in plan.changes) for plan in (saved, now)]
@@ -351,7 +351,7 @@ def _describe_step(step: Mapping[str, Any] | None) -> str:
     return f"{step['action']} ({step['because']})" if step else "nothing to do"
 
 
-def _carried_out(saved: SavedPlan) -> Problem:
+def _already_applied(saved: SavedPlan) -> Problem:
     return Problem(
         code="PLAN-MOVED",
         what=f"The plan of {saved.made_at} was carried out already, and nothing was changed now.",

@@ -151,7 +151,7 @@ def region_faults(region: str) -> Iterator[Fault]:
     """Yield an error for a region that can only be a typing mistake, and a warning for one that AWS may have opened since."""
     if region in known_regions():
         return
-    meant = find_nearest(region, known_regions()) or "us-east-1"
+    nearest = find_nearest(region, known_regions()) or "us-east-1"
     possible = is_plausible_region(region)
     yield Fault(
         code="CONFIG-REGION",
@@ -160,8 +160,10 @@ def region_faults(region: str) -> Iterator[Fault]:
         why="AWS may have opened it after this version was released."
         if possible
         else "No AWS Region has a name like this. An Availability Zone (us-east-1a) is not a region.",
-        do=("Check that it exists: aws account list-regions --query 'Regions[].RegionName'",) if possible else (f"Did you mean {meant}?",),
-        correction=None if possible else meant,
+        do=("Check that it exists: aws account list-regions --query 'Regions[].RegionName'",)
+        if possible
+        else (f"Did you mean {nearest}?",),
+        correction=None if possible else nearest,
         warning=possible,
         aws_docs="https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html",
     )

@@ -313,14 +313,14 @@ def size_faults(instance_type: str) -> Iterator[Fault]:
             aws_docs="https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-types.html",
         )
         return
-    meant = find_nearest(instance_type, (name for name, kind in load_table().items() if kind.suffices)) or "t3.xlarge"
+    nearest = find_nearest(instance_type, (name for name, kind in load_table().items() if kind.suffices)) or "t3.xlarge"
     yield Fault(
         code="CONFIG-INSTANCE-TYPE",
         path=("instance_type",),
         what="instance_type is unknown to this version, so its size could not be checked.",
         why=f"It must have at least {LEAST_VCPUS} vCPU and {LEAST_MEMORY_MIB // 1024} GiB; it may be new at AWS, or misspelled.",
         do=(
-            f"If it is misspelled: did you mean {meant}?",
+            f"If it is misspelled: did you mean {nearest}?",
             "Else check its size: aws ec2 describe-instance-types --instance-types TYPE",
         ),
         warning=True,

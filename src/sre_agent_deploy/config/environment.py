@@ -230,10 +230,10 @@ def _mark_origin(tree: Tree, name: str) -> Tree:
 
 def _put_override(tree: Mapping, steps: list[str], value: Tree, origin: Scalar) -> Mapping:
     step, *deeper = steps
-    held = next((entry for entry in reversed(tree.entries) if entry.key == step), Entry(step, Mapping((), NOWHERE), NOWHERE))
-    below = held.value if isinstance(held.value, Mapping) else Mapping((), NOWHERE)
-    new = replace(held, value=_put_override(below, deeper, value, origin) if deeper else value)
-    return replace(tree, entries=(*(entry for entry in tree.entries if entry is not held), new))
+    existing = next((entry for entry in reversed(tree.entries) if entry.key == step), Entry(step, Mapping((), NOWHERE), NOWHERE))
+    below = existing.value if isinstance(existing.value, Mapping) else Mapping((), NOWHERE)
+    new = replace(existing, value=_put_override(below, deeper, value, origin) if deeper else value)
+    return replace(tree, entries=(*(entry for entry in tree.entries if entry is not existing), new))
 
 
 _LINE = re.compile(r"(export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>'[^']*'|\"(\\.|[^\"\\])*\"|[^#'\"\s][^#]*?|)\s*(\s#.*)?")

@@ -197,10 +197,10 @@ def fit(data: dict[str, Plain]) -> Shaped:
             return Shaped(Config.model_validate(data), tuple(faults), frozenset(unjudged))
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                fault, meant = _convert_error(detail)
+                fault, nearest = _convert_error(detail)
                 faults.append(fault)
-                faults.extend(_find_unknown_within(fault.path, meant, detail["input"]))
-                unjudged.update({fault.path, meant})
+                faults.extend(_find_unknown_within(fault.path, nearest, detail["input"]))
+                unjudged.update({fault.path, nearest})
                 _drop_value(data, fault.path)
 
 
@@ -234,8 +234,8 @@ def _explain_type(detail: ErrorDetails) -> tuple[str, str, str | None]:
     match detail["type"]:
         case "literal_error":
             choices = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
-            meant = find_nearest(given, choices) if isinstance(given, str) else None
-            return f"It must be {' or '.join(choices)}.", meant or choices[0], meant or choices[0]
+            nearest = find_nearest(given, choices) if isinstance(given, str) else None
+            return f"It must be {' or '.join(choices)}.", nearest or choices[0], nearest or choices[0]
         case "int_parsing" | "int_type" | "int_from_float" | "int_parsing_size" | "float_parsing" | "float_type" as kind:
             return _explain_number(detail) if kind.startswith("int") else _explain_amount(given)
         case "bool_parsing" | "bool_type":
@@ -283,11 +283,11 @@ def _suggest_list(given: object) -> str | None:
     return f'["{given}"]' if safe else None
 
 
-def _find_unknown_within(path: FieldPath, meant: FieldPath, given: Any) -> list[Fault]:
+def _find_unknown_within(path: FieldPath, nearest: FieldPath, given: Any) -> list[Fault]:
     """Find the unknown keys within a section whose own name is misspelled: both are reported at once."""
-    if len(path) != 1 or path == meant or not isinstance(given, dict):
+    if len(path) != 1 or path == nearest or not isinstance(given, dict):
         return []
-    return [_unknown_key((*path, key), section=meant)[0] for key in given if key not in _list_fields(str(meant[0]))]
+    return [_unknown_key((*path, key), section=nearest)[0] for key in given if key not in _list_fields(str(nearest[0]))]
 
 
 def _unknown_key(path: FieldPath, section: FieldPath | None = None) -> tuple[Fault, FieldPath]:
@@ -295,22 +295,22 @@ def _unknown_key(path: FieldPath, section: FieldPath | None = None) -> tuple[Fau
     key = str(path[-1])
     siblings = list(_find_model(path[:-1] if section is None else section).model_fields)
     home = next((section for section in Config.model_fields if key in _list_fields(section)), None)
-    meant = None if home else find_nearest(key, siblings)
+    nearest = None if home else find_nearest(key, siblings)
     do = f"It belongs under {home}: move it there." if home else f"Choose one of: {', '.join(siblings)}"
-    if meant:
-        do = f"Did you mean {meant}?"
+    if nearest:
+        do = f"Did you mean {nearest}?"
     fault = Fault(
         code="CONFIG-UNKNOWN-KEY",
         path=path,
         what=f"{format_path((*path[:-1], redact_line(key)))} is not a setting.",
         why="An unknown key would be ignored without a message, so it is refused.",
         do=(do, "Or remove it."),
-        correction=meant,
+        correction=nearest,
         at_key=True,
     )
     if home:
         return fault, (home, key)
-    return fault, (*path[:-1], meant) if meant else path
+    return fault, (*path[:-1], nearest) if nearest else path
 
 
 def _find_model(path: FieldPath) -> type[BaseModel]:

@@ -128,8 +128,8 @@ def _list_names(section: type[BaseModel]) -> Iterator[str]:
 def _is_setting_without_secret(key: str) -> bool:
     """Say whether a key is, or resembles, a setting that holds no secret."""
     settings = set(_list_names(Config))
-    meant = key if key in settings else find_nearest(key, sorted(settings))
-    return meant is not None and not is_secret_name(meant)
+    nearest = key if key in settings else find_nearest(key, sorted(settings))
+    return nearest is not None and not is_secret_name(nearest)
 
 
 def _continues_secret(lines: list[str], number: int) -> bool:

@@ -190,10 +190,10 @@ def write_schema(folder: Path) -> str:
 
 def _is_ours(path: Path, title: str) -> bool:
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(held, dict) and held.get("title") == title
+    return isinstance(content, dict) and content.get("title") == title
 
 
 def _move_aside(path: Path) -> Path:
@@ -235,14 +235,14 @@ class Draft:
     def load(self) -> Mapping[str, str] | Problem:
         """Load the saved answers; none if there is no draft."""
         try:
-            held = json.loads(self.path.read_text(encoding="utf-8"))
+            content = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError):
             return self._damaged()
-        if not isinstance(held, dict) or held.get("schema") != SCHEMA or not isinstance(held.get("answers"), dict):
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA or not isinstance(content.get("answers"), dict):
             return self._damaged()
-        return {str(key): value for key, value in held["answers"].items() if isinstance(value, str)}
+        return {str(key): value for key, value in content["answers"].items() if isinstance(value, str)}
 
     def save(self, answers: Mapping[str, str]) -> None:
         """Save these answers atomically."""

@@ -118,9 +118,9 @@ def _identify(region: str, environ: Mapping[str, str]) -> Identity:
     """Ask AWS for the identity of the credentials, and wait at most LONGEST_WAIT."""
     aws = build_aws(region, environ)
     answers: list[str | Problem | Lost] = []
-    asking = threading.Thread(target=lambda: answers.append(attempt(lambda: aws.account_id, progress=ONCE)), daemon=True)
-    asking.start()
-    asking.join(LONGEST_WAIT)
+    thread = threading.Thread(target=lambda: answers.append(attempt(lambda: aws.account_id, progress=ONCE)), daemon=True)
+    thread.start()
+    thread.join(LONGEST_WAIT)
     match answers:
         case [str(account_id)]:
             return Identity(account_id)

@@ -24,8 +24,8 @@ PRODUCTION: frozenset[Mode] = frozenset({"production"})
 
 def _check_log_level(value: str) -> Iterator[Fault]:
     if value.lower() not in LOG_LEVELS:
-        meant = find_nearest(value.lower(), LOG_LEVELS) or "info"
-        yield Fault(code="", path=(), what="", why=f"It must be one of {', '.join(LOG_LEVELS)}.", do=(f"Set it: export SRE_LOG={meant}",))
+        nearest = find_nearest(value.lower(), LOG_LEVELS) or "info"
+        yield Fault(code="", path=(), what="", why=f"It must be one of {', '.join(LOG_LEVELS)}.", do=(f"Set it: export SRE_LOG={nearest}",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,8 +183,8 @@ def _examine_override(name: str, seen: Observations) -> Finding:
     keys = {"version", *(question.key for question in list_questions())}
     if key in keys or key.startswith("tags."):
         return Finding(kind="variable", name=name, purpose=f"overrides {key}", status="ok", found="set")
-    meant = find_nearest(key, keys)
-    spelled = f"{PREFIX}{meant.upper().replace('.', '__')}" if meant else ""
+    nearest = find_nearest(key, keys)
+    spelled = f"{PREFIX}{nearest.upper().replace('.', '__')}" if nearest else ""
     problem = Problem(
         code="DOCTOR-OVERRIDE-UNKNOWN",
         what=f"{name} overrides no setting.",
@@ -279,13 +279,13 @@ def _half(name: str, absent: str) -> Problem:
 
 
 def _unknown_profile(profile: str, profiles: frozenset[str]) -> Problem:
-    meant = find_nearest(profile, sorted(profiles))
+    nearest = find_nearest(profile, sorted(profiles))
     return Problem(
         code="DOCTOR-PROFILE-UNKNOWN",
         what=f"AWS_PROFILE names {profile}, which is in neither ~/.aws/config nor ~/.aws/credentials.",
         why=f"The profiles there are: {', '.join(sorted(profiles)) or 'none'}.",
         do=(
-            *((f"Did you mean {meant}? export AWS_PROFILE={meant}",) if meant else ()),
+            *((f"Did you mean {nearest}? export AWS_PROFILE={nearest}",) if nearest else ()),
             f"Create it: aws configure sso --profile {profile}",
         ),
         aws_docs="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html",

@@ -86,7 +86,7 @@ def install_libraries(layout: Layout, reasoner: str) -> None:
     """Install exactly the locked libraries, each verified by its hash, in an environment of this release."""
     if not _user_exists(USER):
         run("useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", USER)
-    for command in install_commands(layout, reasoner, carried=layout.wheels.is_dir()):
+    for command in install_commands(layout, reasoner, bundled=layout.wheels.is_dir()):
         run(*command, longest=_INSTALLED_WITHIN)
     # The libraries are links to its files.
     shutil.rmtree(layout.cache, ignore_errors=True)
@@ -97,7 +97,7 @@ def find_reasoner(machine: Machine) -> str:
     return next((each.environment["SRE_REASONER"] for each in machine.services if "SRE_REASONER" in each.environment), "")
 
 
-def install_commands(layout: Layout, reasoner: str = "", *, carried: bool = False) -> tuple[tuple[str, ...], ...]:
+def install_commands(layout: Layout, reasoner: str = "", *, bundled: bool = False) -> tuple[tuple[str, ...], ...]:
     """List the commands that install the libraries (pure). A library without its hash, or one that would run a setup script, is refused."""
     python, requirements, cache = (
         str(layout.python),
@@ -106,7 +106,7 @@ def install_commands(layout: Layout, reasoner: str = "", *, carried: bool = Fals
     )
     unused = "|".join(sorted(_OF_TERMINALS | (_OF_PROVIDERS - {reasoner}) | (frozenset() if reasoner else _OF_MODELS)))
     # A release that brings its libraries along needs no index.
-    source = ("--no-index", "--find-links", str(layout.wheels)) if carried else ()
+    source = ("--no-index", "--find-links", str(layout.wheels)) if bundled else ()
     options = ("--require-hashes", "--only-binary", ":all:", *source)
     return (
         (str(UV), "venv", "--quiet", "--cache-dir", cache, "--python", sys.executable, str(layout.venv)),

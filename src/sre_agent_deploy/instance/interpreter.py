@@ -33,8 +33,8 @@ def install_uv(wheels: Path, uv: Path, lock: Path = LOCK, index: str = INDEX) ->
     """Install uv from the wheel that the release brings along, or from PyPI. A file without a hash of the lock is refused."""
     text = lock.read_text(encoding="utf-8")
     version, hashes = re.findall(r"^uv==(\S+)", text, re.MULTILINE)[0], re.findall(r"sha256:(\w{64})", text)
-    carried = sorted(wheels.glob(f"uv-{version}-*_{platform.machine()}*.whl"))
-    body = carried[0].read_bytes() if carried else _download(index.format(version=version))
+    bundled = sorted(wheels.glob(f"uv-{version}-*_{platform.machine()}*.whl"))
+    body = bundled[0].read_bytes() if bundled else _download(index.format(version=version))
     found = hashlib.sha256(body).hexdigest()
     if found not in hashes:
         raise SystemExit(f"uv {version} has SHA-256 {found}, which is not in the lock of the release.")
@@ -47,8 +47,8 @@ def find_python(release: Path, uv: Path, folder: Path) -> str:
     """Find a Python 3.12; where the image has none, uv installs one, from the release if that brings it along."""
     if found := shutil.which("python3.12"):
         return found
-    carried = release / "python"
-    mirror = ("--mirror", carried.as_uri()) if carried.is_dir() else ()
+    bundled = release / "python"
+    mirror = ("--mirror", bundled.as_uri()) if bundled.is_dir() else ()
     command = (str(uv), "python", "install", "--no-bin", "--no-progress", "--no-cache", "--install-dir", str(folder), *mirror, PYTHON)
     for seconds in (*_WAITS, 0):
         failed = _run(command)

@@ -61,9 +61,9 @@ class Archive:
     sha256: str
 
 
-def build_archive(recording: Path | None = None, carried: Iterable[Path] = ()) -> Archive:
+def build_archive(recording: Path | None = None, bundled: Iterable[Path] = ()) -> Archive:
     """Build the release; `recording` is a folder of the user, which becomes `recording/`. Bundled files are in `wheels/` and `python/`."""
-    return _pack((*_files(recording), *((_place(file), file) for file in carried)))
+    return _pack((*_files(recording), *((_place(file), file) for file in bundled)))
 
 
 def _place(file: Path) -> str:
@@ -72,14 +72,14 @@ def _place(file: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Carried:
+class Bundled:
     """The files of a folder that a release brings along, and what the folder lacks."""
 
     files: tuple[Path, ...]
     missing: tuple[str, ...]
 
 
-def find_carried(folder: Path, *, python: bool = False, locks: tuple[Path, ...] = (REQUIREMENTS, LOCK)) -> Carried:
+def find_bundled(folder: Path, *, python: bool = False, locks: tuple[Path, ...] = (REQUIREMENTS, LOCK)) -> Bundled:
     """Find the wheels of a folder whose hashes the locks know and, for an image without Python 3.12, the archive of one.
 
     Of which processor they are is seen on the machine, by uv, which also knows the hash of the archive.
@@ -94,7 +94,7 @@ def find_carried(folder: Path, *, python: bool = False, locks: tuple[Path, ...] 
         archives = sorted(folder.glob(f"cpython-{PYTHON}+{BUILD}-*-install_only_stripped.tar.gz"))
         files += archives
         missing += [] if archives else [f"Python {PYTHON}"]
-    return Carried(tuple(files), tuple(missing))
+    return Bundled(tuple(files), tuple(missing))
 
 
 def build_package(libraries: Path | None = None) -> Archive:

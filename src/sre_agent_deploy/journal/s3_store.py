@@ -127,12 +127,12 @@ class S3Lease:
     def __init__(self, lock: S3Lock, owner: Owner, etag: str, confirmed_at: float, find_taker: FindTaker) -> None:
         self._lock, self._owner, self._etag, self._find_taker = lock, owner, etag, find_taker
         self._confirmed_at, self._lost = confirmed_at, False
-        self._asking = threading.Lock()
+        self._checking = threading.Lock()
         self._problem: Problem | None = None
 
     def require(self) -> None:
         """Raise Refused if another run has taken the lock, or if S3 can't say."""
-        with self._asking:
+        with self._checking:
             if not self._lost and clock.elapsed() - self._confirmed_at > CONFIRMED_FOR:
                 self._confirm()
             if self._lost:
@@ -141,7 +141,7 @@ class S3Lease:
 
     def renew(self) -> bool:
         """Extend the lease. Returns False if the lock was lost."""
-        with self._asking:
+        with self._checking:
             self._renew()
             return not self._lost
 

@@ -21,8 +21,8 @@ def processes_of(world) -> list[psutil.Process]:
     """List the processes whose command line or environment names this test's folder; a socket with a long path is elsewhere."""
     found = []
     for process in psutil.process_iter(["cmdline", "environ"]):
-        told = (*(process.info["cmdline"] or ()), *(process.info["environ"] or {}).values())
-        if any(str(world.folder) in part for part in told):
+        texts = (*(process.info["cmdline"] or ()), *(process.info["environ"] or {}).values())
+        if any(str(world.folder) in part for part in texts):
             found.append(process)
     return found
 

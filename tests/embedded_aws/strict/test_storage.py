@@ -116,11 +116,11 @@ def test_a_bucket_of_another_region(embedded: EmbeddedAws) -> None:
     assert here.get_bucket_location(Bucket=name)["LocationConstraint"] == "eu-west-1"
     answers: list[tuple[int, str]] = []
 
-    def heard(response_dict: Any, **_: Any) -> None:
+    def note(response_dict: Any, **_: Any) -> None:
         answers.append((response_dict["status_code"], response_dict["headers"].get("x-amz-bucket-region", "")))
 
     elsewhere = embedded.client("s3", region_name="eu-central-1")
-    elsewhere.meta.events.register("response-received.s3.ListObjectsV2", heard)
+    elsewhere.meta.events.register("response-received.s3.ListObjectsV2", note)
     assert elsewhere.list_objects_v2(Bucket=name)["KeyCount"] == 1
     assert answers[0] == (301, "eu-west-1")
 

@@ -60,9 +60,9 @@ def test_throttling_is_repeated(failure: ClientError, *, repeatable: bool) -> No
 def test_an_answer_that_never_came(failure: Exception) -> None:
     """After a lost answer a repeatable call is sent again; a creation is not, and the problem says that its result is unknown."""
     assert attempt(Script(failure), progress=QUICK) == "done"
-    birth = Script(failure)
-    assert isinstance(attempt(birth, progress=QUICK, repeatable=False), Lost)
-    assert birth.calls == 1
+    creation = Script(failure)
+    assert isinstance(attempt(creation, progress=QUICK, repeatable=False), Lost)
+    assert creation.calls == 1
 
 
 def test_a_fresh_role_is_waited_for_only_where_it_is_declared() -> None:
@@ -92,8 +92,8 @@ def test_every_error_is_a_problem(failure: Exception, code: str) -> None:
 
 def test_the_resources_own_table_comes_first() -> None:
     """A resource's own advice is used first; an unexpected error keeps operation, code and request id."""
-    told = Problem(code="THING-TAKEN", what="w", why="y", do=("d",))
-    problem = attempt(Script(error("AlreadyExists")), failures={("CreateThing", "AlreadyExists"): lambda _: told}, progress=QUICK)
+    advice = Problem(code="THING-TAKEN", what="w", why="y", do=("d",))
+    problem = attempt(Script(error("AlreadyExists")), failures={("CreateThing", "AlreadyExists"): lambda _: advice}, progress=QUICK)
     assert isinstance(problem, Problem)
     assert (problem.code, problem.request_id) == ("THING-TAKEN", "request-1")
     assert problem.context == {"operation": "CreateThing", "aws_code": "AlreadyExists"}
@@ -161,10 +161,10 @@ def test_each_kind_has_a_deadline_of_its_own(kind: str, code: str) -> None:
 
 def test_a_wait_of_a_few_seconds() -> None:
     """The user sees the reason of the wait and its deadline, once for all refusals."""
-    told: list[Event] = []
-    progress = Progress(stop=Clock(), observe=told.append, name="gateway")
+    events: list[Event] = []
+    progress = Progress(stop=Clock(), observe=events.append, name="gateway")
     assert attempt(Script(error("SlowDown", retry_after="4"), error("SlowDown", retry_after="4")), progress=progress) == "done"
-    [event] = told
+    [event] = events
     assert (event.step, event.name) == ("waiting", "gateway")
     assert event.wait
     assert {**event.wait.to_json(), "until": ""} == {"kind": "throttled", "until": "", "operation": "CreateThing", "code": "SlowDown"}
@@ -173,9 +173,9 @@ def test_a_wait_of_a_few_seconds() -> None:
 
 def test_a_wait_of_a_moment() -> None:
     """A wait that is too short to read about is not reported."""
-    told: list[Event] = []
-    assert attempt(Script(error("SlowDown")), progress=Progress(stop=Clock(), observe=told.append)) == "done"
-    assert told == []
+    events: list[Event] = []
+    assert attempt(Script(error("SlowDown")), progress=Progress(stop=Clock(), observe=events.append)) == "done"
+    assert events == []
 
 
 @pytest.mark.parametrize("code", ["SlowDown", "InternalError"])

@@ -53,13 +53,13 @@ def test_every_error_of_every_call(nothing_but_refusals: Refusing, calls: Mappin
     client, wrong = nothing_but_refusals.aws.client(service), []
     operations = sorted(operation for of, operation in calls if of == service)
     for operation in operations:
-        call, told_by = _call(client, operation), tellers(calls[service, operation])
-        foreseen = {failure for kind in told_by for failure in kind.FAILURES}
+        call, with_advice = _call(client, operation), tellers(calls[service, operation])
+        foreseen = {failure for kind in with_advice for failure in kind.FAILURES}
         # An error that any operation can answer is tried with the first operation, and wherever a resource has its own advice for it.
         any_ones = [row for row in general(client, operation) if operation == operations[0] or (operation, row.code) in foreseen]
         for row in (*own(client, operation), *any_ones):
             request_id = nothing_but_refusals.with_(service, row)
-            wrong += filter(None, (_fault(call, row, request_id, kind) for kind in (None, *told_by)))
+            wrong += filter(None, (_fault(call, row, request_id, kind) for kind in (None, *with_advice)))
     assert not wrong, "\n".join(wrong)
 
 
@@ -109,9 +109,9 @@ def _fault(call: Callable[[], Any], row: Row, request_id: str, kind: type[Any] |
     meaning = kind_of(code, row.status)
     if not isinstance(problem, Problem) or isinstance(answer, Lost) != (meaning == "transient"):
         return f"{row} for {kind} is {meaning}, and yet {answer!r}"
-    told = (problem.code, problem.request_id, problem.context["operation"], problem.context["aws_code"])
+    reported = (problem.code, problem.request_id, problem.context["operation"], problem.context["aws_code"])
     expected = (_expected(row.operation, code, meaning, kind), request_id, row.operation, code)
-    return "" if told == expected and problem.what and problem.why else f"{row} for {kind}: {told}, not {expected}"
+    return "" if reported == expected and problem.what and problem.why else f"{row} for {kind}: {reported}, not {expected}"
 
 
 def _expected(operation: str, code: str, meaning: str, kind: type[Any] | None) -> str:

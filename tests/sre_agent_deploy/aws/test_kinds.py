@@ -22,7 +22,7 @@ REPEATED = ("throttled", "busy", "transient")
 NOT_OURS = {"LimitExceededException"}
 
 
-def told(code: str, status: int = 400, **headers: str) -> Problem:
+def problem_of(code: str, status: int = 400, **headers: str) -> Problem:
     response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers, "RequestId": "r"}}
 
     def refused() -> None:
@@ -90,7 +90,7 @@ def test_what_a_code_is_taken_for(code: str, status: int, kind: str) -> None:
 @pytest.mark.parametrize("ahead", [timedelta(minutes=7), timedelta(minutes=-40)])
 def test_a_clock_that_is_wrong(code: str, ahead: timedelta) -> None:
     """If AWS refuses a signature and its clock differs from ours, the problem names the clock, with minutes and direction."""
-    problem = told(code, 403, date=format_datetime(clock.now() - ahead, usegmt=True))
+    problem = problem_of(code, 403, date=format_datetime(clock.now() - ahead, usegmt=True))
     assert problem.code == "AWS-CLOCK-WRONG"
     assert ("7 minutes ahead of" if ahead > timedelta(0) else "40 minutes behind") in problem.what
 
@@ -101,5 +101,5 @@ def test_credentials_under_a_right_clock(said: str) -> None:
     # Read here: a value that is read when tests are collected is minutes old by now.
     right = format_datetime(clock.now(), usegmt=True)
     headers = {"nothing": {}, "no date at all": {"date": said}, "the right time": {"date": right}}[said]
-    assert told("SignatureDoesNotMatch", 403, **headers).code == "AWS-CREDENTIALS"
-    assert told("RequestTimeTooSkewed", 403, **headers).code == "AWS-CLOCK-WRONG"
+    assert problem_of("SignatureDoesNotMatch", 403, **headers).code == "AWS-CREDENTIALS"
+    assert problem_of("RequestTimeTooSkewed", 403, **headers).code == "AWS-CLOCK-WRONG"

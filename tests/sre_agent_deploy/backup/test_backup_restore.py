@@ -25,9 +25,9 @@ tags: {team: platform}
 
 def backed_up(folder: Folder) -> str:
     folder.write("config.yaml", LOCAL)
-    told = folder.run("backup", "--json")
-    assert told.code == 0, told.text
-    return str(json.loads(told.out)["backup"])
+    result = folder.run("backup", "--json")
+    assert result.code == 0, result.text
+    return str(json.loads(result.out)["backup"])
 
 
 def test_a_backup_names_what_it_does_not_hold(folder: Folder) -> None:
@@ -51,9 +51,9 @@ def test_the_same_configuration_is_kept_once(folder: Folder) -> None:
 def test_restoring_what_is_already_there(folder: Folder) -> None:
     """Nothing is written, and there is no question."""
     backup = backed_up(folder)
-    told = folder.run("restore", backup)
-    assert told.code == 0, told.text
-    assert "stays as it is" in told.out
+    result = folder.run("restore", backup)
+    assert result.code == 0, result.text
+    assert "stays as it is" in result.out
 
 
 def test_restoring_where_nothing_is(folder: Folder) -> None:
@@ -75,21 +75,21 @@ def test_a_file_that_changed_since(folder: Folder, choice: tuple[str, ...], code
     """Both values are shown; the option decides. Without the option and without a terminal nothing changes."""
     backup = backed_up(folder)
     folder.write("config.yaml", CHANGED)
-    told = folder.run("restore", backup, *choice)
-    assert told.code == code
+    result = folder.run("restore", backup, *choice)
+    assert result.code == code
     assert folder.config.read_text() == expected
-    assert "t3.2xlarge" in told.out
-    assert "-  volume_gb: 80  # more" in told.out
-    assert ("CONFLICT-UNDECIDED" in told.err) == (choice == ())
-    assert ("CONFLICT-ABORTED" in told.err) == (choice == ("--conflict=abort",))
+    assert "t3.2xlarge" in result.out
+    assert "-  volume_gb: 80  # more" in result.out
+    assert ("CONFLICT-UNDECIDED" in result.err) == (choice == ())
+    assert ("CONFLICT-ABORTED" in result.err) == (choice == ("--conflict=abort",))
 
 
 def test_a_restore_can_be_taken_back(folder: Folder) -> None:
     """A restore first backs up the file that it overwrites."""
     backup = backed_up(folder)
     folder.write("config.yaml", CHANGED)
-    told = folder.run("restore", backup, "--conflict=theirs", "--json")
-    undo = json.loads(told.out.splitlines()[-1])["backup_of_before"]
+    result = folder.run("restore", backup, "--conflict=theirs", "--json")
+    undo = json.loads(result.out.splitlines()[-1])["backup_of_before"]
     assert folder.run("restore", undo, "--conflict=theirs").code == 0
     assert folder.config.read_text() == CHANGED
 
@@ -99,8 +99,8 @@ def test_a_dry_run(folder: Folder) -> None:
     backup = backed_up(folder)
     folder.write("config.yaml", CHANGED)
     before = folder.everything_written()
-    told = folder.run("restore", backup, "--dry-run", "--json")
-    document = json.loads(told.out)
+    result = folder.run("restore", backup, "--dry-run", "--json")
+    document = json.loads(result.out)
     assert [each["field"] for each in document["differences"]] == ["deployment.instance_type", "deployment.volume_gb"]
     assert folder.everything_written() == before
 
@@ -118,9 +118,9 @@ def test_a_backup_that_is_not_valid_here(folder: Folder) -> None:
     folder.write("config.yaml", LOCAL.replace("demo", "${NOT_SET_HERE_AT_ALL}").replace("t3.xlarge", "t3.nano"))
     backup = json.loads(folder.run("backup", "--json").out)["backup"]
     folder.write("config.yaml", LOCAL)
-    told = folder.run("restore", backup, "--conflict=theirs")
-    assert told.code == 1
-    assert [code for code in ("RESTORE-INVALID", "CONFIG-ENV-MISSING", "CONFIG-INSTANCE-TOO-SMALL") if code not in told.err] == []
+    result = folder.run("restore", backup, "--conflict=theirs")
+    assert result.code == 1
+    assert [code for code in ("RESTORE-INVALID", "CONFIG-ENV-MISSING", "CONFIG-INSTANCE-TOO-SMALL") if code not in result.err] == []
     assert folder.config.read_text() == LOCAL
 
 
@@ -139,9 +139,9 @@ def template_backed_up(folder: Folder) -> str:
     """The template as `init` writes it, with the .env file that its fields refer to, in a backup; then all of it is gone."""
     assert folder.run("init").code == 0
     folder.write(".env", ENV)
-    told = folder.run("backup", "--json")
-    assert told.code == 0, told.text
-    document = json.loads(told.out)
+    result = folder.run("backup", "--json")
+    assert result.code == 0, result.text
+    document = json.loads(result.out)
     assert document["hidden"] == []
     return str(document["backup"])
 
@@ -152,15 +152,15 @@ def test_a_template_and_its_env_file_are_restored_elsewhere(folder: Folder) -> N
     template = folder.config.read_bytes()
     folder.config.unlink()
     (folder.path / ".env").unlink()
-    told = folder.run("restore", backup)
-    assert told.code == 0, told.text
+    result = folder.run("restore", backup)
+    assert result.code == 0, result.text
     assert folder.config.read_bytes() == template
     assert folder.run("validate").code == 0
     restored = (folder.path / ".env").read_text()
     assert restored.splitlines()[:4] == ENV.splitlines()[:4]
     assert stat.S_IMODE((folder.path / ".env").stat().st_mode) == 0o600
     assert "planted" not in restored
-    assert [name for name in ("COGNITO_CLIENT_SECRET", "OTHER") if name not in told.out or f"# {name}=***" not in restored] == []
+    assert [name for name in ("COGNITO_CLIENT_SECRET", "OTHER") if name not in result.out or f"# {name}=***" not in restored] == []
     with zipfile.ZipFile(backup) as file:
         assert not [name for name in file.namelist() if b"planted" in file.read(name)]
 
@@ -173,8 +173,8 @@ def test_an_env_file_that_is_there(folder: Folder, choice: str, account: str) ->
     folder.write(".env", mine)
     assert "CONFLICT-UNDECIDED" in folder.run("restore", backup).err
     assert (folder.path / ".env").read_text() == mine
-    told = folder.run("restore", backup, f"--conflict={choice}")
-    assert told.code == 0, told.text
+    result = folder.run("restore", backup, f"--conflict={choice}")
+    assert result.code == 0, result.text
     restored = (folder.path / ".env").read_text()
     assert [line for line in mine.splitlines() if line not in restored] == []
     assert f"\nAWS_ACCOUNT_ID={account}" in f"\n{restored}"
@@ -202,8 +202,8 @@ def test_a_file_that_is_no_backup(folder: Folder, body: bytes) -> None:
 def test_setting_values(folder: Folder) -> None:
     """Several values are set at once; the file from before is backed up."""
     folder.write("config.yaml", LOCAL)
-    told = folder.run("set", "deployment.volume_gb", "80", "tags.cost", "17")
-    assert told.code == 0, told.text
+    result = folder.run("set", "deployment.volume_gb", "80", "tags.cost", "17")
+    assert result.code == 0, result.text
     assert folder.config.read_text() == LOCAL.replace("60", "80").replace("platform}", "platform, cost: 17}")
     with zipfile.ZipFile(folder.backups()[0]) as file:
         assert file.read("config.yaml") == LOCAL.encode()
@@ -222,9 +222,9 @@ def test_setting_values(folder: Folder) -> None:
 def test_a_value_that_is_not_valid(folder: Folder, words: tuple[str, ...], code: str) -> None:
     """Nothing is written, not even a backup."""
     folder.write("config.yaml", LOCAL)
-    told = folder.run("set", *words)
-    assert told.code == 1
-    assert code in told.err
+    result = folder.run("set", *words)
+    assert result.code == 1
+    assert code in result.err
     assert folder.config.read_text() == LOCAL
     assert not folder.backups()
 
@@ -232,9 +232,9 @@ def test_a_value_that_is_not_valid(folder: Folder, words: tuple[str, ...], code:
 def test_correcting_one_fault_of_two(folder: Folder) -> None:
     """A fault that was there before is reported again, and does not prevent a correction."""
     folder.write("config.yaml", LOCAL.replace("t3.xlarge", "t3.nano").replace("60", "6"))
-    told = folder.run("set", "deployment.volume_gb", "60")
-    assert told.code == 0
-    assert "CONFIG-INSTANCE-TOO-SMALL" in told.err
+    result = folder.run("set", "deployment.volume_gb", "60")
+    assert result.code == 0
+    assert "CONFIG-INSTANCE-TOO-SMALL" in result.err
     assert "volume_gb: 60" in folder.config.read_text()
 
 
@@ -254,6 +254,6 @@ def test_no_backup_no_write(folder: Folder) -> None:
     """If no backup can be made, the configuration is not changed."""
     folder.write("config.yaml", LOCAL)
     (folder.state / "backups").write_text("a file, where the folder should be")
-    told = folder.run("set", "name", "other")
-    assert "BACKUP-NOT-MADE" in told.err
+    result = folder.run("set", "name", "other")
+    assert "BACKUP-NOT-MADE" in result.err
     assert folder.config.read_text() == LOCAL

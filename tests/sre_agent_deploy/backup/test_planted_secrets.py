@@ -59,10 +59,10 @@ def leaked(text: str | bytes) -> list[str]:
 def test_migrating(folder: Folder, options: tuple[str, ...]) -> None:
     """No secret of the sample's files comes into the new file, the report or a backup."""
     inputs = [folder.write("gateway/config.yaml", FLAT), folder.write("gateway/.env", DOTENV), folder.write("sre_agent/.env", DOTENV)]
-    told = folder.run("migrate", "--conflict=mine", *options)
-    assert told.code == 0, told.text
+    result = folder.run("migrate", "--conflict=mine", *options)
+    assert result.code == 0, result.text
     again = folder.run("migrate", "--conflict=theirs", *options)
-    assert not leaked(told.text + again.text)
+    assert not leaked(result.text + again.text)
     written = [file for file in folder.path.glob("config.yaml*") if "before-migration" not in file.name]
     assert not leaked(folder.everything_written(*inputs))
     assert bool(written) == ("--dry-run" not in options)
@@ -73,9 +73,9 @@ def test_the_difference_to_a_file_with_secrets(folder: Folder) -> None:
     folder.write("config.yaml", "version: 1\nmode: local\nname: demo\n")
     assert folder.run("backup", "--output", "without.zip").code == 0
     mine = folder.write("config.yaml", OURS + "tags: {team: platform}\n")
-    told = folder.run("restore", "without.zip", "--dry-run")
-    assert "-  client_secret: ***" in told.out
-    assert not leaked(told.text)
+    result = folder.run("restore", "without.zip", "--dry-run")
+    assert "-  client_secret: ***" in result.out
+    assert not leaked(result.text)
 
     restoration = Restoration(Original(mine, b"version: 1\n"), OURS, Original(folder.path / ".env", b""), "", ())
     assert "+  client_secret: ***" in restoration.diff()
@@ -87,7 +87,7 @@ def test_backing_up_setting_and_restoring(folder: Folder, text: str) -> None:
     """No secret that is in the configuration by mistake comes into an archive or onto the terminal."""
     config = folder.write("config.yaml", text)
     dotenv = folder.write(".env", DOTENV)
-    told = [
+    results = [
         folder.run("backup", "--output", "b.zip"),
         folder.run("backup", "--json"),
         folder.run("set", "name", "other"),
@@ -95,8 +95,8 @@ def test_backing_up_setting_and_restoring(folder: Folder, text: str) -> None:
         folder.run("restore", "b.zip", "--dry-run"),
     ]
     folder.write("config.yaml", "mode: local\n")
-    told.append(folder.run("restore", "b.zip", "--conflict=theirs"))
-    assert not leaked("".join(each.text for each in told))
+    results.append(folder.run("restore", "b.zip", "--conflict=theirs"))
+    assert not leaked("".join(each.text for each in results))
     assert not leaked(folder.everything_written(config, dotenv))
-    assert told[0].code == 0
+    assert results[0].code == 0
     assert os.environ["SRE_LOG"] == "debug"

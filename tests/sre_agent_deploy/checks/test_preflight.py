@@ -167,15 +167,15 @@ def test_a_full_quota_of_elastic_ips(check: Preflight, embedded: EmbeddedAws) ->
     from sre_agent_deploy.account import deployment_id
 
     ec2 = embedded.client("ec2")
-    held = [ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(5)]
+    allocated = [ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(5)]
     try:
         full = check()["ec2.elastic_ips"]
         assert (full.status, code(full)) == ("failed", "ELASTIC-IP-QUOTA")
         ours = {"Key": DEPLOYMENT_TAG, "Value": deployment_id(embedded.account_id, embedded.region, "preflight")}
-        ec2.create_tags(Resources=[held[0]], Tags=[ours])
+        ec2.create_tags(Resources=[allocated[0]], Tags=[ours])
         assert check()["ec2.elastic_ips"].status == "passed"
     finally:
-        for allocation_id in held:
+        for allocation_id in allocated:
             ec2.release_address(AllocationId=allocation_id)
 
 

@@ -222,7 +222,7 @@ def test_instance_types() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "expected"),
+    ("facts", "expected"),
     [
         (BucketFacts("b", False, "none"), ""),
         (BucketFacts("b", False, "us"), ""),
@@ -237,9 +237,9 @@ def test_instance_types() -> None:
         (BucketFacts("b", True, "stranger", usable_key="k"), ""),
     ],
 )
-def test_buckets(held: BucketFacts, expected: str) -> None:
+def test_buckets(facts: BucketFacts, expected: str) -> None:
     """A name must be free or ours, a named bucket must be there, and another account's is taken."""
-    verdict = BucketUsable().judge(held)
+    verdict = BucketUsable().judge(facts)
     assert code(verdict) == expected
     assert verdict.holds is not bool(expected)
 

@@ -19,7 +19,7 @@ from sre_core.problem import Problem
 
 pytestmark = pytest.mark.usefixtures("folder")
 
-TOLD = Problem(code="CLEANUP-NOT-OURS", what="It was not deleted.", why="It is not ours.", do=("Leave it.",))
+PROBLEM = Problem(code="CLEANUP-NOT-OURS", what="It was not deleted.", why="It is not ours.", do=("Leave it.",))
 
 
 @pytest.mark.parametrize("text", ["sre-", "s", "sre-c434f62d1", "sre-c434f62d1f/..", "../sre-c434f62d1f"])
@@ -35,20 +35,20 @@ def test_a_deployment_that_is_worked_on(folder: Path, capsys: pytest.CaptureFixt
     """A deployment that a run is changing is not deleted by its id from another folder."""
     with lock.hold_lock(lock.deployment_lock("sre-0123456789"), "deploy"), pytest.raises(SystemExit) as ended:
         main(["cleanup", "--deployment-id", "sre-0123456789", "--yes"])
-    told = capsys.readouterr().err
-    assert (ended.value.code, "STATE-LOCKED" in told, "runs `deploy` since" in told) == (1, True, True)
+    shown = capsys.readouterr().err
+    assert (ended.value.code, "STATE-LOCKED" in shown, "runs `deploy` since" in shown) == (1, True, True)
     assert list(folder.iterdir()) == []
 
 
 def test_what_the_same_command_alone_does_not_help() -> None:
     """Each problem names first what to do first; a refused listing is not counted as a remaining resource."""
     said = "0 deleted. Not everything could be deleted: fix the problems above, then run the same command again."
-    assert describe_unfinished(CleanedUp((), (TOLD,))) == said
+    assert describe_unfinished(CleanedUp((), (PROBLEM,))) == said
 
 
 def test_a_stop() -> None:
     """The number of remaining resources is unknown, so none is shown."""
-    assert describe_unfinished(CleanedUp((), (TOLD,), stopped=True)) == "0 deleted before the stop."
+    assert describe_unfinished(CleanedUp((), (PROBLEM,), stopped=True)) == "0 deleted before the stop."
 
 
 def test_the_question(engine: Engine) -> None:

@@ -95,10 +95,10 @@ def test_one_error_of_many_resources(capsys: pytest.CaptureFixture[str]) -> None
     many = [replace(PROBLEM, context={"resource": name}, request_id=f"request-{name}") for name in ("a", "b")]
     other = replace(PROBLEM, why="It is another reason.")
     show_problems([*many, other])
-    told = capsys.readouterr().err
-    assert (told.count("S3-QUOTA: "), told.count("There are too many."), told.count("another reason")) == (2, 1, 1)
-    assert "resource: a, b" in told
-    assert "AWS request id: request-a, request-b" in told
+    shown = capsys.readouterr().err
+    assert (shown.count("S3-QUOTA: "), shown.count("There are too many."), shown.count("another reason")) == (2, 1, 1)
+    assert "resource: a, b" in shown
+    assert "AWS request id: request-a, request-b" in shown
     show_problems([*many, other], as_json=True)
     assert len(capsys.readouterr().out.splitlines()) == 3
 

@@ -72,9 +72,9 @@ def test_production_with_credentials(embedded: EmbeddedAws, tmp_path: Path) -> N
     assert embedded.account_id in found["AWS credentials"]["found"]
     assert (found["ACCOUNT"]["status"], found["DOMAIN"]["status"], found["POOL_SECRET"]["found"]) == ("ok", "unset", "set")
     assert "literal" not in found
-    told = doctor(tmp_path, **environ)
+    result = doctor(tmp_path, **environ)
     for secret in ("planted-secret-one", embedded.registry["secret_access_key"], embedded.registry["access_key_id"]):
-        assert secret not in ended.stdout + ended.stderr + told.stdout + told.stderr
+        assert secret not in ended.stdout + ended.stderr + result.stdout + result.stderr
 
 
 def test_production_without_anything(tmp_path: Path) -> None:

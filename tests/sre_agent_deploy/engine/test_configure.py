@@ -79,7 +79,7 @@ def test_not_shown_at_all(engine: Engine, faults: Faults) -> None:
         ({"kind": "cut", "operation": "PutRolePolicy"}, {"transient": "1s"}, "AWS-UNREACHABLE"),
         ({"kind": "cut", "operation": "GetRole"}, {"transient": "1s"}, "AWS-UNREACHABLE"),
     ],
-    ids=["birth throttled", "setting throttled", "setting broken", "setting unanswered", "reading unanswered"],
+    ids=["creation throttled", "setting throttled", "setting broken", "setting unanswered", "reading unanswered"],
 )
 def test_retries_have_an_end(engine: Engine, faults: Faults, fault: dict[str, Any], retries: dict[str, str], code: str) -> None:
     """Each kind of error is retried for as long as the configuration says; the next run continues."""

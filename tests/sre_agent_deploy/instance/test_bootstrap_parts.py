@@ -64,7 +64,7 @@ def test_what_installs_the_libraries() -> None:
         (uv, "pip", "install", *cache, python, *options),
         (python, "-m", "compileall", "-q", "-j", "0", "-x", unused, *folders),
     )
-    assert ("--no-index", "--find-links", f"{release}/wheels") == install_commands(Layout(Path(release)), carried=True)[1][-5:-2]
+    assert ("--no-index", "--find-links", f"{release}/wheels") == install_commands(Layout(Path(release)), bundled=True)[1][-5:-2]
     assert "/site-packages/(markdown_it|openai|pygments|rich)/|/tests/" in install_commands(Layout(Path(release)), "anthropic")[-1]
 
 

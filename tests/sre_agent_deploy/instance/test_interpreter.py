@@ -51,23 +51,23 @@ def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("carried", [True, False], ids=["from the release", "from PyPI"])
-def test_uv(lock: Path, carried: bool) -> None:
+@pytest.mark.parametrize("bundled", [True, False], ids=["from the release", "from PyPI"])
+def test_uv(lock: Path, bundled: bool) -> None:
     """It is installed as a program, from the release where that has it."""
     uv = lock.with_name("uv")
-    if carried:
+    if bundled:
         lock.with_name("1.2.3.json").unlink()
-    install_uv(lock.with_name("wheels" if carried else "nothing"), uv, lock, index_beside(lock))
+    install_uv(lock.with_name("wheels" if bundled else "nothing"), uv, lock, index_beside(lock))
     assert subprocess.run([uv], capture_output=True, text=True, check=True).stdout == "I am uv\n"
 
 
-@pytest.mark.parametrize("carried", [True, False], ids=["from the release", "from PyPI"])
-def test_uv_that_is_another(lock: Path, carried: bool) -> None:
+@pytest.mark.parametrize("bundled", [True, False], ids=["from the release", "from PyPI"])
+def test_uv_that_is_another(lock: Path, bundled: bool) -> None:
     """A file that the lock does not know is not installed, from any source."""
     with zipfile.ZipFile(lock.parent / "wheels" / WHEEL, "a") as wheel:
         wheel.writestr("more", "")
     with pytest.raises(SystemExit, match="not in the lock"):
-        install_uv(lock.with_name("wheels" if carried else "nothing"), lock.with_name("uv"), lock, index_beside(lock))
+        install_uv(lock.with_name("wheels" if bundled else "nothing"), lock.with_name("uv"), lock, index_beside(lock))
     assert not lock.with_name("uv").exists()
 
 
@@ -128,7 +128,7 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def install(layout: Layout) -> None:
-    for command in install_commands(layout, carried=True):
+    for command in install_commands(layout, bundled=True):
         run(*(str(UV) if word == str(interpreter.UV) else word for word in command))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sre_agent_deploy.instance.interpreter import BUILD, PYTHON
-from sre_agent_deploy.instance.release_archive import REQUIREMENTS, build_archive, find_carried
+from sre_agent_deploy.instance.release_archive import REQUIREMENTS, build_archive, find_bundled
 from sre_core import release
 
 ROOT = Path(__file__).parents[3]
@@ -69,26 +69,26 @@ def test_libraries_that_travel_along(tmp_path: Path) -> None:
         f"win==3.0 ; sys_platform == 'win32' \\\n    --hash=sha256:{'1' * 64}\n"
         f"absent==4.0 \\\n    --hash=sha256:{'2' * 64}\n"
     )
-    found = find_carried(tmp_path, locks=(lock,))
+    found = find_bundled(tmp_path, locks=(lock,))
     assert ([file.name[:3] for file in found.files], found.missing) == (["one", "two"], ("absent==4.0",))
-    packed = [name for name in names(build_archive(carried=found.files).bytes) if name.startswith("wheels/")]
+    packed = [name for name in names(build_archive(bundled=found.files).bytes) if name.startswith("wheels/")]
     assert packed == [f"wheels/{file.name}" for file in found.files]
 
 
 def test_python_that_travels_along(tmp_path: Path) -> None:
     """For an image without Python 3.12 its archive is asked for, and is where uv looks for it."""
     (lock := tmp_path / "lock").touch()
-    assert find_carried(tmp_path, python=True, locks=(lock,)).missing == (f"Python {PYTHON}",)
+    assert find_bundled(tmp_path, python=True, locks=(lock,)).missing == (f"Python {PYTHON}",)
     archive = tmp_path / f"cpython-{PYTHON}+{BUILD}-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz"
     archive.touch()
-    found = find_carried(tmp_path, python=True, locks=(lock,))
+    found = find_bundled(tmp_path, python=True, locks=(lock,))
     assert (found.files, found.missing) == ((archive,), ())
-    assert f"python/{BUILD}/{archive.name}" in names(build_archive(carried=found.files).bytes)
+    assert f"python/{BUILD}/{archive.name}" in names(build_archive(bundled=found.files).bytes)
 
 
 def test_the_lock_names_what_a_machine_installs() -> None:
     """Every library of it but those of other systems, each with its hashes."""
-    found = find_carried(Path("/nowhere"), locks=(REQUIREMENTS,)).missing
+    found = find_bundled(Path("/nowhere"), locks=(REQUIREMENTS,)).missing
     written = [line for line in REQUIREMENTS.read_text().splitlines() if "==" in line and not line.startswith(" ")]
     assert len(found) == len([line for line in written if "sys_platform == " not in line]) > 50
 

@@ -45,10 +45,10 @@ def test_two_at_once(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("told", [b"", b"[]", b"7", b"{", b'{"pid": "one", "host": 7, "who": "ada"}'])
-def test_a_lock_that_tells_odd_things(told: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"[]", b"7", b"{", b'{"pid": "one", "host": 7, "who": "ada"}'])
+def test_a_lock_that_tells_odd_things(content: bytes) -> None:
     """An unreadable lock still counts, and its owner is shown as far as it can be read."""
-    assert "runs `sre-agent-deploy`" in str(Owner.parse(told))
+    assert "runs `sre-agent-deploy`" in str(Owner.parse(content))
 
 
 def test_a_lock_whose_owner_is_stopped(tmp_path: Path) -> None:

@@ -41,8 +41,8 @@ def _store(unbooted: EmbeddedAws, bucket: str) -> S3Store:
     return S3Store(deployers_aws(unbooted), bucket, "team/state.json")
 
 
-def _lock(unbooted: EmbeddedAws, bucket: str, **told: Any) -> None:
-    owner = dataclasses.replace(Owner.me("deploy", nonce="another"), **told)
+def _lock(unbooted: EmbeddedAws, bucket: str, **changes: Any) -> None:
+    owner = dataclasses.replace(Owner.me("deploy", nonce="another"), **changes)
     unbooted.client("s3").put_object(Bucket=bucket, Key="team/state.json.lock", Body=owner.to_bytes())
 
 
@@ -70,9 +70,9 @@ def test_two_writers_that_do_not_know_of_one_another(unbooted: EmbeddedAws, buck
     first, second = _store(unbooted, bucket), _store(unbooted, bucket)
     assert first.load() is second.load() is None
     first.save(STATE)
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refused) as raised:
         second.save(dataclasses.replace(STATE, verified_at="later"))
-    assert told.value.problems[0].code == "STATE-CHANGED"
+    assert raised.value.problems[0].code == "STATE-CHANGED"
     assert first.load() == STATE
 
 
@@ -105,9 +105,9 @@ def test_one_writer_at_a_time(unbooted: EmbeddedAws, bucket: str) -> None:
     """The second is refused with the owner, its host, start and expiry; afterwards the lock is free."""
     store = _store(unbooted, bucket)
     with store.lock("deploy"):
-        with pytest.raises(Refused) as told, _store(unbooted, bucket).lock("cleanup"):
+        with pytest.raises(Refused) as raised, _store(unbooted, bucket).lock("cleanup"):
             pass
-        problem = told.value.problems[0]
+        problem = raised.value.problems[0]
         assert problem.code == "STATE-LOCKED"
         assert "`deploy`" in problem.what
         assert "unless renewed" in problem.what
@@ -121,9 +121,9 @@ def test_a_lock_that_cannot_be_given_back(unbooted: EmbeddedAws, bucket: str) ->
     """A run keeps its own result, success or Problem; the lock expires by itself."""
     own = Problem(code="ITS-OWN", what="What went wrong.", why="Because.", do=("Mend it.",))
     store = _store(unbooted, bucket)
-    with pytest.raises(Refused) as told, refused(deployers_aws(unbooted), "s3", "DeleteObject"), store.lock("deploy"):
+    with pytest.raises(Refused) as raised, refused(deployers_aws(unbooted), "s3", "DeleteObject"), store.lock("deploy"):
         raise Refused(own)
-    assert told.value.problems == (own,)
+    assert raised.value.problems == (own,)
     assert store.lock_owner()
 
 

@@ -80,9 +80,9 @@ def test_a_budget_that_differs(aws: Aws, marked: Marked, budget: Budget) -> None
 def test_a_filter_that_was_changed_by_hand(aws: Aws, marked: Marked, budget: Budget) -> None:
     """A budget that counts more, less or nothing at all by its filter is seen to differ."""
     id = create(aws, budget, marked("budget"))
-    told = {"BudgetName": id, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "50", "Unit": "USD"}}
+    settings = {"BudgetName": id, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "50", "Unit": "USD"}}
     for filters in ({}, {"Service": ["Amazon EC2"]}, {"TagKeyValue": [budget.tag_key_value, "user:team$sre"]}):
-        aws.client("budgets").update_budget(AccountId=aws.account_id, NewBudget={**told, "CostFilters": filters})
+        aws.client("budgets").update_budget(AccountId=aws.account_id, NewBudget={**settings, "CostFilters": filters})
         assert [entry.field for entry in drift(aws, budget, id)] == ["tag_key_value"]
         configure(aws, budget, id)
         assert drift(aws, budget, id) == ()
@@ -112,16 +112,16 @@ def test_a_topic_beside_the_address(aws: Aws, marked: Marked, budget: Budget, de
     """It is refused while its policy does not let AWS Budgets publish; then it gets each notification, and is put back."""
     arn = f"arn:aws:sns:{aws.region}:{aws.account_id}:{deployment}-alerts"
     topic = SnsTopic(name="alerts_topic", topic_arn=arn, display_name="alerts")
-    told = replace(budget, notifications=tuple(replace(each, topic_arn=arn) for each in budget.notifications))
+    declared = replace(budget, notifications=tuple(replace(each, topic_arn=arn) for each in budget.notifications))
     create(aws, topic, marked("alerts_topic"))
     topic.configure(aws, arn)
-    assert refused(aws, told, marked("budget")).code == "BUDGET-REFUSED"
+    assert refused(aws, declared, marked("budget")).code == "BUDGET-REFUSED"
     replace(topic, budgets=True).configure(aws, arn)
     assert [entry.field for entry in drift(aws, topic, arn)] == ["budgets"]
-    id = create(aws, told, marked("budget"))
-    assert drift(aws, told, id) == ()
-    check_repair(aws, told, id, notifications=budget.notifications)
-    delete(aws, told, id, deployment)
+    id = create(aws, declared, marked("budget"))
+    assert drift(aws, declared, id) == ()
+    check_repair(aws, declared, id, notifications=budget.notifications)
+    delete(aws, declared, id, deployment)
     delete(aws, topic, arn, deployment)
 
 

@@ -174,10 +174,10 @@ def test_a_secret_name_that_is_taken(aws: Aws, marked: Marked, deployment: str, 
 def test_guide_and_template(authority: local_ca.LocalCa) -> None:
     """They name the hosts, also those that AWS will choose, and hold no key."""
     declared = Certificate(name="certificate", secret_name="s", source=authority, hosts=(Ref("address", "public_ip"),))
-    told = f"{declared.console()} {declared.template()} {declared}"
-    assert "<address.public_ip>" in told
-    assert "BEGIN" not in told.replace("-----BEGIN CERTIFICATE-----", "")
-    assert "BEGIN PRIVATE KEY" not in told
+    texts = f"{declared.console()} {declared.template()} {declared}"
+    assert "<address.public_ip>" in texts
+    assert "BEGIN" not in texts.replace("-----BEGIN CERTIFICATE-----", "")
+    assert "BEGIN PRIVATE KEY" not in texts
 
 
 def acme_source(directory: str = "https://ca.example.com/dir") -> AcmeSource:

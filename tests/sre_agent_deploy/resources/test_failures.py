@@ -52,8 +52,8 @@ def test_a_foreseen_failure(errors: dict[str, frozenset[str] | None], kind: type
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
 def test_a_failed_deletion(kind: type[Any]) -> None:
     """Cleanup may know nothing but an id: advice for a deletion does not need the declaration."""
-    deletions = [told for (operation, _), told in kind.FAILURES.items() if operation.startswith("Delete")]
-    assert all(isinstance(told(None), Problem) for told in deletions)
+    deletions = [explain for (operation, _), explain in kind.FAILURES.items() if operation.startswith("Delete")]
+    assert all(isinstance(explain(None), Problem) for explain in deletions)
 
 
 def test_a_delivery_that_is_denied() -> None:

@@ -86,7 +86,7 @@ def test_recent_records(ask: Ask) -> None:
 
 
 def test_counts(ask: Ask) -> None:
-    """By service, level, pod or time, beside the window before; a kind is told by words too."""
+    """Counts by service, level, pod or time, beside the window before; a kind is recognised by words too."""
     asked = ask("logs", "crash-loop")
     by_service = asked.get("/logs/counts", event_type="dns", time_window="15m")
     assert [(item["group"], item["count"], item["count_before"]) for item in by_service["items"]] == [("payment-service", 56, 0)]

@@ -185,7 +185,7 @@ class ServiceAnswers:
 BUDGETS = ServiceAnswers(
     "budgets", "budgets:ViewBudget", lambda aws: aws.client("budgets").describe_budgets(AccountId=aws.account_id, MaxResults=1)
 )
-"""Where the configuration sets a monthly limit: an account can keep everybody out of its billing, whatever their policies say."""
+"""Where the configuration sets a monthly limit: an account can close its billing to everybody, with any policy."""
 
 
 def service_checks() -> tuple[ServiceAnswers, ...]:

@@ -142,16 +142,16 @@ def _overloaded(index: ObservationIndex, slow: Slowness) -> Iterator[Candidate]:
     for rise in _rises(index, "cpu", _BUSIER, _FEWEST_MILLICORES):
         service = rise.trend.service
         slower = (slow.of(service).signal(service),) if service in slow.all else ()
-        held = (throttled[service].signal(service),) if service in throttled else ()
+        throttling = (throttled[service].signal(service),) if service in throttled else ()
         elsewhere = requested.get(service, 1.0) >= rise.factor / 2 or any(s.service == service and s.kind in _WORK for s in index.signals)
-        if elsewhere or not (slower or held):
+        if elsewhere or not (slower or throttling):
             continue
         yield suspect(
             "pod_cpu_overload",
             index.ref(service),
             f"CPU went from {rise.normal:.0f} to {rise.level:.0f} millicores",
             Reason(0.6, "its CPU use rose, and its requests did not", (rise.signal(service),)),
-            Reason(0.15, "it was throttled", held),
+            Reason(0.15, "it was throttled", throttling),
             Reason(0.15, "it became slower", slower),
             explains=index.graph.dependents_of(service),
         )
