@@ -300,7 +300,7 @@ def attribute_owner(kind: type[Resource], found: Found[Any], deployment: str, pa
 
 
 def _follows_parent(kind: type[Resource], found: Found[Any]) -> bool:
-    """Answer if its place decides about its owner: it can't be tagged, or it was replaced without any tag of a deployment's."""
+    """Say whether its place decides who owns it: it can't be tagged, or it was replaced without any tag of a deployment's."""
     unmarked = found.tags is None or (kind.OWNED_BY_PLACE and DEPLOYMENT_TAG not in found.tags)
     return bool(kind.PARENT) and unmarked
 

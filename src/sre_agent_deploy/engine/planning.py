@@ -218,7 +218,7 @@ def keeps_replaced(change: Change, keep_previous: timedelta) -> bool:
 
 
 def keep_used(changes: Sequence[Change], keep_previous: timedelta) -> tuple[Change, ...]:
-    """Keep what a resource uses that stays for a rollback, such as the network of the machine before, for as long as it stays."""
+    """Keep what is used by a resource that stays for a rollback, such as the network of the previous machine, for as long as it stays."""
     stay = {change.kind for change in changes if _stays(change, keep_previous)}
     used, because = kinds.used_by(stay), "kept with the machine before, which uses it"
     return tuple(
