@@ -83,7 +83,7 @@ def _headings(page: Path) -> set[str]:
 
 
 def _command_lines(text: str) -> Iterator[list[str]]:
-    """The words of each `sre-agent …` or `sre-agent-deploy …` in code, without comments and what follows a shell operator."""
+    """List the words of each `sre-agent …` or `sre-agent-deploy …` in code, without comments and what follows a shell operator."""
     blocks = re.findall(r"```(?:bash|text)?\n(.*?)```", text, re.DOTALL)
     code = [line for block in blocks for line in block.splitlines()] + re.findall(
         r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)

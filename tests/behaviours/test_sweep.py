@@ -12,7 +12,7 @@ MINE = {"sre-agent:deployment-id": "sre-0123456789", "sre-agent:resource": "back
 
 
 def test_a_sweep_of_this_machine(desk: Desk) -> None:
-    """What a killed run left in the local AWS is deleted, and nothing else; without a local AWS there is nothing to do."""
+    """The remains of a killed run are deleted from the local AWS, and nothing else; without a local AWS there is nothing to do."""
     nothing = desk.deploy("cleanup", "--older-than", "1s", "--yes")
     assert nothing.code == 0, nothing.text
     assert "nothing to sweep" in nothing.text

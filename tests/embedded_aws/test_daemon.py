@@ -118,7 +118,7 @@ def test_after_a_kill_status_says_so_and_another_start_is_another_aws(state_dir:
 
 
 def test_after_a_kill_stop_leaves_nothing(state_dir: Path, tmp_path: Path) -> None:
-    """What a killed AWS left on the disk - instances with their credentials, sockets among the temporary files - ends with `stop`."""
+    """`stop` deletes what a killed AWS left on the disk: instances with their credentials, sockets among the temporary files."""
     first = started(state_dir)
     os.kill(first["pid"], signal.SIGKILL)
     psutil.wait_procs([psutil.Process(first["pid"])] if psutil.pid_exists(first["pid"]) else [], timeout=120)

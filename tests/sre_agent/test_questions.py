@@ -408,7 +408,7 @@ def test_where() -> None:
     ],
 )
 def test_a_question_that_continues(prompt: str, kind: str, subject: str) -> None:
-    """What a question omits is taken from the one before; what it says itself has priority."""
+    """An omitted part is taken from the question before; a part of the question itself has priority."""
     report = ask(
         prompt, before_kind="health", before_subject="payment-service", before_namespace="shop", before_prompt="Is payment healthy?"
     )

@@ -1,9 +1,9 @@
-"""What one command works on: the configuration, the account, the state file with its lock, and the journal of a run.
+"""The parts that one command works on: the configuration, the account, the state file with its lock, and the journal of a run.
 
 `find_state` reads the configuration file, once, and the state. `open_workspace` opens the account as well.
 
-While a run holds a lock, each of its changes needs the lock to be still its own. The same name is the same deployment, in any folder: AWS
-shows since when it exists, not whose it is. `claims.py` notes on this machine who ran it and from where.
+While a run holds a lock, each of its changes needs the lock to be still its own. The same name is the same deployment, in any
+folder: AWS shows since when it exists, not whose it is. `claims.py` notes on this machine who ran it and from where.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def test_words_of_other_tools(words: tuple[str, ...], said: str, typed: Typed) -
     ],
 )
 def test_a_word_without_its_option(words: tuple[str, ...], said: str, typed: Typed) -> None:
-    """Who types a deployment or a file without its option reads which option takes it; nothing is done."""
+    """A deployment or a file without its option is answered with the option that takes it; nothing is done."""
     code, _, err = typed(*words)
     assert code == exit_codes.USAGE
     assert said in err

@@ -188,7 +188,7 @@ def decided(**changed: Any) -> dict[str, str]:
 
 
 def test_what_is_newer_stays() -> None:
-    """What was changed since the backup is named and left: above all a user who was disabled or removed from a group since."""
+    """A change since the backup is named and stays: above all a user who was disabled or removed from a group since."""
     assert decided() == {"user ann": "create", "member ann": "create"}
     assert decided(sub="1") == {"user ann": "keep", "member ann": "keep"}
     changed = {"email": "new@example.com"}

@@ -39,8 +39,7 @@ def test_a_first_deployment_that_fails(engine: Engine) -> None:
 
 @pytest.mark.parametrize("result", COMPLETE)
 def test_an_update_that_fails(engine: Engine, result: Result) -> None:
-    """What it created beside the running machine is deleted; that machine stays, verified or not; the earlier configuration has
-    nothing to do."""
+    """The update's own resources are deleted; the running machine stays, verified or not; the earlier configuration has nothing to do."""
     engine.deploy()
     engine.journal().end_run(result)
     serving = engine.id_of("instance")
@@ -83,7 +82,7 @@ def test_an_update_whose_state_was_lost(engine: Engine) -> None:
 
 
 def test_a_first_deployment_that_was_killed_before(engine: Engine) -> None:
-    """What the killed run created is recognised as this deployment's own, and is deleted with the rest."""
+    """Resources of the killed run are recognised as this deployment's own, and are deleted with the rest."""
     with pytest.raises(Cut), cut_at(engine.aws, "CreateUserPool", "committed"):
         engine.apply()
     _, rolled = _failed(engine, "ec2", "RunInstances")

@@ -77,7 +77,7 @@ def test_what_cannot_be_judged() -> None:
     "parts", [(POOL,), (POOL, ROLE, ADDRESS), (part("AWS::S3::Bucket"), part("AWS::SecretsManager::Secret", "certificate"))]
 )
 def test_leftovers(parts: tuple[Entry, ...]) -> None:
-    """What a killed run left of a temporary deployment has its tag since its creation, and is deleted."""
+    """The remains of a killed run have the tag of a temporary deployment since their creation, and are deleted."""
     verdict = judge(*parts)
     assert verdict.delete
     assert "leftover" in verdict.because

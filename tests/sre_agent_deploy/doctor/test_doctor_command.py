@@ -78,7 +78,7 @@ def test_production_with_credentials(embedded: EmbeddedAws, tmp_path: Path) -> N
 
 
 def test_production_without_anything(tmp_path: Path) -> None:
-    """What is missing is reported with its next step, exit 1; a proxy's password is hidden."""
+    """Each missing thing is reported with its next step, exit 1; a proxy's password is hidden."""
     pem = tmp_path / "no.pem"
     pem.write_text("nothing")
     ended = doctor(tmp_path, "--mode", "production", AWS_CA_BUNDLE=str(pem), NO_PROXY="http://me:hunter2@proxy", SRE_LOG="loud")

@@ -113,7 +113,7 @@ def test_the_first_version_of_the_aws_cli() -> None:
     assert said(replace(seen, aws_cli="aws-cli/2.31.0 Python/3.13"), "aws").status == "ok"
 
 
-# systemd sets it for a service; nobody does for a command.
+# systemd sets it for a service; a command has none.
 OF_SERVICES = {"NOTIFY_SOCKET"}
 READ = re.compile(r"environ(?:ment)?(?:\.get\(|\[)\"([A-Za-z_]+)\"")
 
