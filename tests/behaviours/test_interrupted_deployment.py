@@ -44,7 +44,7 @@ def test_interrupted_while_waiting(desk: Desk) -> None:
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, out + err
     assert "RUN-INTERRUPTED" in err
-    assert "Run the same command again." in err
+    assert "Nothing needs to be undone: run the same command again." in err
     assert "`sre-agent-deploy resume`" not in err, "nothing was begun that could be resumed"
 
 
