@@ -14,7 +14,7 @@ from pathlib import Path
 from evals.recorded_tools import RecordedTools
 from evals.score import Outcome, Verdict
 from sre_agent import supervisor
-from sre_agent.reasoner import DEFAULT, create_reasoner
+from sre_agent.reasoners import DEFAULT, create_reasoner
 from sre_services.recording import SHIPPED
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from evals.recorded_tools import RecordedTools
 from sre_agent import supervisor
 from sre_agent.brief import render_brief
-from sre_agent.reasoner import DEFAULT, create_reasoner
+from sre_agent.reasoners import DEFAULT, create_reasoner
 from sre_agent.report import Report
 
 FOLDER = Path(__file__).parent

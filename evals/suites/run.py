@@ -21,7 +21,7 @@ from evals.suites.enlarge import enlarge
 from evals.suites.incident import Incident, read_incident
 from evals.suites.rename import rename
 from sre_agent import supervisor
-from sre_agent.reasoner import DEFAULT, create_reasoner
+from sre_agent.reasoners import DEFAULT, create_reasoner
 from sre_agent.reasoners.rules.vocabulary import CAUSES
 from sre_services.recording import SHIPPED
 

@@ -121,7 +121,7 @@ class Checkout:
             atomic_file.write(path, edited.encode())
 
     def _edit_variables(self, line: str, *, created: str = "") -> None:
-        """Replace the line of the token; without one, add it if the file is to be created where it is missing."""
+        """Replace the line that sets the token. Without one, `line` is added only where `created` is given: the text of a missing file."""
         path = self.root / "sre_agent/.env"
         if not path.is_file():
             text = created

@@ -10,7 +10,7 @@ from sre_agent import supervisor, transport
 from sre_agent.gateway import CALL_SECONDS, open_tools
 from sre_agent.oidc import Discovery
 from sre_agent.pool import Pool
-from sre_agent.reasoner import DEFAULT, REASONERS, Reasoner, create_reasoner
+from sre_agent.reasoners import DEFAULT, REASONERS, Reasoner, create_reasoner
 from sre_agent.report import Report
 from sre_agent.request import Request
 from sre_agent.settings import Settings

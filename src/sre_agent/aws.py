@@ -16,7 +16,7 @@ from sre_core.secret import Secret
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from sre_agent.models.settings import ModelSettings
+    from sre_agent.reasoners.models.settings import ModelSettings
 
 AWS_VARIABLES = "AWS_"  # any variable with this prefix could point a client at a real account
 

@@ -132,7 +132,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A CronJob: how many times of its schedule went by without a Job, and what keeps the next one from starting."""
+    """A CronJob: how many scheduled runs were missed, and what prevents the next one."""
 
     ref: Ref
     missed: int

@@ -12,7 +12,7 @@ from sre_agent.assistant import assemble
 from sre_agent.connectivity import Connectivity, plan_way
 from sre_agent.jwt import Keys, Verifier
 from sre_agent.oidc import Discovery
-from sre_agent.reasoner import create_reasoner
+from sre_agent.reasoners import create_reasoner
 from sre_agent.sessions.conversation import open_conversation
 from sre_agent.settings import read_settings
 from sre_core import log, service_manager, tracing

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sre_agent.reasoner import DEFAULT, REASONERS
+from sre_agent.reasoners import DEFAULT, REASONERS
 from sre_agent.tokens import SecretFile
 from sre_core import metrics
 from sre_core.problem import Problem, Refused

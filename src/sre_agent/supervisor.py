@@ -18,7 +18,7 @@ from sre_agent.question import times
 from sre_agent.question.intent import CAPABILITIES, LANGUAGE, Intent, parse_intent
 from sre_agent.question.names import match_left_out, strip_left_out
 from sre_agent.reading import moment, objects
-from sre_agent.reasoner import Inquiry, Reasoner
+from sre_agent.reasoners import Inquiry, Reasoner
 from sre_agent.report import Report
 from sre_agent.request import Request
 from sre_agent.scope import BEFORE, Scope, find_service, parse_prompt

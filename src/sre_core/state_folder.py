@@ -71,7 +71,7 @@ def _unusable(folder: Path, why: str) -> Problem:
         why=why,
         do=(
             "Choose a folder in which you can write: export SRE_AGENT_STATE_DIR=/path/of/folder",
-            f"Or see who owns it and what it is: ls -ld {folder}",
-            "Without SRE_AGENT_STATE_DIR it is sre-agent under $XDG_STATE_HOME, or ~/.local/state/sre-agent: check HOME.",
+            f"Or check its owner and its type: ls -ld {folder}",
+            "If SRE_AGENT_STATE_DIR is not set, it is $XDG_STATE_HOME/sre-agent, else ~/.local/state/sre-agent: check HOME.",
         ),
     )

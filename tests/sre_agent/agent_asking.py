@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from sre_agent.reasoner import Reasoner
+from sre_agent.reasoners import Reasoner
 from sre_agent.report import Report
 
 

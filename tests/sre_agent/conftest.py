@@ -20,7 +20,7 @@ from agent_issuer import GATEWAY_CLIENT, SCOPES, Issuer
 
 from sre_agent.assistant import Assistant
 from sre_agent.oidc import Discovery
-from sre_agent.reasoner import Reasoner
+from sre_agent.reasoners import Reasoner
 from sre_agent.reasoners.rules.reasoner import Rules
 from sre_agent.report import Report
 from sre_agent.tokens import BearerAuth, Client, TokenSource

@@ -16,7 +16,7 @@ from fixtures.api_key import make_api_key
 from fixtures.embedded import EmbeddedAws, served
 from sre_agent import supervisor
 from sre_agent.brief import render_brief
-from sre_agent.reasoner import Reasoner, create_reasoner
+from sre_agent.reasoners import Reasoner, create_reasoner
 from sre_agent.render import render_markdown
 from sre_agent.report import Report
 from sre_agent.request import Request

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from agent_asking import Investigate
 
-from sre_agent.reasoner import REASONERS, Reasoner, create_reasoner
+from sre_agent.reasoners import REASONERS, Reasoner, create_reasoner
 from sre_core.problem import Refused
 
 MADE_UP = '''

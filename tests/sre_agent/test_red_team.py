@@ -18,7 +18,7 @@ from scripted_models import Scripted
 from sre_agent import supervisor
 from sre_agent.brief import render_brief
 from sre_agent.evidence import Answer, Argument, EvidenceLog, Excerpt
-from sre_agent.reasoner import Reasoner, create_reasoner
+from sre_agent.reasoners import Reasoner, create_reasoner
 from sre_agent.reasoners.claims import ModelClaim, find_fault
 from sre_agent.reasoners.instructions import is_instruction
 from sre_agent.reasoners.privacy import Privacy

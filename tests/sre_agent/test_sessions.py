@@ -306,6 +306,6 @@ def test_a_question_that_can_not_be_kept(asking: Asking, table: Table, tmp_path:
     assert answer["message"].startswith("# 3 nodes, all ready")
     assert answer["session"] == {"id": "s" * 33, "kept": False}
     lines = answer["message"].splitlines()
-    assert any("is not kept in its session" in line for line in lines[:4]), answer["message"]
+    assert any("not saved in its session" in line for line in lines[:4]), answer["message"]
     # A file that is not there yet is an empty session.
     assert any("could not be read" in line for line in lines[:4]) is ("SRE_SESSION_TABLE" in asking.environment)

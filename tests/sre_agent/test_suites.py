@@ -30,7 +30,7 @@ from sre_agent.brief import render_brief  # noqa: E402
 from sre_agent.calls import MOST_CALLS  # noqa: E402
 from sre_agent.evidence import EvidenceLog, new_investigation_id  # noqa: E402
 from sre_agent.observations import Observations  # noqa: E402
-from sre_agent.reasoner import Inquiry  # noqa: E402
+from sre_agent.reasoners import Inquiry  # noqa: E402
 from sre_agent.reasoners.rules.calibration import BANDS, calibrate  # noqa: E402
 from sre_agent.reasoners.rules.diagnose import diagnose  # noqa: E402
 from sre_agent.reasoners.rules.reasoner import Rules  # noqa: E402

@@ -85,7 +85,7 @@ def not_read(why: str, *do: str) -> Problem:
         code="SESSION-NOT-READ",
         what="The previous question of this session could not be read, so this one was answered by itself.",
         why=why,
-        do=("Ask again, and name in the question what it is about.", *do),
+        do=("Ask again, and name the service or pod in the question.", *do),
     )
 
 
@@ -93,7 +93,7 @@ def not_kept(why: str, *do: str) -> Problem:
     """Say that a question was answered, and is not in its session."""
     return Problem(
         code="SESSION-NOT-KEPT",
-        what="This question is not kept in its session, so the next one can't refer to it.",
+        what="The question was answered, but not saved in its session, so the next one can't refer to it.",
         why=why,
-        do=("Name in the next question what it is about.", *do),
+        do=("Name the service or pod again in the next question.", *do),
     )

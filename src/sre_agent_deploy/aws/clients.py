@@ -244,7 +244,7 @@ type Check = Callable[[], None]
 
 
 class Fence:
-    """The checks of one session before each call that changes something: a run that has lost its lock sends none.
+    """The checks before each changing call of one boto3 session: a run that has lost its lock changes nothing more.
 
     Each raises Refused if the run must change nothing more.
     """

@@ -158,7 +158,7 @@ def _several(text: str, found: list[tuple[str, Claim]]) -> Problem:
         code="DEPLOYMENT-AMBIGUOUS",
         what=f"This machine knows {len(found)} deployments with the name {text}: {shown}.",
         why="A name is unique only within one account and region.",
-        do=(f"Name it by its id: --deployment {found[0][0]}", "See them all: `sre-agent-deploy list`."),
+        do=("See them all: `sre-agent-deploy list`.", "Choose one by its id: `--deployment ID`."),
     )
 
 

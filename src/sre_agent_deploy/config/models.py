@@ -200,7 +200,7 @@ class AssistantConfig(Section):
             yield required("api_key", "env:ANTHROPIC_API_KEY", "Anthropic's API needs a key.")
 
     def _runtime_faults(self, mode: Mode) -> Iterator[Fault]:
-        """Yield a fault for what AgentCore Runtime could not start."""
+        """Yield a fault for each setting with which AgentCore Runtime can't start the assistant."""
         yield from ECR_IMAGE.faults("image", self.image)
         yield from self._network_faults()
         if not self.on_runtime:

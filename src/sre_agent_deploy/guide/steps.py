@@ -136,7 +136,10 @@ class _Reading:
             )
 
     def lines(self, text: str, prefix: str) -> Iterator[Line]:
-        """Read one text of a resource's `console`: what has line breaks is pasted, `Label: value` is a field."""
+        """Turn one text of a resource's `console` into lines of the guide.
+
+        A text with line breaks becomes a file to paste, `Label: value; Label: value` one field each, any other text one line.
+        """
         if "\n" in text:
             suffix = "json" if text.startswith("{") else "sh" if text.startswith("#!") else "txt"
             name = f"{prefix}-{sum(file.name.startswith(prefix) for file in self.files) + 1}.{suffix}"

@@ -52,7 +52,7 @@ NO_SOURCE, RUNBOOKS = "none", "runbooks"
 
 @dataclass(frozen=True)
 class ServiceSources:
-    """The settings of one service's sources, beside what every release gives it."""
+    """The settings of one service's sources, in addition to those that are the same in every deployment."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     credentials: Mapping[str, SecretRef] = field(default_factory=dict)

@@ -291,7 +291,7 @@ def _failed(wanted: Gateway, gateway: Mapping[str, Any]) -> Problem:
         what=f"Gateway {wanted.gateway_name} is {gateway['status']}.",
         why=reasons,
         do=(
-            "Correct what the reason names, then run the same command again.",
+            "Fix the cause given above, then run the same command again.",
             "If the gateway stays as it is, run cleanup for this deployment and deploy again.",
         ),
     )

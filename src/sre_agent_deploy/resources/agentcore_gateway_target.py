@@ -271,7 +271,7 @@ def _failed(wanted: GatewayTarget, target: Mapping[str, Any]) -> Problem:
         what=f"Target {wanted.target_name} is {target['status']}.",
         why=reasons,
         do=(
-            f"Correct what the reason names; it is often the OpenAPI document {wanted.schema_uri} or its server's address.",
+            f"Fix the cause given above. Often it is the OpenAPI document {wanted.schema_uri}, or the server's address in it.",
             "Run the same command again.",
         ),
     )

@@ -377,7 +377,7 @@ def _failed(wanted: AgentRuntime, runtime: Mapping[str, Any]) -> Problem:
         what=f"Runtime {wanted.runtime_name} is {runtime['status']}.",
         why=runtime.get("failureReason") or "AgentCore gave no reason.",
         do=(
-            "Correct what the reason names, then run the same command again. The previous version serves until then.",
+            "Fix the cause given above, then run the same command again. Until then the previous version stays in use.",
             "If the runtime stays as it is, run cleanup for this deployment and deploy again.",
         ),
     )

@@ -181,7 +181,7 @@ def _failed(wanted: RuntimeEndpoint, endpoint: Mapping[str, Any]) -> Problem:
         what=f"Endpoint {wanted.endpoint_name} is {endpoint['status']}.",
         why=endpoint.get("failureReason") or "AgentCore gave no reason.",
         do=(
-            "Correct what the reason names, then run the same command again. The previous version serves until then.",
+            "Fix the cause given above, then run the same command again. Until then a previous version stays in use.",
             "See the runtime's log group /aws/bedrock-agentcore/runtimes/ in CloudWatch.",
         ),
     )

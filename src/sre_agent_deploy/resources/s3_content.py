@@ -174,7 +174,7 @@ def _mfa(bucket_name: str) -> Problem:
         do=(
             f"As root: aws s3api put-bucket-versioning --bucket {bucket_name} "
             "--versioning-configuration Status=Enabled,MFADelete=Disabled --mfa 'SERIAL CODE'",
-            "Then run the same command again.",
+            "SERIAL is the serial number or ARN of the MFA device, CODE what it shows now. Then run the same command again.",
         ),
         aws_docs="https://docs.aws.amazon.com/AmazonS3/latest/userguide/MultiFactorAuthenticationDelete.html",
     )

@@ -188,6 +188,6 @@ def _other_authority() -> Problem:
     return Problem(
         code="TLS-CHAIN-BROKEN",
         what="The certificate chain does not lead to the certificate authority in deployment.ssl_ca_path.",
-        why="No certificate of that file signed the last one of the chain: an intermediate is missing, or it is another authority.",
+        why="No certificate in that file signed the last one of the chain: an intermediate is missing, or the file has another authority.",
         do=("Append the missing intermediate to the chain, or name the authority that issued it.", "Run the same command again."),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sre_agent.evidence import EvidenceLog, new_investigation_id
 from sre_agent.observations import Observations
-from sre_agent.reasoner import Inquiry
+from sre_agent.reasoners import Inquiry
 from sre_agent.reasoners.rules.diagnose import Diagnosis, diagnose
 from sre_agent.reasoners.rules.vocabulary import CAUSES
 from sre_agent.reasoners.rules.write import write_report

@@ -10,7 +10,7 @@ from sre_agent.evidence import Answer, EvidenceLog, Excerpt
 from sre_agent.finding import Finding, Rejected, accept
 from sre_agent.observations import Observations, Runbook
 from sre_agent.reading import part, text
-from sre_agent.reasoner import Inquiry
+from sre_agent.reasoners import Inquiry
 from sre_agent.reasoners.rules.calibration import calibrate
 from sre_agent.reasoners.rules.diagnose import Diagnosis, RuledOut
 from sre_agent.reasoners.rules.hypotheses import Candidate

@@ -120,7 +120,7 @@ def _issuers(records: tuple[str, ...] | None) -> tuple[str, ...] | None:
 def _no_answer(domain: str, error: Exception) -> Problem:
     return Problem(
         code="DNS-UNREACHABLE",
-        what=f"No name server answered a question about {domain}.",
+        what=f"No DNS server answered the query for {domain}.",
         why=f"{str(error) or type(error).__name__}. This does not stop the deployment.",
         do=(
             "Check this machine's name servers (`cat /etc/resolv.conf`).",

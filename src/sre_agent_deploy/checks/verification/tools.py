@@ -179,6 +179,9 @@ def _no_session(url: str, broken: list[BaseException]) -> Problem:
         code="GATEWAY-UNREACHABLE",
         what="No MCP session with the gateway could be opened.",
         why="; ".join(f"{type(error).__name__}: {error}" for error in broken)[:400],
-        do=(f"Check that this machine reaches the gateway: `curl -sv {url}` must be answered 401.", "Run `sre-agent-deploy verify` again."),
+        do=(
+            f"Check that this machine reaches the gateway: `curl -sv {url}` must show HTTP status 401.",
+            "Run `sre-agent-deploy verify` again.",
+        ),
         context={"url": url, "part": "gateway"},
     )

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from sre_agent import aws
 from sre_agent.evidence import EvidenceLog
-from sre_agent.models.settings import ModelSettings
 from sre_agent.observations import Observations
-from sre_agent.reasoner import Inquiry
+from sre_agent.reasoners import Inquiry
 from sre_agent.reasoners.claims import check_claims
 from sre_agent.reasoners.conclusion import Conclusion, decide
+from sre_agent.reasoners.models.settings import ModelSettings
 from sre_agent.reasoners.rules.reasoner import Rules
 from sre_agent.reasoners.rules.vocabulary import CAUSES
 from sre_agent.reasoners.rules.write import list_steps
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pydantic_ai import RunUsage
     from pydantic_ai.models import Model
 
-    from sre_agent.models.metering import Meter
-    from sre_agent.models.toolbox import Desk
+    from sre_agent.reasoners.models.metering import Meter
+    from sre_agent.reasoners.models.toolbox import Desk
 
 type Connect = Callable[[ModelSettings], AbstractAsyncContextManager[tuple[Model, RequestSettings]]]
 
@@ -46,8 +46,8 @@ class ModelReasoner:
         """Let the rules answer, then the model look further. If the model fails, the rules' answer remains."""
         from pydantic_ai import RunUsage
 
-        from sre_agent.models.metering import Meter
-        from sre_agent.models.toolbox import Desk
+        from sre_agent.reasoners.models.metering import Meter
+        from sre_agent.reasoners.models.toolbox import Desk
 
         rules = await Rules().conclude(inquiry, observations, tools)
         evidence = EvidenceLog.resume(rules.investigation_id, rules.evidence)
@@ -60,9 +60,9 @@ class ModelReasoner:
         """Return the model's conclusion, or why there is none."""
         from pydantic_ai.exceptions import AgentRunError, FallbackExceptionGroup, UserError
 
-        from sre_agent.models.agents import Team, run_agents
-        from sre_agent.models.failures import explain
-        from sre_agent.models.metering import Metered
+        from sre_agent.reasoners.models.agents import Team, run_agents
+        from sre_agent.reasoners.models.failures import explain
+        from sre_agent.reasoners.models.metering import Metered
 
         budget = self._settings.budget
         expected: tuple[type[BaseException], ...] = (AgentRunError, FallbackExceptionGroup, UserError, TimeoutError, *aws.client_errors())

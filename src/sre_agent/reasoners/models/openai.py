@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from sre_agent import transport
-from sre_agent.models.reasoner import ModelReasoner
-from sre_agent.models.settings import ModelSettings, no_key, no_model, read_settings
+from sre_agent.reasoners.models.reasoner import ModelReasoner
+from sre_agent.reasoners.models.settings import ModelSettings, no_key, no_model, read_settings
 from sre_core.problem import Refused
 
 if TYPE_CHECKING:

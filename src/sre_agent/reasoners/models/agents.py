@@ -13,12 +13,12 @@ from pydantic_ai.exceptions import CostNotFoundWarning, UsageLimitUnavailableWar
 from pydantic_ai.messages import AgentStreamEvent
 from pydantic_ai.models import Model
 
-from sre_agent.models.settings import Budget
-from sre_agent.models.toolbox import OPERATIONS, Desk
-from sre_agent.reasoner import Inquiry
+from sre_agent.reasoners import Inquiry
 from sre_agent.reasoners.claims import ModelClaim, check_claims
 from sre_agent.reasoners.conclusion import Conclusion
 from sre_agent.reasoners.instructions import gives_order, is_instruction
+from sre_agent.reasoners.models.settings import Budget
+from sre_agent.reasoners.models.toolbox import OPERATIONS, Desk
 from sre_agent.reasoners.rules.vocabulary import CAUSES
 from sre_agent.report import Report
 

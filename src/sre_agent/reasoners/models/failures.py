@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic_ai import exceptions
 
-from sre_agent.models.settings import Budget
+from sre_agent.reasoners.models.settings import Budget
 from sre_core.redaction import redact
 
 LONGEST = 200
