@@ -123,9 +123,10 @@ def _cache_lookups(dispatcher: Any) -> None:
 
     dispatcher.get_backend_for_host = lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
     replace(responses, "method_names_from_class", lru_cache(maxsize=None)(utils.method_names_from_class))
-    # It looks at each character of the name of each element of an answer.
+    # It looks at each character of the name of each element of an answer, in a part of its own that a later version may not have.
     xml: Any = vars(serialize)["xmltodict"]
-    replace(xml, "_validate_name", lru_cache(maxsize=4096)(xml._validate_name))
+    if hasattr(xml, "_validate_name"):
+        replace(xml, "_validate_name", lru_cache(maxsize=4096)(xml._validate_name))
     _remember_names_of_members()
 
 

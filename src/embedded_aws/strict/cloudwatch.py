@@ -208,8 +208,8 @@ def refuse_tags_of_absent_resources() -> None:
 
     @patch(CloudWatchBackend, "list_tags_for_resource")
     def list_tags_for_resource(original: Any, self: Any, arn: str) -> Any:
-        alarms = {alarm.alarm_arn for alarm in self.alarms.values()}
-        if arn not in alarms | {_dashboard_arn(self, name) for name in self.dashboards}:
+        known = {alarm.alarm_arn for alarm in self.alarms.values()} | {_dashboard_arn(self, name) for name in self.dashboards}
+        if (":alarm:" in arn or ":dashboard/" in arn) and arn not in known:
             raise ResourceNotFoundException
         return original(self, arn)
 

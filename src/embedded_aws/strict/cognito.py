@@ -89,18 +89,22 @@ def require_unique_domains() -> None:
 
 
 def refuse_absent_parts() -> None:
-    """Refuse to delete a domain that does not exist, and to list the resource servers of an absent pool; moto answers in other ways.
+    """Refuse to delete a domain that the pool does not have, and to list the resource servers of an absent pool.
+
+    moto answers in other ways.
 
     https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_DeleteUserPoolDomain.html
     """
     from moto.cognitoidp.exceptions import InvalidParameterException
     from moto.cognitoidp.models import CognitoIdpBackend
+    from moto.cognitoidp.responses import CognitoIdpResponse
 
-    @patch(CognitoIdpBackend, "delete_user_pool_domain")
-    def delete_user_pool_domain(original: Any, self: Any, domain: str) -> None:
-        if domain not in self.user_pool_domains:
+    @patch(CognitoIdpResponse, "delete_user_pool_domain")
+    def delete_user_pool_domain(original: Any, self: Any) -> Any:
+        domain = self.backend.user_pool_domains.get(self._get_param("Domain"))
+        if not domain or domain.user_pool_id != self._get_param("UserPoolId"):
             raise InvalidParameterException("No such domain or user pool exists.")
-        original(self, domain)
+        return original(self)
 
     @patch(CognitoIdpBackend, "list_resource_servers")
     def list_resource_servers(original: Any, self: Any, user_pool_id: str, **page: Any) -> Any:

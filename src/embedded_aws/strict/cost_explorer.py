@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from embedded_aws.strict.patching import add
@@ -45,8 +46,17 @@ def _known_tags(response: Any) -> list[str]:
     from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
 
     regions = resourcegroupstaggingapi_backends[response.current_account]
-    found = {key for region in {"us-east-1", *regions} for key in regions[region].get_tag_keys()[1]}
+    found = {key for region in {"us-east-1", *regions} for key in _list_keys(regions[region])}
     return sorted(found | _active_tags(response))
+
+
+def _list_keys(backend: Any) -> Iterator[str]:
+    """List the keys of all pages: one has 128, each as often as it is used."""
+    token, keys = backend.get_tag_keys()
+    yield from keys
+    while token:
+        token, keys = backend.get_tag_keys(token)
+        yield from keys
 
 
 def _active_tags(response: Any) -> set[str]:

@@ -62,7 +62,22 @@ def list_labelled_versions() -> None:
 def answer_absence_with_400() -> None:
     """Answer with HTTP status 400 for a secret that does not exist, as the JSON protocol does; moto answers with 404."""
     from moto.secretsmanager import models
-    from moto.secretsmanager.exceptions import SecretHasNoValueException, SecretNotFoundException
+    from moto.secretsmanager.exceptions import (
+        ResourceNotFoundException,
+        SecretHasNoValueException,
+        SecretNotFoundException,
+        SecretStageVersionMismatchException,
+    )
+
+    class NoSuchVersion(ResourceNotFoundException):
+        def __init__(self, message: str) -> None:
+            super().__init__(message)
+            self.code = 400
+
+    class OtherStage(SecretStageVersionMismatchException):
+        def __init__(self) -> None:
+            super().__init__()
+            self.code = 400
 
     class NotFound(SecretNotFoundException):
         def __init__(self) -> None:
@@ -74,5 +89,7 @@ def answer_absence_with_400() -> None:
             super().__init__(version_stage)
             self.code = 400
 
+    replace(models, "ResourceNotFoundException", NoSuchVersion)
+    replace(models, "SecretStageVersionMismatchException", OtherStage)
     replace(models, "SecretNotFoundException", NotFound)
     replace(models, "SecretHasNoValueException", NoValue)

@@ -67,3 +67,29 @@ def test_versions_without_labels(embedded: EmbeddedAws) -> None:
     assert len(labelled["Versions"]) == 2
     assert labelled["ARN"].startswith("arn:")
     assert len(secrets.list_secret_version_ids(SecretId=name, IncludeDeprecated=True)["Versions"]) == 3
+
+
+def test_an_absent_version_of_an_existing_secret(embedded: EmbeddedAws) -> None:
+    """A version, a label, and a label that the version does not have: each answers with status 400."""
+    secrets, name = embedded.client("secretsmanager"), f"secret-{uuid.uuid4().hex[:8]}"
+    version = secrets.create_secret(Name=name, SecretString="x")["VersionId"]
+    absent = str(uuid.uuid4())
+    for asked, code in (
+        ({"VersionId": absent}, "ResourceNotFoundException"),
+        ({"VersionStage": "OTHER"}, "ResourceNotFoundException"),
+        ({"VersionId": version, "VersionStage": "OTHER"}, "InvalidRequestException"),
+    ):
+        with pytest.raises(ClientError) as refused:
+            secrets.get_secret_value(SecretId=name, **asked)
+        answer = refused.value.response
+        assert (answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]) == (code, 400)
+
+
+def test_a_domain_of_another_pool(embedded: EmbeddedAws) -> None:
+    """It is not deleted in the name of a pool that does not have it."""
+    cognito, domain = embedded.client("cognito-idp"), f"domain-{uuid.uuid4().hex[:8]}"
+    owner, other = (cognito.create_user_pool(PoolName=name)["UserPool"]["Id"] for name in ("owner", "other"))
+    cognito.create_user_pool_domain(Domain=domain, UserPoolId=owner)
+    with pytest.raises(ClientError, match="InvalidParameterException"):
+        cognito.delete_user_pool_domain(Domain=domain, UserPoolId=other)
+    cognito.delete_user_pool_domain(Domain=domain, UserPoolId=owner)

@@ -194,7 +194,7 @@ def test_any_region_reaches_the_same_budgets(budgets: Budgets, embedded: Embedde
 
 
 def test_cost_allocation_tags(embedded: EmbeddedAws) -> None:
-    """A tag is known once a resource has it; only then can it be activated, and it stays known."""
+    """A tag is known once a resource has it, among however many others; only then can it be activated, and it stays known."""
     costs, ec2 = embedded.client("ce"), embedded.client("ec2")
 
     def activate() -> list[str]:
@@ -203,9 +203,12 @@ def test_cost_allocation_tags(embedded: EmbeddedAws) -> None:
 
     assert activate() == ["TagKeysNotFoundException"]
     assert costs.list_cost_allocation_tags(TagKeys=["counted-for"])["CostAllocationTags"] == []
-    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
-    ec2.create_tags(Resources=[volume], Tags=[{"Key": "counted-for", "Value": "test"}])
+    volumes = [ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"] for _ in range(4)]
+    for number, volume in enumerate(volumes[:-1]):
+        ec2.create_tags(Resources=[volume], Tags=[{"Key": f"another-{number}-{key}", "Value": "test"} for key in range(50)])
+    ec2.create_tags(Resources=volumes[-1:], Tags=[{"Key": "counted-for", "Value": "test"}])
     assert activate() == []
-    ec2.delete_volume(VolumeId=volume)
+    for volume in volumes:
+        ec2.delete_volume(VolumeId=volume)
     [shown] = costs.list_cost_allocation_tags(TagKeys=["counted-for"], Status="Active")["CostAllocationTags"]
     assert shown == {"TagKey": "counted-for", "Type": "UserDefined", "Status": "Active"}
