@@ -215,9 +215,14 @@ def _list_checks(aws: Aws) -> Iterator[Any]:
 
 
 def _list_tags(aws: Aws, ids: list[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Read the tags of these checks, as many at once as AWS allows. If one of them is gone AWS answers for none, and each is read alone."""
     for some in (ids[start : start + _TAGS_AT_ONCE] for start in range(0, len(ids), _TAGS_AT_ONCE)):
         answer: Any = or_none(lambda: aws.client("route53").list_tags_for_resources(ResourceType=_KIND, ResourceIds=some), _GONE)  # noqa: B023  # called at once
-        yield from ((found["ResourceId"], tags_of(found["Tags"])) for found in (answer or {}).get("ResourceTagSets", ()))
+        if answer:
+            yield from ((found["ResourceId"], tags_of(found["Tags"])) for found in answer["ResourceTagSets"])
+        elif len(some) > 1:
+            for id in some:
+                yield from _list_tags(aws, [id])
 
 
 def _read_reference(reference: str) -> dict[str, str]:

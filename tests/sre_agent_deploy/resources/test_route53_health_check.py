@@ -44,8 +44,7 @@ def test_a_creation_that_was_sent_twice(aws: Aws, marked: Marked, check: HealthC
 def test_a_health_check_that_was_made_by_hand(aws: Aws, marked: Marked, check: HealthCheck, deployment: str) -> None:
     """Its tags alone say whose it is; without them it is a stranger's."""
     route53 = aws.client("route53")
-    settings = {"Type": "HTTPS", "FullyQualifiedDomainName": check.domain, "Port": 443, "ResourcePath": "/", "EnableSNI": True}
-    by_console = route53.create_health_check(CallerReference=f"{deployment} by hand", HealthCheckConfig=settings)["HealthCheck"]["Id"]  # type: ignore[arg-type]  # its stubs want literals
+    by_console = make_by_hand(aws, check, f"{deployment} by hand")
     assert HealthCheck.owned(aws, deployment) == ()
     assert read(aws, check, by_console).owner(deployment) == "stranger"
     route53.change_tags_for_resource(ResourceType="healthcheck", ResourceId=by_console, AddTags=marked("outside_check").tag_list())
@@ -54,3 +53,26 @@ def test_a_health_check_that_was_made_by_hand(aws: Aws, marked: Marked, check: H
     configure(aws, check, by_console)
     assert drift(aws, check, by_console) == ()
     HealthCheck.delete(aws, by_console)
+
+
+def test_a_check_that_goes_while_tags_are_read(aws: Aws, marked: Marked, check: HealthCheck, deployment: str) -> None:
+    """AWS then answers for none of the checks that are asked about at once: ours is found all the same."""
+    route53 = aws.client("route53")
+    ours, going = (make_by_hand(aws, check, f"{deployment} {name}") for name in ("ours", "going"))
+    route53.change_tags_for_resource(ResourceType="healthcheck", ResourceId=ours, AddTags=marked("outside_check").tag_list())
+
+    def delete_once(**_: object) -> None:
+        events.unregister(event, delete_once)
+        HealthCheck.delete(aws, going)
+
+    events, event = route53.meta.events, "provide-client-params.route-53.ListTagsForResources"
+    events.register(event, delete_once)
+    assert [owned.id for owned in HealthCheck.owned(aws, deployment)] == [ours]
+    HealthCheck.delete(aws, ours)
+
+
+def make_by_hand(aws: Aws, check: HealthCheck, reference: str) -> str:
+    """Make such a check as a person does in the Console, and return its id."""
+    settings = {"Type": "HTTPS", "FullyQualifiedDomainName": check.domain, "Port": 443, "ResourcePath": "/", "EnableSNI": True}
+    made = aws.client("route53").create_health_check(CallerReference=reference, HealthCheckConfig=settings)  # type: ignore[arg-type]  # its stubs want literals
+    return made["HealthCheck"]["Id"]
