@@ -2,9 +2,9 @@
 .PHONY: demo test scan test-aws test-instance test-containers test-live-services test-thorough check coverage bench generate format clean help
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-# Each worker begins with a quarter in order, so that tests which share a deployment or a server meet in one worker. Four for two cores:
-# a test waits for a third of its time, in which another computes.
-PYTEST := $(BIN)/pytest -q -n 4 --dist worksteal
+# Each worker begins with a third in order, so that tests which share a deployment or a server meet in one worker. Three for two cores:
+# a quarter of a test's time is waiting, in which another computes.
+PYTEST := $(BIN)/pytest -q -n 3 --dist worksteal
 # Debian keeps servers such as nginx where only root looks.
 export PATH := $(PATH):/usr/sbin:/sbin
 
@@ -15,7 +15,7 @@ demo: ## deploy everything on this machine and let it solve an incident
 	@scripts/bring-up demo
 	@scripts/demo
 
-test: ## all tests, in four workers for two cores
+test: ## all tests, in three workers for two cores
 	@scripts/bring-up test
 	@scripts/system-packages
 	@$(PYTEST) $(ARGS)

@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import botocore.loaders
@@ -26,6 +27,9 @@ from fixtures.embedded import embedded
 pytest.register_assert_rewrite("behaviours.assertions")
 
 __all__ = ["embedded"]
+
+# The folders whose tests take the longest.
+LONG = {"behaviours", "properties"}
 
 settings.register_profile("ci", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -80,14 +84,14 @@ def pytest_unconfigure() -> None:
 def pytest_collection() -> Iterator[None]:
     """Look for no garbage while modules and tests are collected, nor later among them: they stay until the end.
 
-    Later it is looked for as rarely as our commands do: by Python's own threshold it takes a twentieth of a worker's time.
+    Later it is looked for less often than by Python's own threshold, which takes a twentieth of a worker's time.
     """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
-        gc.set_threshold(100_000)
+        gc.set_threshold(10_000)
         gc.enable()
 
 
@@ -120,6 +124,24 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     for measurement in reversed(stopped):
         measurement.start()
     return answer
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each worker begin with its share of the long tests, whole files each: at the end one of them lets the others wait."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    long = [tests for file, tests in files.items() if LONG & set(file.parts)]
+    others = [test for file, tests in files.items() if not LONG & set(file.parts) for test in tests]
+    dealt = [[test for tests in long[worker::workers] for test in tests] for worker in range(workers)]
+    items.clear()
+    # As xdist divides them: in order, in equal parts.
+    for worker, begun in enumerate(dealt):
+        rest = len(others) + sum(map(len, dealt[worker:]))
+        share = max(rest // (workers - worker) - len(begun), 0)
+        items += [*begun, *others[:share]]
+        del others[:share]
 
 
 @pytest.fixture
