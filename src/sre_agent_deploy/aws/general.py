@@ -84,7 +84,8 @@ def _throttled(refused: Refused) -> Problem:
         what=f"AWS throttled {refused.operation} for longer than `retries.throttled` allows.",
         why="This account sends more requests of this kind than its quota allows.",
         do=(
-            "Set a longer time in the configuration, for example `retries: {throttled: 10m}`.",
+            "See which other programs send such requests now (CloudTrail > Event history), and let them pause.",
+            "Or set a longer time in the configuration, for example `retries: {throttled: 10m}`.",
             _LATER,
         ),
     )

@@ -101,7 +101,7 @@ def unlock(request: Request, user: User = UNATTENDED) -> str:
 
 
 def _unlock_deployment(state: State | None, owner: Owner | None) -> Owner | None:
-    """Take away the deployment's lock on this machine, if a stopped process holds it: the owner of the state's lock, where one is known."""
+    """Free the deployment's lock on this machine, if a stopped process holds it. If the state's lock has an owner, it must be the same."""
     if state is None:
         return None
     file = lock.deployment_lock(state.deployment)

@@ -137,7 +137,7 @@ _ORDINARY = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "fl
 
 @dataclass(frozen=True)
 class Malformed:
-    """A text that is not YAML that a configuration can use. `says` is the parser's own message; read_text.py explains it."""
+    """A text that is not YAML that a configuration can use. `says` is the parser's own message; text_file.py explains it."""
 
     says: str
     mark: Mark

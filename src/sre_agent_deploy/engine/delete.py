@@ -269,8 +269,8 @@ def _still_blocked(aws: Aws, kind: type[Resource], id: str, reason: str) -> Prob
         what=f"{id} ({kind.KIND}) was not deleted: AWS refused it for {duration.format_exactly(aws.progress.limits.ready)}.",
         why=f"It was still waiting: {reason}",
         do=(
-            "Open the resource named above in the Console and remove what still uses it.",
-            "Run the same cleanup again; it continues.",
+            "Look at the resource named above in the Console: AWS may still be releasing what uses it, else remove that.",
+            "Run the same cleanup again in a few minutes; it continues.",
         ),
     )
 

@@ -187,7 +187,7 @@ def plan_superseded(
     stays = {change.generation, change.next_generation}
     listed = {found.id: generation_of(found.tags or {}) for found in candidates if found.owner(deployment) == "us" and not change.named}
     if kinds.by_kind(change.kind).ID_FROM_AWS:
-        # Another one of a generation that stays was not made by an update, so the user decides about it: see planning.py.
+        # Another one of a generation that stays was not made by an update, so the user decides about it: see inventory.find_extras.
         listed = {id: generation for id, generation in listed.items() if generation not in stays}
     known = {record.id: record.generation for record in records if record.id and not record.named and record.generation not in stays}
     accounted = {*stays, *listed.values()}
