@@ -24,9 +24,9 @@ from behaviours.command_line import Desk
 from fixtures.sample import THOROUGH
 
 CLIENTS = 20
-# Each request is three more, for secret, discovery and token: twenty a second keep every moment of a rotation busy, and more would only
-# take the processors from the rotation itself.
-_PAUSE = 2.0 if THOROUGH else 4.0
+# Each request is three more, for secret, discovery and token. The clients of one sort take turns, so that in each half of a second one asks
+# the assistant, and one of the others comes in each third. More would only take the processors from the rotation itself.
+_PAUSES = {"tool": 2.0, "door": 2.0, "question": 2.0} if THOROUGH else {"tool": 5.0, "door": 5.0, "question": 2.0}
 
 
 @dataclass
@@ -45,8 +45,9 @@ class Crowd:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        jobs = ["tool"] * 8 + ["door"] * 8 + ["question"] * 4
-        threads = [threading.Thread(target=self._go_on, args=(job,)) for job in jobs]
+        jobs = {"tool": 8, "door": 8, "question": 4}
+        turns = [(job, _PAUSES[job] * number / clients) for job, clients in jobs.items() for number in range(clients)]
+        threads = [threading.Thread(target=self._go_on, args=turn) for turn in turns]
         assert len(threads) == CLIENTS
         for thread in threads:
             thread.start()
@@ -57,8 +58,9 @@ class Crowd:
             for thread in threads:
                 thread.join(120)
 
-    def _go_on(self, job: str) -> None:
+    def _go_on(self, job: str, begins: float) -> None:
         aws = self.desk.client("secretsmanager")
+        self._stop.wait(begins)
         while not self._stop.is_set():
             try:
                 getattr(self, f"_{job}")(aws)
@@ -66,7 +68,7 @@ class Crowd:
             except (OSError, ValueError, KeyError, AssertionError, BotoCoreError, ClientError, HTTPException) as error:
                 detail = error.read()[:300] if isinstance(error, urllib.error.HTTPError) else ""
                 self.failed.append(f"{time.strftime('%X')} {job}: {error!r} {detail!r}")
-            self._stop.wait(_PAUSE)
+            self._stop.wait(_PAUSES[job])
 
     def _tool(self, aws: Any) -> None:
         call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "runbooks___search_runbooks", "arguments": {}}}

@@ -33,8 +33,9 @@ class Sleep:
 
 
 TAKEOVERS = (("file", "unlock"), ("file", "deleted"), ("s3", "unlock"), ("s3", "expiry"))
-# Each store and, with the other commits, each takeover.
-CHOSEN = TAKEOVERS if THOROUGH else sample((TAKEOVERS[::3], TAKEOVERS[1:3]), 1)[0]
+# One of each store: of the file the one that the state machine has not (there the lock's file is deleted), and of S3 another one with
+# each commit.
+CHOSEN = TAKEOVERS if THOROUGH else (TAKEOVERS[0], *sample(TAKEOVERS[2:], 1))
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ def awake(tmp_path_factory: pytest.TempPathFactory) -> Awake:
 
 @pytest.mark.timeout(3600)
 def test_a_run_that_is_stopped_before_a_creation_and_woken(awake: Awake, tmp_path: Path, tried: Tried) -> None:
-    """Another takes over and finishes, by `unlock` and by expiry, with a file and with S3: there is one of each, and the first
-    ends without a further change and says which run it was.
+    """Another takes over and finishes, with a file by `unlock` and with S3 by `unlock` or by expiry: there is one of each, and the
+    first ends without a further change and says which run it was. `make test-thorough` deletes the file of the lock, too.
     """
     trials = [Sleep(create, *takeover) for takeover in TAKEOVERS for create in awake.creates]
     chosen = [trial for takeover in CHOSEN for trial in sample([one for one in trials if (one.store, one.takeover) == takeover], 1)]

@@ -54,6 +54,8 @@ class Deployment:
     def __init__(self, here: Lane, rules: Path) -> None:
         self._here, self._rules = here, rules
         refuse(rules, {})
+        self.ended: list[str] = []
+        """The parts of each deployment that was cleaned up; empty for a whole one."""
         self._before, self._lives = here.counted(), cycle(LIVES[:1]) if THOROUGH else chain(LIVES, cycle(LIVES[1:]))
         self._begin()
 
@@ -76,6 +78,7 @@ class Deployment:
         counted = self._here.counted()
         if self._run == self._here.engine.cleanup:
             assert counted == self._before
+            self.ended.append(self._parts)
             self._begin()
             return
         if self._parts:
@@ -93,7 +96,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     rules = folder / "rules.json"
     rules.write_text('{"rules": []}')
     with lane(folder / "lane", "--faults", str(rules)) as here:
-        yield Deployment(here, rules)
+        deployment = Deployment(here, rules)
+        yield deployment
+        assert LIVES[0] in deployment.ended, "no whole deployment was created and cleaned up"
 
 
 @pytest.mark.property(5)

@@ -51,6 +51,7 @@ def test_endpoints_of_a_created_network(engine: Engine) -> None:
     engine.parts = ("instance",)
     engine.sections = {"aws": {"network": "create", "endpoints": "all"}, "assistant": {"session_store": "dynamodb"}}
     engine.deploy()
+    assert engine.changes() == {}
     ec2: Any = engine.client("ec2")
     mine: Any = [{"Name": "tag:sre-agent:deployment-id", "Values": [engine.id]}]
     found = {each["ServiceName"].rpartition(".")[2]: each for each in ec2.describe_vpc_endpoints(Filters=mine)["VpcEndpoints"]}
@@ -110,6 +111,7 @@ def test_a_named_security_group(engine: Engine) -> None:
     assert verdict() == ""
     before = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
     engine.deploy()
+    assert engine.changes() == {}
     machine = ec2.describe_instances(InstanceIds=[engine.id_of("instance")])["Reservations"][0]["Instances"][0]
     assert [each["GroupId"] for each in machine["SecurityGroups"]] == [group]
     assert engine.cleanup().problems == ()
