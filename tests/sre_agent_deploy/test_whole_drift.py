@@ -161,6 +161,14 @@ def test_any_step_can_be_left_to_a_person(whole: Whole, site: AccountFacts, tmp_
         assert (problem.code, f"--step {name}`" in problem.do[0]) == ("STEP-BY-HAND", True)
 
 
+def test_deployed_at_once(whole: Whole, engine: Engine) -> None:
+    """A plan after a first deployment of everything has nothing to do."""
+    named = {**whole.engine.sections["deployment"], "domain_name": "other.drift.example"}
+    engine.sections = {**whole.engine.sections, "deployment": named}
+    engine.deploy()
+    assert engine.changes() == {}
+
+
 def test_the_whole_plan_names_them_alone(whole: Whole) -> None:
     """After all repairs nothing is left, and what is changed in the middle of a whole deployment is named, and nothing else is."""
     # The endpoint follows a runtime that was repaired alone.
