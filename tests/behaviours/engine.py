@@ -227,14 +227,14 @@ def _arm(order: Mapping[str, str], calls: Path) -> None:
 def ratchet(deaths: Path, moments: list[str], *, one_in: int, seed: int) -> Doom:
     """Die at the first call and moment that no run has died at yet; `deaths` remembers them. No other call is sent meanwhile.
 
-    Of so many calls one is chosen by the seed; the others are never died at. A creation that AWS has committed is not sent again,
-    so half of them die at another moment first.
+    The first run dies at its first call. Of so many others one is chosen by the seed; the rest is never died at. A creation that AWS
+    has committed is not sent again, so half of them die at another moment first.
     """
     tried = set(deaths.read_text().splitlines()) if deaths.exists() else set()
     dying = threading.Lock()
 
     def doom(count: int, operation: str, label: str) -> str:
-        if crc32(f"{seed} {label}".encode()) % one_in:
+        if tried and crc32(f"{seed} {label}".encode()) % one_in:
             return ""
         later = [moment for moment in moments if moment != "before"][:: 1 if crc32(label.encode()) % 2 else -1]
         order = [*(moment for moment in moments if moment == "before"), *later]

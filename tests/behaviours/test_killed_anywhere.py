@@ -43,8 +43,8 @@ OTHERWISE = {
 
 # At each call the same moment of the three, another one with each commit.
 DEATHS = sample(MOMENTS, 1)
-# And at every fifth call, four to a dozen of a deployment; the others with another commit.
-ONE_IN = "1" if THOROUGH else "5"
+# And at every third call; the others with another commit.
+ONE_IN = "1" if THOROUGH else "3"
 # What a deployment adds to an account, by unfiltered listings of every kind but files.
 COMPLETE = ONE_OF_EACH | {"roles": 3, "secrets": 4, "security groups": 1, "volumes": 1, "interfaces": 1, "tables": 1}
 COMPLETE |= {"runtimes": 1, "endpoints": 2, "log groups": 2}
@@ -96,7 +96,7 @@ def test_a_deployment_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried:
 
     In `make test-thorough` the same id then deploys again, which `test_any_error_of_any_call` does in `make test`.
     """
-    # Below a killed deployment is resumed at four to a dozen calls, and the state machine does both: a cleanup is what this adds.
+    # Below a killed deployment is resumed at a dozen calls, and the state machine does both: a cleanup is what this adds.
     chosen = points(uncut.calls, ("resume", "cleanup") if THOROUGH else ("cleanup",), 1)
     faults = every(chosen, lambda here, point: _deployment(here, point, uncut), tmp_path)
     tried(f"kills of a deployment, of {uncut.calls * len(MOMENTS) * 2} that there are", len(chosen))
