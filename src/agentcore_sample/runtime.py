@@ -18,8 +18,8 @@ from uuid import uuid4
 from agentcore_sample import REQUEST
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.aws.attempt import Lost, ask_or_refuse, attempt
-from sre_agent_deploy.checks.verification import Answer, Client, Endpoints
 from sre_agent_deploy.checks.verification.access import request_token
+from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import explain_missing_aws
 from sre_agent_deploy.commands.cleanup import config_for_cleanup

@@ -15,13 +15,13 @@ from sre_core.state_folder import state_folder
 
 if TYPE_CHECKING:
     from sre_agent_deploy.account.account import Account
-    from sre_agent_deploy.checks.verification import Endpoints
+    from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 
 
 def build_endpoints(outputs: Mapping[str, Outputs], account: Account, *, domain: str, private_ca: tuple[str, ...]) -> Endpoints:
     """Build the endpoints of a deployment from what AWS answered. `private_ca` names the files of CAs that are not public."""
     from sre_agent_deploy.agentcore import ENDPOINT
-    from sre_agent_deploy.checks.verification import Client, Endpoints
+    from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
     from sre_agent_deploy.names import CALLER_SCOPE, GATEWAY_SCOPE
 
     def plain(name: str, output: str) -> str:

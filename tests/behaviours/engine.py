@@ -302,7 +302,7 @@ def _restored(place: Account, config: Config, wanted: Blueprint, store: Store, s
     """Do what `restore --data` does with a passphrase that opens `api-key` beside it, but for its questions and the verification."""
     from sre_agent_deploy.backup.contents import Secrets
     from sre_agent_deploy.backup.data import DataBackup, open_data
-    from sre_agent_deploy.checks.verification import Answer, Client, Endpoints
+    from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
     from sre_agent_deploy.commands.plan import plan_deployment
     from sre_agent_deploy.commands.restore import Restore, put_back
     from sre_agent_deploy.commands.rotate import Rotation

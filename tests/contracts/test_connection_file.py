@@ -12,7 +12,7 @@ from sre_agent_deploy import connection as writing
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.account.local import Registry
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.checks.verification import Client, Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
 from sre_core.secret import Secret
 from sre_core.state_folder import state_folder
 

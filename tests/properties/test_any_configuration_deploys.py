@@ -17,7 +17,7 @@ from fixtures.sample import THOROUGH
 from sre_agent_deploy.checks import Check, Finding
 from sre_agent_deploy.checks import run_checks as checked
 from sre_agent_deploy.checks.suite import run_preflight, verification_checks
-from sre_agent_deploy.checks.verification import Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.commands.plan import draw_blueprint, plan_deployment
 from sre_agent_deploy.commands.switch import apply_plan
 from sre_agent_deploy.commands.verify import find_endpoints

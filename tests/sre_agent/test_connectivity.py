@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from sre_agent.connectivity import Connectivity, Way
 from sre_agent.tokens import Client as OwnClient
 from sre_agent_deploy.checks import run_checks
-from sre_agent_deploy.checks.verification import Client, Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
 from sre_agent_deploy.checks.verification.services import HopsFromAssistant, InvestigationAnswers
 from sre_agent_deploy.report.report import find_causes, prove_hops_from_assistant
 from sre_core.hops import HOPS

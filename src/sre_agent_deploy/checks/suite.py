@@ -26,8 +26,8 @@ from sre_agent_deploy.checks.preflight.roles import BoundaryFits, RoleFits
 from sre_agent_deploy.checks.preflight.sources import ClusterEnterable, source_checks
 from sre_agent_deploy.checks.preflight.trail import TrailUsable
 from sre_agent_deploy.checks.preflight.user_pool import LoginCertificateFits, PoolProtected, PoolUsable
-from sre_agent_deploy.checks.verification import Endpoints
 from sre_agent_deploy.checks.verification.access import ExpiredTokenRefused, TokenIssued, refusal_checks
+from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.front_door import (
     AnswersOverIpv6,
     CertificateLasts,

@@ -22,7 +22,7 @@ from cryptography import x509
 from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import ask_or_refuse
-from sre_agent_deploy.checks.verification import Endpoints, unreachable
+from sre_agent_deploy.checks.verification.endpoint_client import Endpoints, unreachable
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.claims import explain_missing_aws, is_running
 from sre_agent_deploy.commands.status import require_state

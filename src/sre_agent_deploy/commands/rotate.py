@@ -17,8 +17,8 @@ from typing import Literal
 from sre_agent_deploy import connection
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import ask_or_refuse
-from sre_agent_deploy.checks.verification import Endpoints
 from sre_agent_deploy.checks.verification.access import request_token
+from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.commands import Request
 from sre_agent_deploy.commands.backup import leave_source
 from sre_agent_deploy.commands.claims import state_not_found

@@ -18,7 +18,7 @@ from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.agentcore import ENDPOINT
 from sre_agent_deploy.apply import OPEN, Gate, Outcome, apply, delete_unwanted, list_unwanted
 from sre_agent_deploy.checks import Check, Finding, run_checks
-from sre_agent_deploy.checks.verification import Answer, Client, Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_agent_deploy.checks.verification.front_door import AnswersOverIpv6
 from sre_agent_deploy.checks.verification.services import InvestigationAnswers, health_checks
 from sre_agent_deploy.commands.certs import find_order

@@ -13,7 +13,7 @@ from sre_agent_deploy.account.account import Account
 from sre_agent_deploy.alarms import TOPIC
 from sre_agent_deploy.checks import run_checks
 from sre_agent_deploy.checks.suite import verification_checks
-from sre_agent_deploy.checks.verification import Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_agent_deploy.checks.verification.services import health_checks
 from sre_agent_deploy.checks.verification.traces import TraceReader
 from sre_agent_deploy.commands import Request

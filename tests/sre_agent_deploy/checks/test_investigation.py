@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sre_agent_deploy.checks.verification import Answer
+from sre_agent_deploy.checks.verification.endpoint_client import Answer
 from sre_agent_deploy.checks.verification.services import InvestigationAnswers, ServiceAnswer
 
 SILENT = "The language model (openai: llama3) gave no usable answer: its provider can't be reached. This is the answer of the rules."

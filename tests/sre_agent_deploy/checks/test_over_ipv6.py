@@ -13,7 +13,7 @@ import pytest
 
 from behaviours import certificates
 from sre_agent_deploy.checks import run_checks
-from sre_agent_deploy.checks.verification import Client, Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
 from sre_agent_deploy.checks.verification.front_door import AnswersOverIpv6, Ipv6Facts
 from sre_core.secret import Secret
 

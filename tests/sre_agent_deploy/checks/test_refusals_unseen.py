@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from sre_agent_deploy.checks import run_checks
-from sre_agent_deploy.checks.verification import Answer, Client, Endpoints
 from sre_agent_deploy.checks.verification.access import ExpiredTokenRefused, ExpiryFacts, Refusal
+from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_agent_deploy.checks.verification.tools import ToolsCalled
 from sre_core.secret import Secret
 

@@ -7,7 +7,7 @@ import ssl
 import pytest
 from urllib3.exceptions import MaxRetryError, SSLError
 
-from sre_agent_deploy.checks.verification import unreachable
+from sre_agent_deploy.checks.verification.endpoint_client import unreachable
 
 HUNG_UP = ssl.SSLEOFError(8, "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol")
 DISTRUSTED = ssl.SSLCertVerificationError(1, "certificate verify failed")

@@ -17,8 +17,8 @@ import pytest
 
 from sre_agent_deploy.checks import Finding, is_complete, run_checks
 from sre_agent_deploy.checks.suite import verification_checks
-from sre_agent_deploy.checks.verification import Client, Endpoints
 from sre_agent_deploy.checks.verification.access import ExpiredTokenRefused
+from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
 from sre_agent_deploy.tls import local_ca
 from sre_agent_deploy.tls.local_ca import LocalCa
 from sre_core.secret import Secret

@@ -29,7 +29,7 @@ from sre_agent_deploy.backup.data import (
     decide_people,
     describe_steps,
 )
-from sre_agent_deploy.checks.verification import Client, Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Client, Endpoints
 from sre_agent_deploy.commands.restore import Restore, _is_of_here, put_back
 from sre_agent_deploy.commands.rotate import Rotation
 from sre_agent_deploy.commands.user import UNATTENDED

@@ -15,8 +15,8 @@ import pytest
 from fixtures.cut import MOMENTS, Cut, cut_at
 from fixtures.engine import Engine
 from fixtures.sample import sample
-from sre_agent_deploy.checks.verification import Answer, Client, Endpoints
 from sre_agent_deploy.checks.verification.access import request_token
+from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_agent_deploy.commands.rotate import Rotation, rotate_api_key, rotate_client_secret
 from sre_agent_deploy.commands.user import UNATTENDED, User
 from sre_agent_deploy.names import CALLER_SCOPE, RESOURCE_SERVER

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from sre_agent_deploy.checks import Verdict
-from sre_agent_deploy.checks.verification import Answer, Client, Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
 from sre_core import clock, release
 from sre_core.problem import Problem
 from sre_core.secret import Secret

@@ -11,7 +11,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from sre_agent_deploy.checks import Verdict
-from sre_agent_deploy.checks.verification import Answer, Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Answer, Endpoints
 from sre_agent_deploy.tls import expiry
 from sre_core import clock
 from sre_core.problem import Problem

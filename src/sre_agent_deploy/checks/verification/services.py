@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from sre_agent_deploy.checks import Verdict
-from sre_agent_deploy.checks.verification import Answer, Endpoints, access
+from sre_agent_deploy.checks.verification import access
+from sre_agent_deploy.checks.verification.endpoint_client import Answer, Endpoints
 from sre_core import release
 from sre_core.hops import HOPS
 from sre_core.problem import Problem

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from sre_agent_deploy.checks import Verdict
-from sre_agent_deploy.checks.verification import Endpoints, access
+from sre_agent_deploy.checks.verification import access
+from sre_agent_deploy.checks.verification.endpoint_client import Endpoints
 from sre_core import release
 from sre_core.hops import CALLED
 from sre_core.problem import Problem

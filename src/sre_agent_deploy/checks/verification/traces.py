@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from sre_agent_deploy.aws import Aws
 from sre_agent_deploy.aws.attempt import Lost, attempt
 from sre_agent_deploy.checks import Verdict
-from sre_agent_deploy.checks.verification import Answer, Endpoints
+from sre_agent_deploy.checks.verification.endpoint_client import Answer, Endpoints
 from sre_agent_deploy.checks.verification.services import ServiceAnswer, investigate
 from sre_core import release
 from sre_core.problem import Problem
