@@ -130,6 +130,8 @@ def set_values(*, words: tuple[str, ...], config_file: Path | None, state_file: 
     after = find_faults(original.path, text, os.environ)
     # A file with two faults can be corrected one setting at a time; a new fault is never written.
     if new := tuple(fault for fault in after if (fault.code, fault.what) not in before):
+        if not as_json:
+            click.echo(f"{original.path} was not changed. With these values it would have these faults:", err=True)
         raise Refused(*new)
     kept = keep.rewrite(original, text, state_file or STATE) if text != original.text else None
     keys = [redact_line(key) for key in words[::2]]

@@ -50,6 +50,10 @@ def test_a_deployment_is_found_from_anywhere(
     assert (code, f"{local_folder / 'config.yaml'}: deployment.volume_gb set" in out) == (0, True), out + err
     assert str(local_folder / "config.yaml") in typed("set", "deployment.volume_gb", "80", "--state-file", kept)[1]
     assert "config-2" in typed("backup", "--state-file", kept)[1]
+    before = (local_folder / "config.yaml").read_text()
+    code, _, err = typed("set", "deployment.volume-gb", "90", "--state-file", kept)
+    assert (code, "config.yaml was not changed" in err, "CONFIG-UNKNOWN-KEY" in err) == (1, True, True), err
+    assert (local_folder / "config.yaml").read_text() == before
     code, _, err = typed("--mode", "local", "--kubeconfig", kept, "--prometheus", "prometheus:9090")
     assert (code, "--prometheus can't have this value" in err, "config.yaml" in err) == (1, True, False), err
     code, _, err = typed("--mode", "local", "--kubeconfig", "${NOT_SET}/config")
