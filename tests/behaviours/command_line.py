@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from fixtures import preloaded
 from fixtures.embedded import served
 
@@ -109,6 +111,15 @@ class Desk:
         return boto3.Session(registry["access_key_id"], registry["secret_access_key"], region_name=region).client(
             service, endpoint_url=registry["endpoint"], verify=registry["ca_file"]
         )
+
+    def processes(self) -> list[str]:
+        """List every process of this desk: each has the desk's folder in its arguments or its environment."""
+        mine = []
+        for process in psutil.process_iter(["pid", "cmdline", "environ"]):
+            texts = " ".join(process.info["cmdline"] or []) + " ".join((process.info["environ"] or {}).values())
+            if str(self.folder) in texts and process.info["pid"] != os.getpid():
+                mine.append(f"{process.info['pid']}: {' '.join(process.info['cmdline'] or [])}")
+        return mine
 
     def close(self) -> None:
         """End what runs for this desk, however the test ended."""

@@ -1,4 +1,4 @@
-"""A desk for each test, and one deployment that tests which only look may share."""
+"""A desk for each test."""
 
 from __future__ import annotations
 
@@ -23,16 +23,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(tmp_path)
     desk.configure()
-    yield desk
-    desk.close()
-
-
-@pytest.fixture(scope="session")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A verified deployment of the crash loop. Tests that change it use a desk of their own instead."""
-    desk = Desk(tmp_path_factory.mktemp("deployed"))
-    desk.configure()
-    ended = desk.deploy("deploy")
-    assert ended.code == 0, ended.text
     yield desk
     desk.close()

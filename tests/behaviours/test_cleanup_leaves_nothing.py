@@ -1,53 +1,73 @@
-"""Cleanup takes a deployment back to nothing, with or without its state file."""
+"""Cleanup takes a deployment back to nothing, after which the same can be deployed again."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
+import pytest
 
 from behaviours import lister
 from behaviours.command_line import Desk
 
 
-def _processes(desk: Desk) -> list[str]:
-    """List every process of this desk: each has the desk's folder in its arguments, its environment or its open files."""
-    mine = []
-    for process in psutil.process_iter(["pid", "cmdline", "environ"]):
-        texts = " ".join(process.info["cmdline"] or []) + " ".join((process.info["environ"] or {}).values())
-        if str(desk.folder) in texts and process.info["pid"] != os.getpid():
-            mine.append(f"{process.info['pid']}: {' '.join(process.info['cmdline'] or [])}")
-    return mine
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """One desk for tests that each deploy the same and clean up: each but the first deploys again."""
+    desk = Desk(tmp_path_factory.mktemp("shared"))
+    desk.configure()
+    yield desk
+    desk.close()
 
 
-def test_cleanup_after_a_deployment(desk: Desk) -> None:
-    """Unfiltered listings show exactly what was there before, no instance process is left, and the same id deploys again."""
-    desk.start_aws()
-    before = lister.everything(desk.client)
-    assert desk.deploy("deploy").code == 0
-    assert lister.everything(desk.client) != before
-    assert len(_processes(desk)) > 5
+def test_status_and_cleanup_after_the_aws_was_killed(shared: Desk) -> None:
+    """After kill -9 of the daemon `status` says so and what to do, and `cleanup` leaves nothing on the disk; the next test deploys."""
+    assert shared.deploy("deploy").code == 0
+    refused = shared.deploy("cleanup")
+    assert (refused.code, "CLEANUP-UNCONFIRMED" in refused.err) == (1, True)
+    os.kill(shared.registry()["pid"], signal.SIGKILL)
+    ended = shared.deploy("status")
+    assert ended.code == 1
+    assert "LOCAL-AWS-GONE" in ended.err
+    assert "sre-agent-deploy deploy" in ended.err
+    assert "LOCAL-AWS-GONE" in shared.deploy("cleanup", "--yes").err
+    assert not list(shared.state_dir.glob("start-*")), "the disks of its instances, with their credentials"
+    assert not list((shared.state_dir / "connections").glob("*.json"))
+    assert not shared.registry_file.exists()
 
-    ended = desk.deploy("cleanup", "--yes")
+
+def test_cleanup_after_a_deployment(shared: Desk) -> None:
+    """Unfiltered listings show exactly what was there before, and no instance process is left; the next test deploys the same id again."""
+    shared.start_aws()
+    before = lister.everything(shared.client)
+    assert shared.deploy("deploy").code == 0
+    assert lister.everything(shared.client) != before
+    assert len(shared.processes()) > 5
+
+    ended = shared.deploy("cleanup", "--yes")
     assert ended.code == 0, ended.text
-    assert lister.everything(desk.client) == before
-    assert len(_processes(desk)) == 1, "only the AWS that the test itself started"
-
-    again = desk.deploy("deploy")
-    assert again.code == 0, again.text
+    assert lister.everything(shared.client) == before
+    assert len(shared.processes()) == 1, "only the AWS that the test itself started"
 
 
-def test_cleanup_without_the_state_file(desk: Desk) -> None:
-    """The tags are enough; and the AWS that the deployment itself started ends with it."""
-    assert desk.deploy("deploy").code == 0
-    deployment = next(desk.state_dir.glob("connections/sre-*.json")).stem
-    desk.state_file.unlink()
-    ended = desk.deploy("--cleanup", "--deployment-id", deployment, "--mode", "local", "--yes")
-    assert ended.code == 0, ended.text
-    assert not _processes(desk)
-    assert not list(desk.state_dir.glob("connections/*"))
+def test_two_folders_deploy_the_same_at_once(shared: Desk, tmp_path: Path) -> None:
+    """The same deployment from another folder, with another state file, waits for its turn instead of making things twice.
+
+    Its id is that of the deployments that were cleaned up before.
+    """
+    other = Desk(tmp_path / "other", {"SRE_AGENT_STATE_DIR": str(shared.state_dir)})
+    other.folder.mkdir()
+    other.configure()
+    first, second = shared.forked("sre_agent_deploy", "deploy"), other.forked("sre_agent_deploy", "deploy")
+    said = [process.communicate(timeout=240) for process in (first, second)]
+    codes = sorted((first.returncode, second.returncode))
+    assert codes == [0, 1], said
+    assert any("STATE-LOCKED" in err for _, err in said)
+    assert len(lister.login(shared.client)["pools"]) == 1
+    assert shared.deploy("cleanup", "--yes").code == 0 or other.deploy("cleanup", "--yes").code == 0
 
 
 def test_cleanup_of_a_deployment_of_another_owner(desk: Desk) -> None:
@@ -77,17 +97,3 @@ def test_cleanup_of_what_never_was(desk: Desk) -> None:
     ended = desk.deploy("cleanup", "--deployment-id", "sre-0000000000", "--mode", "local")
     assert ended.code == 0, ended.text
     assert "Nothing of deployment sre-0000000000 was found" in ended.out
-
-
-def test_two_folders_deploy_the_same_at_once(desk: Desk, tmp_path: Path) -> None:
-    """The same deployment from another folder, with another state file, waits for its turn instead of making things twice."""
-    other = Desk(tmp_path / "other", {"SRE_AGENT_STATE_DIR": str(desk.state_dir)})
-    other.folder.mkdir()
-    other.configure()
-    first, second = desk.forked("sre_agent_deploy", "deploy"), other.forked("sre_agent_deploy", "deploy")
-    said = [process.communicate(timeout=240) for process in (first, second)]
-    codes = sorted((first.returncode, second.returncode))
-    assert codes == [0, 1], said
-    assert any("STATE-LOCKED" in err for _, err in said)
-    assert len(lister.login(desk.client)["pools"]) == 1
-    assert desk.deploy("cleanup", "--yes").code == 0 or other.deploy("cleanup", "--yes").code == 0

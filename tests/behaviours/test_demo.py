@@ -34,15 +34,15 @@ class Newcomer:
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout + ended.stderr
 
-    def fork_commands(self) -> None:
-        """From now on let the commands of `.venv` be forked: starting Python for each is most of what they take."""
-        environment = self.checkout / ".venv"
-        environment.unlink()
-        (environment / "bin").mkdir(parents=True)
+    def make_commands(self) -> None:
+        """Make a `.venv` whose commands are forked, because starting Python is most of what they take; `status` and `evidence` are the
+        installed ones."""
+        commands = self.checkout / ".venv" / "bin"
+        commands.mkdir(parents=True)
         for name, words in (("python", ""), ("sre-agent", " -m sre_agent"), ("sre-agent-deploy", " -m sre_agent_deploy")):
-            command = environment / "bin" / name
-            command.write_text(f'#!/bin/sh\nexec {preloaded.interpreter()}{words} "$@"\n')
-            command.chmod(0o700)
+            installed = f'case "$1" in status | evidence) exec {ROOT}/.venv/bin/{name} "$@" ;; esac'
+            (commands / name).write_text(f'#!/bin/sh\n{installed}\nexec {preloaded.interpreter()}{words} "$@"\n')
+            (commands / name).chmod(0o700)
 
 
 @pytest.fixture
@@ -53,9 +53,9 @@ def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
     (checkout / "scripts").mkdir(parents=True)
     home.mkdir()
     shutil.copy(ROOT / "scripts" / "demo", checkout / "scripts")
-    for shared in ("examples", ".venv"):
-        (checkout / shared).symlink_to(ROOT / shared)
+    (checkout / "examples").symlink_to(ROOT / "examples")
     here = Newcomer(checkout, home)
+    here.make_commands()
     yield here
     here.run(".venv/bin/python", "-m", "embedded_aws", "stop", "--state-dir", str(home / ".local" / "state" / "sre-agent"))
 
@@ -66,7 +66,6 @@ def test_the_demo_twice_and_what_it_says_next(newcomer: Newcomer) -> None:
     assert "is verified" in first
     assert "created" in first
     assert "# Root cause: payment-service" in first
-    newcomer.fork_commands()
     again = newcomer.run("scripts/demo")
     assert re.search(r"Resources: \d+ already there \(", again), again
     assert "# Root cause: payment-service" in again

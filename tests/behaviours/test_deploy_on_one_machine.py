@@ -1,4 +1,4 @@
-"""A configuration becomes a verified deployment, which answers, is planned as unchanged, and is refused to strangers."""
+"""A configuration becomes a verified deployment, which answers, is planned as unchanged, is refused to strangers, and ends."""
 
 from __future__ import annotations
 
@@ -6,10 +6,24 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from behaviours.command_line import Desk
 from sre_agent_deploy.account.local import parse_registry
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A verified deployment of the crash loop, which the last test deletes."""
+    desk = Desk(tmp_path_factory.mktemp("deployed"))
+    desk.configure()
+    ended = desk.deploy("deploy")
+    assert ended.code == 0, ended.text
+    yield desk
+    desk.close()
 
 
 def test_deploying_again_changes_nothing(deployed: Desk) -> None:
@@ -167,6 +181,16 @@ def test_where_the_logs_of_the_services_are(deployed: Desk) -> None:
     registry = parse_registry(registry_file, json.loads(registry_file.read_text()))
     pattern = Path(registry.service_logs, "kubernetes.log").relative_to(deployed.state_dir)
     assert len([*deployed.state_dir.glob(str(pattern))]) == 1
+
+
+def test_cleanup_without_the_state_file(deployed: Desk) -> None:
+    """The tags are enough; and the AWS that the deployment itself started ends with it."""
+    deployment = next(deployed.state_dir.glob("connections/sre-*.json")).stem
+    deployed.state_file.unlink()
+    ended = deployed.deploy("--cleanup", "--deployment-id", deployment, "--mode", "local", "--yes")
+    assert ended.code == 0, ended.text
+    assert not deployed.processes()
+    assert not list(deployed.state_dir.glob("connections/*"))
 
 
 def _doors(desk: Desk) -> dict[str, str]:

@@ -41,7 +41,7 @@ def test_a_deployment_that_is_refused(desk: Desk) -> None:
 
 def test_ctrl_c_while_it_starts(desk: Desk) -> None:
     """The started process is ended, and there is no traceback."""
-    process = desk.started("sre_agent_deploy", "deploy")
+    process = desk.forked("sre_agent_deploy", "deploy")
     once((desk.state_dir / "embedded-aws.lock").exists, process)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
@@ -49,19 +49,28 @@ def test_ctrl_c_while_it_starts(desk: Desk) -> None:
     assert not runs(desk)
 
 
+def start_as_deployment(desk: Desk) -> None:
+    """Start the local AWS as if a deployment had started it: what a user started is never stopped."""
+    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
+    (desk.state_dir / "started-here").write_text(desk.registry()["start_id"])
+
+
+def begin_deployment(desk: Desk) -> None:
+    """Kill a deployment as soon as it has created something."""
+    process = desk.forked("sre_agent_deploy", "deploy")
+    once(lambda: "born" in _text(desk.state_file), process)
+    process.kill()
+    process.communicate()
+
+
 def test_another_deployment_that_is_half_made(desk: Desk, tmp_path: Path) -> None:
     """Cleaning up one deployment leaves the AWS to another, however far that one is; the last cleanup stops it."""
-    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
-    # As if a deployment had started it: what a user started is never stopped.
-    (desk.state_dir / "started-here").write_text(desk.registry()["start_id"])
-    assert "NOT verified" in desk.deploy("deploy").out
+    start_as_deployment(desk)
     other = Desk(tmp_path / "other", {"SRE_AGENT_STATE_DIR": str(desk.state_dir)})
     other.folder.mkdir()
     other.configure(name="other")
-    process = other.forked("sre_agent_deploy", "deploy")
-    once(lambda: "intended" in _text(other.state_file), process)
-    process.kill()
-    process.communicate()
+    for each in (desk, other):
+        begin_deployment(each)
 
     cleaned = desk.deploy("cleanup", "--yes", "--json")
     assert json.loads(cleaned.out.splitlines()[-1])["aws_stopped"] is False, cleaned.text
@@ -82,7 +91,7 @@ def _text(file: Path) -> str:
 def test_another_home(desk: Desk, tmp_path: Path) -> None:
     """A command that runs with another HOME says where the deployment runs; it neither calls it gone nor makes a second one."""
     assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
-    assert "NOT verified" in desk.deploy("deploy").out
+    begin_deployment(desk)
     before = desk.state_file.read_text()
     elsewhere = {"SRE_AGENT_STATE_DIR": str(tmp_path / "another")}
     for words in (("status",), ("verify",), ("deploy",), ("cleanup", "--yes")):
@@ -98,6 +107,7 @@ def test_another_home(desk: Desk, tmp_path: Path) -> None:
 def test_several_commands_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that ends while another is at work stops nothing; the last one stops the local AWS."""
     monkeypatch.setenv("SRE_AGENT_STATE_DIR", str(desk.state_dir))
+    start_as_deployment(desk)
     first, second = local.hold_local_aws(), local.hold_local_aws()
     started = local.start_local_aws("us-east-1")
     assert isinstance(started, local.Registry)
