@@ -68,12 +68,11 @@ def live_version(desk: Desk) -> str:
     return f"{seen['liveVersion']} of {runtime['agentRuntimeVersion']}"
 
 
-def library(desk: Desk, name: str, **files: str) -> dict[str, Any]:
-    """A configuration whose package brings along other files: another package, so another version."""
+def library(desk: Desk, name: str, file: str, content: str) -> dict[str, Any]:
+    """A configuration whose package brings along another file: another package, so another version."""
     folder = desk.folder / name
     folder.mkdir()
-    for file, content in files.items():
-        (folder / f"{file}.py").write_text(content)
+    (folder / file).write_text(content)
     return {"assistant": {"runtime": "agentcore", "libraries": str(folder)}, **MONITORED}
 
 
@@ -150,13 +149,13 @@ def _run_script(desk: Desk, script: str, *words: str) -> str:
 def _update(desk: Desk) -> None:
     callers = Callers()
     with callers.asking(desk):
-        desk.configure(**library(desk, "broken", sitecustomize="raise SystemExit('this version does not start')"))
+        desk.configure(**library(desk, "broken", "sitecustomize.py", "raise SystemExit('this version does not start')"))
         failed = desk.deploy("deploy", "--on-failure", "rollback", "--yes")
         assert failed.code != 0
         assert "UPDATE-NOT-VERIFIED" in failed.text
         assert live_version(desk) == "1 of 2"
         assert ask_in_session(desk, "Is payment healthy?")["session"]["kept"] is True
-        desk.configure(**library(desk, "better", extra="# a newer version"))
+        desk.configure(**library(desk, "better", "CHANGES.txt", "a newer version"))
         updated = desk.deploy("deploy", "--yes")
         assert updated.code == 0, updated.text
         assert live_version(desk) == "3 of 3"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import boto3
+import botocore.session
 import pytest
+from botocore.model import ServiceModel
 
 from embedded_aws.authorization.call import Call
 from embedded_aws.authorization.demands import list_demands
@@ -30,8 +31,9 @@ FAILURES = [(kind, *failure) for kind in kinds() for failure in kind.FAILURES]
 def errors() -> dict[str, frozenset[str] | None]:
     """For each operation, the error codes that its model lists; None where a model's list is not all there is."""
     known: dict[str, frozenset[str] | None] = {}
+    loader = botocore.session.create_loader()
     for service in services():
-        model = boto3.session.Session().client(service, region_name="us-east-1").meta.service_model
+        model = ServiceModel(loader.load_service_model(service, "service-2"), service)
         for name in model.operation_names:
             codes = frozenset(str(shape.error_code) for shape in model.operation_model(name).error_shapes)
             known[name] = codes if service in COMPLETE else None

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from architecture.sources import ROOT
+from fixtures import preloaded
 from sre_agent_deploy.resource import Resource
 
 MADE_UP = Path(__file__).parent / "made_up"
@@ -34,11 +35,13 @@ def add_the_type(copy: Path) -> None:
 def test_a_type_that_was_made_up(tmp_path: Path) -> None:
     """Plan, apply, cleanup, sweep, guide and export include it, and the tests that walk all types judge it."""
     for folder in ("src", "tests", "examples"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", ".venv*"))
+        # With what Python has compiled, but not what it just writes.
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("*.pyc.*", ".venv*"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     add_the_type(tmp_path)
     shutil.copy(MADE_UP / "walks.py", tmp_path / WALKS)
-    environ = {**os.environ, "PYTHONPATH": f"{tmp_path / 'src'}{os.pathsep}{tmp_path / 'tests'}", "SRE_TEST_FORK": "no"}
+    # Of our programs it starts the local AWS alone, which knows no types of the deployer's.
+    environ = {**os.environ, "PYTHONPATH": f"{tmp_path / 'src'}{os.pathsep}{tmp_path / 'tests'}", preloaded.SHARED: preloaded.socket_path()}
     arguments = [*EVERY_TYPE, WALKS, "-k", "queue or Queue or no_template", "-p", "no:xdist"]
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *arguments], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
