@@ -54,9 +54,8 @@ class Keyring:
     def _user(self, access_key_id: str) -> AccessKey | None:
         from moto.iam.models import iam_backends
 
-        # Copies: the thread of moto may create users and keys meanwhile.
-        for user in tuple(iam_backends[self._account_id]["aws"].users.values()):
-            for key in tuple(user.access_keys):
+        for user in iam_backends[self._account_id]["aws"].users.values():
+            for key in user.access_keys:
                 if key.access_key_id == access_key_id and key.status == "Active":
                     return AccessKey(access_key_id, Secret(key.secret_access_key), user.arn)
         return None

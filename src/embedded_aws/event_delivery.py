@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from embedded_aws import moto_state
-from embedded_aws.health_checks import InMoto
 from embedded_aws.strict import cloudtrail
 from embedded_aws.strict.log_delivery import group_of
 from embedded_aws.watching.trail_events import Event, selects
@@ -27,12 +26,11 @@ _DENIED = "AccessDenied"
 
 
 class EventDelivery:
-    """Delivers what was recorded. `in_moto` runs what changes the state of moto in moto's own thread."""
+    """Delivers what was recorded."""
 
-    def __init__(self, account_id: str, recorded: deque[Event], in_moto: InMoto) -> None:
+    def __init__(self, account_id: str, recorded: deque[Event]) -> None:
         self._account_id = account_id
         self._recorded = recorded
-        self._in_moto = in_moto
 
     async def run(self) -> None:
         """Deliver until the task is cancelled."""
@@ -40,7 +38,7 @@ class EventDelivery:
             await asyncio.sleep(EVERY)
             events = [self._recorded.popleft() for _ in range(len(self._recorded))]
             if events:
-                await self._in_moto(lambda events=events: deliver(self._account_id, events))  # type: ignore[misc]  # bound at once
+                deliver(self._account_id, events)
 
 
 def deliver(account_id: str, events: Sequence[Event]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,8 +21,6 @@ _REPORT_EVERY = timedelta(seconds=30)
 # The limits of AWS for the connection and for the answer.
 _CONNECTED_WITHIN, _ANSWERED_WITHIN = 4.0, 2.0
 _AGENT = "Amazon-Route53-Health-Check-Service"
-
-type InMoto = Callable[[Callable[[], object]], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -44,11 +41,10 @@ class Health:
 
 
 class HealthCheckers:
-    """Asks each endpoint as a client outside does. `in_moto` runs what changes the state of moto in moto's own thread."""
+    """Asks each endpoint as a client outside does."""
 
-    def __init__(self, world: World, in_moto: InMoto) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._in_moto = in_moto
         self._health: dict[str, Health] = {}
 
     async def run(self) -> None:
@@ -71,7 +67,7 @@ class HealthCheckers:
         due = health.healthy is not None and (health.reported_at is None or now - health.reported_at >= _REPORT_EVERY)
         self._health[check.id] = Health(health.answers, health.in_a_row, health.healthy, now if due else health.reported_at)
         healthy = bool(health.healthy) != check.inverted if due else None
-        await self._in_moto(lambda: moto_state.report_health(self._world.account_id, check.id, said, healthy))
+        moto_state.report_health(self._world.account_id, check.id, said, healthy)
 
 
 async def ask_endpoint(world: World, check: HealthCheck) -> str:

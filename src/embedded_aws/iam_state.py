@@ -20,7 +20,7 @@ def role_exists(account_id: str, arn: str) -> bool:
 
 def role_arn(account_id: str, name: str) -> str:
     """Return the ARN of a role by its name; empty where it is absent."""
-    return next((str(role.arn) for role in tuple(_iam(account_id).get_roles()) if role.name == name), "")
+    return next((str(role.arn) for role in _iam(account_id).get_roles() if role.name == name), "")
 
 
 def principal_arn(account_id: str, caller: str) -> str:
@@ -34,13 +34,13 @@ def principal_arn(account_id: str, caller: str) -> str:
 
 def profile_arn(account_id: str, name: str) -> str:
     """Return the ARN of an instance profile by its name; empty where it is absent."""
-    profiles = tuple(_iam(account_id).instance_profiles.values())
+    profiles = _iam(account_id).instance_profiles.values()
     return next((str(profile.arn) for profile in profiles if profile.name == name), "")
 
 
 def role_of_profile(account_id: str, profile_arn: str) -> str | None:
     """Return the ARN of the role in an instance profile; None where either is absent."""
-    profiles = tuple(_iam(account_id).instance_profiles.values())
+    profiles = _iam(account_id).instance_profiles.values()
     return next((str(role.arn) for profile in profiles if profile.arn == profile_arn for role in profile.roles), None)
 
 
@@ -95,13 +95,13 @@ def user_policies(account_id: str, name: str) -> tuple[Policy, ...]:
     user = iam.users.get(name)
     if user is None:
         return ()
-    groups = (group for group in tuple(iam.groups.values()) if user in group.users)
+    groups = (group for group in iam.groups.values() if user in group.users)
     return tuple(policy for holder in (user, *groups) for policy in _policies(holder))
 
 
 def _policies(holder: Any) -> tuple[Policy, ...]:
-    attached = (_default_version(policy) for policy in tuple(holder.managed_policies.values()))
-    return (*(_document(text) for text in tuple(holder.policies.values())), *attached)
+    attached = (_default_version(policy) for policy in holder.managed_policies.values())
+    return (*(_document(text) for text in holder.policies.values()), *attached)
 
 
 def _default_version(managed: Any) -> Policy:
@@ -109,7 +109,7 @@ def _default_version(managed: Any) -> Policy:
 
 
 def _role(account_id: str, role_arn: str) -> Any:
-    return next((role for role in tuple(_iam(account_id).get_roles()) if role.arn == role_arn), None)
+    return next((role for role in _iam(account_id).get_roles() if role.arn == role_arn), None)
 
 
 def _iam(account_id: str) -> Any:

@@ -1,7 +1,6 @@
 """Read and write the state of moto inside the process, as AWS services see one another.
 
-API calls change that state in moto's thread at the same time, so a collection is copied before it is searched: `list` and `tuple`
-of a dictionary's view are one step for Python, a loop over it is many.
+Nothing changes that state meanwhile: moto runs in the event loop, as this does.
 """
 
 from __future__ import annotations
@@ -58,8 +57,8 @@ def zone_of_subnet(subnet_id: str) -> str:
     """Return the Availability Zone of a subnet of any account; empty where it is absent."""
     from moto.ec2.models import ec2_backends
 
-    regions = [backend for account in tuple(ec2_backends.values()) for backend in tuple(account.values())]
-    found = (in_zone[subnet_id] for each in regions for in_zone in tuple(each.subnets.values()) if subnet_id in in_zone)
+    regions = [backend for account in ec2_backends.values() for backend in account.values()]
+    found = (in_zone[subnet_id] for each in regions for in_zone in each.subnets.values() if subnet_id in in_zone)
     return next((str(subnet.availability_zone) for subnet in found), "")
 
 
@@ -76,8 +75,8 @@ def ec2_places(account_id: str, region: str, ids: Iterable[str]) -> dict[str, Ec
     from moto.ec2.models import ec2_backends
 
     backend: Any = ec2_backends[account_id][region]
-    subnets = {id: subnet for zone in tuple(backend.subnets.values()) for id, subnet in tuple(zone.items())}
-    groups = {id: group for vpc in tuple(backend.groups.values()) for id, group in tuple(vpc.items())}
+    subnets = {id: subnet for zone in backend.subnets.values() for id, subnet in zone.items()}
+    groups = {id: group for vpc in backend.groups.values() for id, group in vpc.items()}
     found: dict[str, Ec2Place | None] = {}
     for id in ids:
         subnet, group = subnets.get(id), groups.get(id)
@@ -115,8 +114,7 @@ def secret_strings(account_id: str, region: str, arn: str) -> dict[str, str]:
     found: Any = secretsmanager_backends[account_id][region].secrets.get(arn)
     if found is None or found.is_deleted():
         return {}
-    # Copies: the thread of moto may move a label meanwhile.
-    versions = [(tuple(each["version_stages"]), each.get("secret_string")) for each in tuple(found.versions.values())]
+    versions = [(each["version_stages"], each.get("secret_string")) for each in found.versions.values()]
     return {stage: str(text) for stages, text in versions if text is not None for stage in stages}
 
 
@@ -142,7 +140,7 @@ def route53_addresses(account_id: str, host: str) -> tuple[str, ...]:
     """Return the A records of a name, following CNAMEs inside the zones of the account."""
     from moto.route53.models import route53_backends
 
-    zones = tuple(route53_backends[account_id][_PARTITION].zones.values())
+    zones = route53_backends[account_id][_PARTITION].zones.values()
     records = {(record.name.rstrip(".").lower(), record.type): record for zone in zones for record in tuple(zone.rrsets)}
     name = host.rstrip(".").lower()
     for _ in range(8):  # resolvers follow about as many aliases before they report a loop
@@ -160,9 +158,9 @@ def deliver_logs(account_id: str, region: str, resource_arn: str, stream: str, l
     from moto.logs.models import logs_backends
 
     backend = logs_backends[account_id][region]
-    sources = {each.name for each in tuple(backend.delivery_sources.values()) if resource_arn in each.resource_arns}
-    chosen = {each.delivery_destination_arn for each in tuple(backend.deliveries.values()) if each.delivery_source_name in sources}
-    for destination in (each for each in tuple(backend.delivery_destinations.values()) if each.arn in chosen):
+    sources = {each.name for each in backend.delivery_sources.values() if resource_arn in each.resource_arns}
+    chosen = {each.delivery_destination_arn for each in backend.deliveries.values() if each.delivery_source_name in sources}
+    for destination in (each for each in backend.delivery_destinations.values() if each.arn in chosen):
         arn = destination.delivery_destination_configuration["destinationResourceArn"]
         group = backend.groups.get(arn.removesuffix(":*").rpartition(":log-group:")[2])
         if group is not None:
@@ -206,7 +204,7 @@ def health_checks(account_id: str) -> tuple[HealthCheck, ...]:
     """List the health checks that ask by HTTP or HTTPS."""
     from moto.route53.models import route53_backends
 
-    checks = tuple(route53_backends[account_id][_PARTITION].health_checks.values())
+    checks = route53_backends[account_id][_PARTITION].health_checks.values()
     return tuple(
         HealthCheck(
             id=str(check.id),
@@ -249,7 +247,7 @@ def secret_arn(account_id: str, region: str, secret_id: str, *, deleted: bool = 
     """Return the ARN of a secret by its name or ARN; None where it is absent, or scheduled for deletion unless `deleted`."""
     from moto.secretsmanager.models import secretsmanager_backends
 
-    for secret in tuple(secretsmanager_backends[account_id][region].secrets.values()):
+    for secret in secretsmanager_backends[account_id][region].secrets.values():
         if secret_id in (secret.arn, secret.name) and (deleted or not secret.is_deleted()):
             return str(secret.arn)
     return None
@@ -299,9 +297,9 @@ def associated_address(account_id: str, region: str, association_id: str) -> str
     from moto.ec2.models import ec2_backends
 
     backend = ec2_backends[account_id][region]
-    found = {str(address.association_id): str(address.allocation_id) for address in tuple(backend.addresses)}
-    for table in tuple(backend.route_tables.values()):
-        found |= {str(association): str(subnet) for association, subnet in tuple(table._associations.items())}
+    found = {str(address.association_id): str(address.allocation_id) for address in backend.addresses}
+    for table in backend.route_tables.values():
+        found |= {str(association): str(subnet) for association, subnet in table._associations.items()}
     return found.get(association_id, "")
 
 
@@ -314,7 +312,7 @@ def tags_by_arn(account_id: str, arn: str) -> dict[str, str]:
         case "ec2":
             from moto.ec2.models import ec2_backends
 
-            return {str(key): str(value) for key, value in tuple(ec2_backends[account_id][region].tags.get(id, {}).items())}
+            return {str(key): str(value) for key, value in ec2_backends[account_id][region].tags.get(id, {}).items()}
         case "cognito-idp":
             from moto.cognitoidp.models import cognitoidp_backends
 
@@ -336,7 +334,7 @@ def tags_by_arn(account_id: str, arn: str) -> dict[str, str]:
 
 def access_entry(account_id: str, region: str, arn: str) -> dict[str, Any]:
     """Return an access entry of a cluster of EKS by its ARN, as the local AWS keeps it; empty where it is absent."""
-    entries = (entry for cluster in _clusters(account_id, region) for entry in tuple(cluster.access_entries.values()))
+    entries = (entry for cluster in _clusters(account_id, region) for entry in cluster.access_entries.values())
     return next((entry for entry in entries if entry["accessEntryArn"] == arn), {})
 
 

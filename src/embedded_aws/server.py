@@ -81,7 +81,6 @@ async def run(settings: Settings) -> AsyncIterator[Registry]:
 @contextlib.asynccontextmanager
 async def _answering(account: Account, key: AccessKey, listening: socket.socket, settings: Settings) -> AsyncIterator[None]:
     strict.apply(account.addresses)
-    moto = MotoApp()
     agentcore = Regions(account)
     async with compute.connect_machines(account, _choose_boot(settings)) as machines:
         router = Router(
@@ -89,11 +88,11 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
             keyring=Keyring(account.account_id, key),
             oauth=OAuthEndpoints(account.account_id, account.endpoint, account.record_event),
             apps={"bedrock-agentcore": agentcore.plane, "bedrock": Bedrock(settings.bedrock_script).plane},
-            everything_else=machines.report_after(moto),
+            everything_else=machines.report_after(MotoApp()),
             faults=settings.faults,
             find_invocation=agentcore.find_invocation,
         )
-        works = (HealthCheckers(account, moto.run).run(), EventDelivery(account.account_id, account.recorded, moto.run).run())
+        works = (HealthCheckers(account).run(), EventDelivery(account.account_id, account.recorded).run())
         tasks = [asyncio.create_task(work) for work in works]
         endpoint = await listener.serve(router, account.authority.issue("127.0.0.1", "localhost"), listening, account.folder)
         try:
@@ -104,7 +103,6 @@ async def _answering(account: Account, key: AccessKey, listening: socket.socket,
             await asyncio.wait(tasks)
             await endpoint.close()
             await agentcore.close()
-            moto.close()
 
 
 def _choose_boot(settings: Settings) -> Boot:

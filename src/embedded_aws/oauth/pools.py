@@ -54,8 +54,7 @@ def find_by_domain(account_id: str, domain: str) -> Pool | None:
     """Return the pool of this domain, in any region."""
     from moto.cognitoidp.models import cognitoidp_backends
 
-    # Copies, here and below: the thread of moto may create and delete meanwhile.
-    for backend in tuple(cognitoidp_backends[account_id].values()):
+    for backend in cognitoidp_backends[account_id].values():
         found = backend.user_pool_domains.get(domain)
         if found and status_of(found) != "CREATING":
             return find(account_id, found.user_pool_id)
@@ -67,11 +66,9 @@ def _pool(found: Any) -> Pool:
         pool_id=found.id,
         domain=_shown_domain(found),
         scopes=frozenset(
-            f"{server.identifier}/{scope['ScopeName']}"
-            for server in tuple(found.resource_servers.values())
-            for scope in server.scopes or ()
+            f"{server.identifier}/{scope['ScopeName']}" for server in found.resource_servers.values() for scope in server.scopes or ()
         ),
-        clients={client.id: _client(client) for client in tuple(found.clients.values())},
+        clients={client.id: _client(client) for client in found.clients.values()},
         key=found.json_web_key,
     )
 
@@ -81,7 +78,7 @@ def _shown_domain(found: Any) -> str:
 
     https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain.html
     """
-    domains = [each for each in tuple(found.backend.user_pool_domains.values()) if each.user_pool_id == found.id]
+    domains = [each for each in found.backend.user_pool_domains.values() if each.user_pool_id == found.id]
     served = sorted((each for each in domains if status_of(each) != "CREATING"), key=lambda each: not each.custom_domain_config)
     return served[0].domain if served else ""
 

@@ -29,8 +29,7 @@ def create_own_signing_keys() -> None:
 
     def key(pool: Any) -> RSAKey:
         if pool not in kept:
-            # Two threads get the same key: setdefault keeps the first.
-            kept.setdefault(pool, RSAKey.generate_key(2048, auto_kid=True))
+            kept[pool] = RSAKey.generate_key(2048, auto_kid=True)
         return kept[pool]
 
     # moto reads its key again for each pool, which takes longer than everything else about a new pool.

@@ -102,27 +102,26 @@ def running_aws(folder: Path, change_seconds: float) -> Iterator[Aws]:
     account = Account(region=REGION, folder=folder, ca_file=folder / "ca.pem", endpoint=endpoint)
     key = new_root_key(ACCOUNT_ID)
 
-    async def start() -> tuple[ControlPlane, MotoApp, HttpsListener]:
-        control, moto = ControlPlane(account, change_seconds=change_seconds), MotoApp()
+    async def start() -> tuple[ControlPlane, HttpsListener]:
+        control = ControlPlane(account, change_seconds=change_seconds)
         router = Router(
             port=listening.getsockname()[1],
             keyring=Keyring(ACCOUNT_ID, key),
             oauth=OAuthEndpoints(ACCOUNT_ID, endpoint),
             apps={"bedrock-agentcore": lambda _: control},
-            everything_else=moto,
+            everything_else=MotoApp(),
             find_invocation=lambda path: control.invocations if runtime_in(path) else None,
         )
         certificate = account.authority.issue("127.0.0.1", "localhost")
-        return control, moto, await listener.serve(router, certificate, listening, folder)
+        return control, await listener.serve(router, certificate, listening, folder)
 
-    control, moto, door = loop.run(start())
+    control, door = loop.run(start())
     session = boto3.Session(key.access_key_id, key.secret_access_key.reveal(), region_name=REGION)
     try:
         yield Aws(account, loop, session)
     finally:
         loop.run(control.close())
         loop.run(door.close())
-        moto.close()
         loop.stop()
 
 
