@@ -8,7 +8,7 @@ import posixpath
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import quote, unquote
 
 from embedded_aws.http_messages import Request
@@ -70,8 +70,14 @@ def expected_signature(request: Request, claim: Signature, secret_access_key: st
 
 
 def signing_key(claim: Signature, secret_access_key: str) -> bytes:
-    key = f"AWS4{secret_access_key}".encode()
-    for part in (claim.date, claim.region, claim.service, "aws4_request"):
+    return _derive_key(f"AWS4{secret_access_key}", claim.scope)
+
+
+@lru_cache(maxsize=256)
+def _derive_key(secret: str, scope: str) -> bytes:
+    """Derive the key of a day, a region and a service: the same for all its calls."""
+    key = secret.encode()
+    for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
 
@@ -132,6 +138,8 @@ def _from_query(request: Request) -> Signature:
     )
 
 
+# Asked twice for each request: before its body is read, and after.
+@lru_cache(maxsize=64)
 def _signature(
     *, credential: str, signed_headers: str, signature: str, amz_date: str, session_token: str, expires_seconds: int | None
 ) -> Signature:
