@@ -84,14 +84,14 @@ def pytest_unconfigure() -> None:
 def pytest_collection() -> Iterator[None]:
     """Look for no garbage while modules and tests are collected, nor later among them: they stay until the end.
 
-    Later it is looked for less often than by Python's own threshold, which takes a twentieth of a worker's time.
+    Later it is looked for less often than by Python's own thresholds, which take a tenth of a worker's time.
     """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
-        gc.set_threshold(10_000)
+        gc.set_threshold(50_000, 20, 20)
         gc.enable()
 
 

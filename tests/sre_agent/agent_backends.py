@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import httpx2
@@ -16,8 +17,9 @@ from sre_services.providers import open_provider
 KEY = "k-of-this-run"
 
 
+@lru_cache(maxsize=4)
 def tools_and_backend(recording: str) -> tuple[list[Tool], Backend]:
-    """The tools as the gateway makes them from the OpenAPI documents, and what answers them."""
+    """The tools as the gateway makes them from the OpenAPI documents, and what answers them. A recording must not change after this."""
     tools: list[Tool] = []
     routes: dict[str, tuple[httpx2.AsyncClient, str]] = {}
     for name in NAMES:

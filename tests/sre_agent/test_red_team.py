@@ -154,10 +154,9 @@ def obeying(said: dict[str, str]) -> tuple[dict[str, Any], ...]:
 
 def test_a_model_that_obeys(tmp_path: Path, plain: Report, scripted: Scripted) -> None:
     """In each family it gets no tool, changes no step and no cause, and no secret leaves for the model or for the reader."""
-    recording = plant(tmp_path)
+    tools = Poisoned(plant(tmp_path))
     for _, text, says in {family: attack for attack in ATTACKS for family in attack[:1]}.values():
         scripted.rules = obeying({"text": text, "says": says})
-        tools = Poisoned(recording)
         report = ask(tools, create_reasoner("openai", {"SRE_MODEL": "scripted", "SRE_MODEL_URL": f"{scripted.url}/v1"}))
         assert report.root_cause
         assert plain.root_cause

@@ -30,6 +30,7 @@ class _Answers(BaseHTTPRequestHandler):
     """Gives everybody the same answer: `server.says`, in which {url} is its own address."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
