@@ -50,12 +50,15 @@ AS_FOUND = settings(max_examples=300 if THOROUGH else 2, deadline=None, phases=P
 def without_machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with account(tmp_path_factory.mktemp("without-machines"), "--no-boot") as opened:
         yield opened
+        # Once for all: what any of them had left would still be there.
+        assert opened.everything() == opened.at_first
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with account(tmp_path_factory.mktemp("whole")) as opened:
         yield opened
+        assert opened.everything() == opened.at_first
 
 
 @pytest.mark.property(1)
@@ -93,7 +96,6 @@ def comes_and_goes(there: Account, chosen: dict[str, Any], proofs: Sequence[Chec
         config = load(config_file, environ={}, mode="local")
         assert isinstance(config, Config), config
         deploys(there, config, config_file, proofs)
-    assert there.everything() == there.at_first
 
 
 def deploys(there: Account, config: Config, config_file: Path, proofs: Sequence[Check[Endpoints, Any]]) -> None:

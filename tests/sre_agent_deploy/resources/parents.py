@@ -16,7 +16,7 @@ from fixtures.acm import import_certificate
 from fixtures.embedded import EmbeddedAws
 from fixtures.engine import deployers_aws
 from sre_agent_deploy.aws import Aws
-from sre_agent_deploy.engine.create import configure_resource, wait_until_ready
+from sre_agent_deploy.engine.create import configure_resource, restore_tags, wait_until_ready
 from sre_agent_deploy.resource import Mark, Resource
 from sre_agent_deploy.resources.agentcore_gateway import Gateway
 from sre_agent_deploy.resources.agentcore_runtime import AgentRuntime
@@ -39,7 +39,6 @@ from sre_agent_deploy.resources.s3_bucket import S3Bucket
 from sre_agent_deploy.resources.s3_object import Content, S3Object
 from sre_agent_deploy.resources.sns_topic import SnsTopic
 from sre_agent_deploy.tls import local_ca
-from sre_core.problem import Problem
 
 from .agentcore_neighbours import JSON_KEY, stored_schema
 from .life import read
@@ -72,10 +71,13 @@ def make_parents(embedded: EmbeddedAws, folder: Path) -> Parents:
     return Parents(made.of.aws, made.of.deployment, made.of.authority, named, made.trails())
 
 
-def finish(aws: Aws, wanted: Resource, id: str) -> None:
-    """Configure what was just created and wait until it works, as a deployment does."""
-    for end in (configure_resource(aws, wanted, id), wait_until_ready(aws, wanted, id)):
-        assert not isinstance(end, Problem), end
+def finish(aws: Aws, wanted: Resource, id: str, mark: Mark) -> Aws:
+    """Configure what was just created and wait until it works, as a deployment does. Returns the look at AWS that showed it."""
+    look = aws.observing()
+    problem = configure_resource(look, wanted, id) or (restore_tags(look, wanted, id, mark) if wanted.TAGS_LATER else None)
+    ready = problem or wait_until_ready(look, wanted, id)
+    assert isinstance(ready, Aws), ready
+    return ready
 
 
 class _Maker:
@@ -85,9 +87,10 @@ class _Maker:
     def make(self, wanted: Resource, output: str = "") -> str:
         """Make it and answer its id, or one of its outputs."""
 
-        id = wanted.create(self.aws, self.of.mark(wanted.name))
-        finish(self.aws, wanted, id)
-        return str(read(self.aws, wanted, id).outputs[output]) if output else id
+        mark = self.of.mark(wanted.name)
+        id = wanted.create(self.aws, mark)
+        ready = finish(self.aws, wanted, id, mark)
+        return str(read(ready, wanted, id).outputs[output]) if output else id
 
     def files(self) -> dict[str, tuple[str, ...]]:
         s3, bucket, logs = self.aws.client("s3"), f"{self.id}-files", f"{self.id}-logs"

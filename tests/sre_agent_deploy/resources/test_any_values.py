@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from fixtures.embedded import served
 from fixtures.sample import THOROUGH, sample
 from sre_agent_deploy.engine import inventory
-from sre_agent_deploy.engine.create import restore_tags
 from sre_agent_deploy.graph import Item
 from sre_agent_deploy.plan import Action, Change, decide_change
 
@@ -79,7 +78,7 @@ CHOICES: Mapping[str, Choose] = {
     "VpcEndpoint": network.vpc_endpoint,
 }
 
-AT_A_TIME = 8
+AT_A_TIME = 6
 """A hundred of each of all types take minutes of processor time: `make test` tries so many types, others with each commit."""
 
 
@@ -118,10 +117,7 @@ def test_any_values_of_a_resource(parents: Parents, kind: type[Any], data: st.Da
     aws, mark = parents.aws, parents.mark(wanted.name, data.draw(TAGS))
     id = wanted.create(aws, mark)
     try:
-        finish(aws, wanted, id)
-        if kind.TAGS_LATER:
-            assert restore_tags(aws, wanted, id, mark) is None
-        found = inventory.read_resource(aws, kind, id, wanted.name, mark.deployment)
+        found = inventory.read_resource(finish(aws, wanted, id, mark), kind, id, wanted.name, mark.deployment)
         change = decide_change(Item(wanted), wanted, found, None, mark.deployment, tags=mark.extra)
         assert isinstance(change, Change), change
         assert [str(each) for each in change.differences] == []
