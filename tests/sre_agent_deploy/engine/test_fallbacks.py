@@ -52,8 +52,9 @@ def test_the_first_place_with_capacity_is_taken_and_kept(machine: Engine, faults
     assert machines(machine) == [("m6i.xlarge", "us-east-1b")]
 
     machine.sections["deployment"]["instance_type"] = "m5.xlarge"
-    assert machine.changes()["instance"] is Action.REPLACE
-    machine.deploy()
+    plan = machine.plan()
+    assert plan.change("instance").action is Action.REPLACE
+    machine.deploy(plan)
     assert machines(machine) == [("m5.xlarge", "us-east-1a")]
 
 
