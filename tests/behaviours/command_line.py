@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,9 +16,11 @@ from typing import Any
 import psutil
 
 from fixtures import preloaded
-from fixtures.embedded import served
+from fixtures.embedded import served, session
 
 ROOT = Path(__file__).parents[2]
+# Several threads may ask for a client, and making one is not safe to do twice at once.
+_making = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Desk:
     opened: ExitStack = field(default_factory=ExitStack)
     patience: float = 240
     """Seconds that a command may take."""
+    clients: dict[tuple[str, str, str], Any] = field(default_factory=dict)
 
     @property
     def state_dir(self) -> Path:
@@ -104,13 +108,20 @@ class Desk:
         return self.run("sre_agent", *words, **changed)
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
-        """A raw boto3 client for the AWS of this desk; it shares no code with src."""
-        import boto3
-
+        """A raw boto3 client for the AWS of this desk, made once for each of its starts; it shares no code with src."""
         registry = self.registry()
-        return boto3.Session(registry["access_key_id"], registry["secret_access_key"], region_name=region).client(
-            service, endpoint_url=registry["endpoint"], verify=registry["ca_file"]
-        )
+        with _making:
+            known = (registry["start_id"], service, region)
+            if known not in self.clients:
+                self.clients[known] = session().client(
+                    service,
+                    region_name=region,
+                    endpoint_url=registry["endpoint"],
+                    verify=registry["ca_file"],
+                    aws_access_key_id=registry["access_key_id"],
+                    aws_secret_access_key=registry["secret_access_key"],
+                )
+            return self.clients[known]
 
     def processes(self) -> list[str]:
         """List every process of this desk: each has the desk's folder in its arguments or its environment."""

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ class Lane:
         self.desk.configure()
         opened.enter_context(served(self.desk.state_dir, *options))
         self.engine: Engine = opened.enter_context(engine(self.desk.registry_file, {"SRE_AGENT_STATE_DIR": str(self.desk.state_dir)}))
-        self.client = cache(self.desk.client)
+        self.client = self.desk.client
 
     def fresh(self, **sections: Any) -> Path:
         """A folder with a configuration and no state; what was in the one before is forgotten."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from behaviours.command_line import Desk, Ended
 
 MAKING = ("deploy", "resume", "cleanup --yes")
 LOOKING = ("status", "plan", "verify", "history")
+TESTS = str(Path(__file__).parents[1])
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +80,7 @@ def test_a_state_that_names_a_resource_of_another_owner(deployed: Desk, good: di
 
 def limited(desk: Desk, size: int, *words: str) -> Ended:
     """A command that can write no file longer than this, as on a disk that is nearly full."""
-    return desk.run("behaviours.limited", str(size), *words, PYTHONPATH=str(Path(__file__).parents[1]))
+    return desk.run("behaviours.limited", str(size), *words, PYTHONPATH=TESTS)
 
 
 def test_a_disk_that_fills_up(desk: Desk) -> None:
@@ -107,7 +105,6 @@ def test_a_disk_that_fills_up(desk: Desk) -> None:
     assert lister.everything(desk.client) == before
 
 
-@pytest.mark.needs("setpriv")
 def test_a_place_that_is_read_only(deployed: Desk, good: dict[str, Any]) -> None:
     """The problem names the file that the user may not write, and the commands that only read still work."""
     folder = deployed.folder / "read-only"
@@ -125,11 +122,4 @@ def test_a_place_that_is_read_only(deployed: Desk, good: dict[str, Any]) -> None
 
 def without_roots_rights(desk: Desk, *words: str) -> Ended:
     """A command that file modes apply to, even when root runs the tests."""
-    lowered = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
-    return ran(desk, *lowered, sys.executable, "-m", "sre_agent_deploy", *words)
-
-
-def ran(desk: Desk, *command: str) -> Ended:
-    environ = {**os.environ, "SRE_AGENT_STATE_DIR": str(desk.state_dir)}
-    ended = subprocess.run(command, cwd=desk.folder, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    return desk.run("behaviours.unprivileged", *words, PYTHONPATH=TESTS)
