@@ -43,8 +43,12 @@ OTHERWISE = {
 
 # At each call the same moment of the three, another one with each commit.
 DEATHS = sample(MOMENTS, 1)
-# And at every third call; the others with another commit.
-ONE_IN = "1" if THOROUGH else "3"
+# And at every fifth call; the others with another commit.
+ONE_IN = "1" if THOROUGH else "5"
+# Of an update, which makes few, at every second.
+OF_UPDATE = "1" if THOROUGH else "2"
+# A deployment makes at least as many calls that change something.
+ALWAYS = 50
 # What a deployment adds to an account, by unfiltered listings of every kind but files.
 COMPLETE = ONE_OF_EACH | {"roles": 3, "secrets": 4, "security groups": 1, "volumes": 1, "interfaces": 1, "tables": 1}
 COMPLETE |= {"runtimes": 1, "endpoints": 2, "log groups": 2}
@@ -62,19 +66,17 @@ class Point:
         return {"nth": str(self.nth), "moment": self.moment}
 
 
-def points(calls: int, endings: Sequence[Literal["resume", "cleanup"]], size: int) -> list[Point]:
-    """Choose this many of all points; a thorough run tries them all."""
-    return sample([Point(nth, moment, ending) for nth in range(1, calls + 1) for moment in MOMENTS for ending in endings], size)
+def points(calls: int, *endings: Literal["resume", "cleanup"]) -> list[Point]:
+    return [Point(nth, moment, ending) for nth in range(1, calls + 1) for moment in MOMENTS for ending in endings]
 
 
 @dataclass(frozen=True)
 class Uncut:
-    """The counts of each kind before and after a deployment, and the number of calls of each command."""
+    """The counts of each kind before and after a deployment, and the number of its calls."""
 
     nothing: dict[str, int]
     everything: dict[str, int]
     calls: int
-    update_calls: int
 
 
 @pytest.fixture(scope="module")
@@ -83,23 +85,40 @@ def uncut(tmp_path_factory: pytest.TempPathFactory) -> Uncut:
         nothing, folder = here.counted(), here.fresh()
         deployed = here.engine.deploy(folder)
         assert deployed.code == 0, deployed.said
-        everything = here.counted()
+        return Uncut(nothing, here.counted(), len(deployed.calls))
+
+
+@pytest.fixture(scope="module")
+def update_calls(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """The number of calls of an update."""
+    with lane(tmp_path_factory.mktemp("updated") / "lane") as here:
+        folder = here.fresh()
+        assert here.engine.deploy(folder).code == 0
         here.configure(folder, **OTHERWISE)
         updated = here.engine.deploy(folder)
         assert updated.code == 0, updated.said
-        return Uncut(nothing, everything, len(deployed.calls), len(updated.calls))
+        return len(updated.calls)
 
 
+@pytest.mark.skipif(THOROUGH, reason="the next test has every point")
+def test_a_cleanup_of_a_killed_deployment(tmp_path: Path) -> None:
+    """A deployment that was killed and not resumed leaves nothing either, at another call with each commit."""
+    [point] = sample(points(ALWAYS, "cleanup"), 1)
+    with lane(tmp_path / "lane") as here:
+        before, folder = here.counted(), here.fresh()
+        assert here.engine.deploy(folder, **point.where()).killed, point
+        cleaned = here.engine.cleanup(folder)
+        assert (cleaned.code, here.counted()) == (0, before), f"{point}: {cleaned.said}"
+
+
+@pytest.mark.skipif(not THOROUGH, reason="`make test` cleans up one killed deployment, above, and resumes another one over and over, below")
 @pytest.mark.timeout(3600)
 def test_a_deployment_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried: Tried) -> None:
-    """Resuming ends with one of each resource, cleaning up with none.
-
-    In `make test-thorough` the same id then deploys again, which `test_any_error_of_any_call` does in `make test`.
-    """
-    # Below a killed deployment is resumed at a dozen calls, and the state machine does both: a cleanup is what this adds.
-    chosen = points(uncut.calls, ("resume", "cleanup") if THOROUGH else ("cleanup",), 1)
+    """Resuming ends with one of each resource, cleaning up with none; then the same id deploys again."""
+    assert uncut.calls >= ALWAYS
+    chosen = points(uncut.calls, "resume", "cleanup")
     faults = every(chosen, lambda here, point: _deployment(here, point, uncut), tmp_path)
-    tried(f"kills of a deployment, of {uncut.calls * len(MOMENTS) * 2} that there are", len(chosen))
+    tried("kills of a deployment", len(chosen))
     assert not faults, "\n\n".join(faults)
 
 
@@ -118,13 +137,14 @@ def _deployment(here: Lane, point: Point, uncut: Uncut) -> str:
     return ""
 
 
+@pytest.mark.skipif(not THOROUGH, reason="`make test` kills the update of one deployment over and over, below")
 @pytest.mark.timeout(3600)
-def test_an_update_killed_at_every_point(uncut: Uncut, tmp_path: Path, tried: Tried) -> None:
+def test_an_update_killed_at_every_point(uncut: Uncut, update_calls: int, tmp_path: Path, tried: Tried) -> None:
     """Resuming ends with one of each resource, as the new configuration wants them; nothing is left to do."""
-    chosen = points(uncut.update_calls, ("resume",), 1)
+    chosen = points(update_calls, "resume")
     folders: dict[Lane, Path] = {}
     faults = every(chosen, lambda here, point: _update(here, point, uncut, folders), tmp_path)
-    tried(f"kills of an update, of {uncut.update_calls * len(MOMENTS)} that there are", len(chosen))
+    tried("kills of an update", len(chosen))
     assert not faults, "\n\n".join(faults)
 
 
@@ -133,7 +153,7 @@ def _update(here: Lane, point: Point, uncut: Uncut, folders: dict[Lane, Path]) -
         folders[here] = here.fresh()
         assert here.engine.deploy(folders[here]).code == 0
     folder = folders[here]
-    # With the next point of a lane, in `make test-thorough`, back again: `test_an_update_that_was_cut_short` reverts one in `make test`.
+    # With the next point of a lane back again.
     there = "memory-leak" in (folder / "config.yaml").read_text()
     here.configure(folder, **({} if there else OTHERWISE))
     killed = here.engine.deploy(folder, **point.where())
@@ -272,7 +292,7 @@ def _lose_content(here: Lane) -> None:
 @pytest.mark.timeout(1800)
 def test_one_deployment_killed_over_and_over(desk: Desk, tried: Tried) -> None:
     """Killed at one call after the other and resumed by a run that is killed at a later one, it ends verified, with one of each; then its
-    update, killed as often, ends likewise; then its cleanup ends with nothing.
+    update, killed as often, ends likewise, and leaves nothing to do; then its cleanup ends with nothing.
     """
     desk.configure(assistant={"runtime": "agentcore"})
     desk.start_aws()
@@ -281,7 +301,9 @@ def test_one_deployment_killed_over_and_over(desk: Desk, tried: Tried) -> None:
         tried("kills of one and the same deployment", _ratcheted(runs.deploy, desk.folder, "deaths", DEATHS))
         _verified(desk, before)
         desk.configure(**OTHERWISE, alerts={"email": "team@example.com"})
-        tried("kills of its update", _ratcheted(runs.deploy, desk.folder, "updates", DEATHS))
+        tried("kills of its update", _ratcheted(runs.deploy, desk.folder, "updates", DEATHS, one_in=OF_UPDATE))
+        again = runs.deploy(desk.folder)
+        assert (again.code, again.calls) == (0, ()), again.said
         _verified(desk, before, budgets=1)
         tried("kills of its cleanup", _ratcheted(runs.cleanup, desk.folder, "deletes", DEATHS))
     assert lister.everything(desk.client) == before

@@ -38,7 +38,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lane]:
 
 @pytest.mark.skipif(
     not THOROUGH,
-    reason="`make test` has one such kill above, and test_killed_anywhere.py a dozen of a deployment that is verified after them",
+    reason="`make test` has one such kill above, and test_killed_anywhere.py some ten of a deployment that is verified after them",
 )
 @pytest.mark.parametrize(("nth", "moment"), BY_ENGINE)
 def test_resume_of_a_killed_engine(whole: Lane, nth: str, moment: str, tried: Callable[[str, int], None]) -> None:
