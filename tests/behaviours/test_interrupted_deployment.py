@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 
 from behaviours import lister
 from behaviours.command_line import Desk, Ended
@@ -48,8 +49,8 @@ def test_interrupted_while_waiting(desk: Desk) -> None:
     assert "`sre-agent-deploy resume`" not in err, "nothing was begun that could be resumed"
 
 
-def test_interrupted_once_and_twice(desk: Desk) -> None:
-    """Everything that exists is recorded, the command says how to continue, and cleanup after either leaves nothing."""
+def test_interrupted_deployment_and_cleanup(desk: Desk) -> None:
+    """Everything that exists is recorded, and the command says how to continue: to create the rest, or to delete it. Nothing is left."""
     assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
     before = lister.everything(desk.client)
 
@@ -65,17 +66,13 @@ def test_interrupted_once_and_twice(desk: Desk) -> None:
     assert twice.code == 130, twice.text
     assert "Traceback" not in twice.text
 
-    cleaned = desk.deploy("cleanup", "--yes")
-    assert cleaned.code == 0, cleaned.text
-    assert lister.everything(desk.client) == before
+    # All is there, so nothing is to be resumed; but the instance runs nothing, so the run is no success.
+    assert desk.deploy("deploy").code == 1
+    assert "not verified" in desk.deploy("history").out
+    status = desk.deploy("status")
+    assert ("Verified: not by the last run" in status.out, "resume" in status.out) == (True, False), status.text
 
-
-def test_interrupted_cleanup(desk: Desk) -> None:
-    """An interrupted cleanup says how to delete the rest, not how to create it again, and gives no wrong number."""
-    assert desk.run("embedded_aws", "start", "--no-boot", "--state-dir", str(desk.state_dir)).code == 0
-    before = lister.everything(desk.client)
-    assert "NOT verified" in desk.deploy("deploy").out
-
+    # It gives no wrong number, and does not say how to create again what it deletes.
     stopped = _interrupted(desk, 1, "cleanup", "--yes", after="delete AWS::")
     assert stopped.code == 130, stopped.text
     assert "To delete the rest: run the same `sre-agent-deploy cleanup` again." in stopped.err
@@ -86,5 +83,26 @@ def test_interrupted_cleanup(desk: Desk) -> None:
     assert (resumed.code, "RESUME-AFTER-CLEANUP" in resumed.err) == (1, True), resumed.text
     assert "To delete the rest: `sre-agent-deploy cleanup`." in resumed.err
 
-    assert desk.deploy("cleanup", "--yes").code == 0
+    cleaned = desk.deploy("cleanup", "--yes")
+    assert cleaned.code == 0, cleaned.text
+    assert lister.everything(desk.client) == before
+
+
+def test_interrupted_rollback(desk: Desk) -> None:
+    """What is under way is finished, and a cleanup takes back the rest."""
+    weather = desk.folder / "faults.json"
+    rules = [{"kind": "quota", "operation": "CreateUserPool"}, {"kind": "delay", "operation": "Delete*", "seconds": 1}]
+    weather.write_text(json.dumps({"rules": rules}))
+    desk.start_aws("--no-boot", "--faults", str(weather))
+    before = lister.everything(desk.client)
+    process = desk.forked("sre_agent_deploy", "deploy", "--on-failure", "rollback")
+    while not desk.state_file.exists() or '"dying"' not in desk.state_file.read_text():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert (process.returncode, "RUN-INTERRUPTED" in said, "Traceback" in said) == (130, True, False), said
+    assert "interrupted" in desk.deploy("history").out
+    cleaned = desk.deploy("cleanup", "--yes")
+    assert cleaned.code == 0, cleaned.text
     assert lister.everything(desk.client) == before
