@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sre_agent_deploy.graph import Blueprint
     from sre_agent_deploy.journal.state import State
     from sre_agent_deploy.journal.store import Store
+    from sre_agent_deploy.plan import Plan
 
 SERVICES = (
     "s3",
@@ -285,6 +286,11 @@ def _store(order: Mapping[str, str], place: Account) -> Store:
 
 
 def _deployed(place: Account, config: Config, wanted: Blueprint, store: Store, state: State | None) -> tuple[Any, ...]:
+    return _applied(place, config, wanted, store, state)[1]
+
+
+def _applied(place: Account, config: Config, wanted: Blueprint, store: Store, state: State | None) -> tuple[Plan, tuple[Any, ...]]:
+    """Plan and apply; returns the plan and the problems."""
     from sre_agent_deploy.commands.plan import plan_deployment
     from sre_agent_deploy.commands.switch import apply_plan
     from sre_agent_deploy.commands.workspace import open_journal
@@ -293,21 +299,22 @@ def _deployed(place: Account, config: Config, wanted: Blueprint, store: Store, s
     journal = open_journal(wanted.deployment, config=config, config_file=file, account=place, store=store, state=state)
     plan = plan_deployment(place, wanted, state)
     if plan.problems:
-        return plan.problems
+        return plan, plan.problems
     journal.begin_run("deploy")
-    return tuple(apply_plan(place, wanted, plan, journal, lambda event: None).problems)
+    return plan, tuple(apply_plan(place, wanted, plan, journal, lambda event: None).problems)
 
 
 def _restored(place: Account, config: Config, wanted: Blueprint, store: Store, state: State | None) -> tuple[Any, ...]:
-    """Do what `restore --data` does with a passphrase that opens `api-key` beside it, but for its questions and the verification."""
+    """Do what `restore --data` does with a passphrase that opens `api-key` beside it, but for its questions and the verification.
+
+    All resources are there, so its plan is as right after the deployment as before.
+    """
     from sre_agent_deploy.backup.contents import Secrets
     from sre_agent_deploy.backup.data import DataBackup, open_data
     from sre_agent_deploy.checks.verification.endpoint_client import Answer, Client, Endpoints
-    from sre_agent_deploy.commands.plan import plan_deployment
     from sre_agent_deploy.commands.restore import Restore, put_back
     from sre_agent_deploy.commands.rotate import Rotation
     from sre_agent_deploy.commands.user import UNATTENDED
-    from sre_agent_deploy.journal.state import State as Loaded
     from sre_agent_deploy.names import API_KEY
     from sre_agent_deploy.resources.secretsmanager_calls import read_stages, read_values
     from sre_core.secret import Secret
@@ -320,11 +327,11 @@ def _restored(place: Account, config: Config, wanted: Blueprint, store: Store, s
             keys = {read_values(place.aws, id, stage)[API_KEY].reveal() for stage in read_stages(place.aws, id)}
             return Answer(200 if (headers or {})["X-API-Key"] in keys else 401, b"", {})
 
-    if problems := _deployed(place, config, wanted, store, state):
+    plan, problems = _applied(place, config, wanted, store, state)
+    if problems:
         return problems
-    backup, deployed = open_data(Path(store.location).with_name("backup.zip")), store.load()
-    assert isinstance(backup, DataBackup) and isinstance(deployed, Loaded)
-    plan, client = plan_deployment(place, wanted, deployed), Client("", Secret(""), "")
+    backup, client = open_data(Path(store.location).with_name("backup.zip")), Client("", Secret(""), "")
+    assert isinstance(backup, DataBackup) and plan.nothing_to_do
     endpoints = NoMachine("https://machine.invalid", "", "", "", client, client, ())
     opened = Secrets(values={"backend_key": {API_KEY: Secret(Path(store.location).with_name("api-key").read_text())}})
     restore = Restore(backup, opened, config, plan, place.aws)
