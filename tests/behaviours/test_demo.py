@@ -68,6 +68,7 @@ def test_the_demo_twice_and_what_it_says_next(newcomer: Newcomer) -> None:
     assert "# Root cause: payment-service" in first
     again = newcomer.run("scripts/demo")
     assert re.search(r"Resources: \d+ already there \(", again), again
+    assert "created" not in again
     assert "# Root cause: payment-service" in again
 
     [evidence, *_] = re.findall(r"inv-[0-9a-f]{8}-e\d+", again)

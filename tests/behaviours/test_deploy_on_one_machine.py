@@ -26,14 +26,6 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     desk.close()
 
 
-def test_deploying_again_changes_nothing(deployed: Desk) -> None:
-    """A second apply makes no change, and says so."""
-    ended = deployed.deploy("deploy")
-    assert ended.code == 0, ended.text
-    assert "already there" in ended.out
-    assert "created" not in ended.out
-
-
 def test_plan_after_a_deployment(deployed: Desk) -> None:
     """There is nothing to do: exit code 0, and every resource is kept for a reason."""
     ended = deployed.deploy("plan", "--json")
@@ -43,10 +35,15 @@ def test_plan_after_a_deployment(deployed: Desk) -> None:
     assert all(change["because"] for change in changes)
 
 
-def test_verify_writes_a_report(deployed: Desk) -> None:
-    """The report is written as JSON and Markdown, names every check with its requirement, and ends verified; the state has its time."""
+def test_verify_beside_another_configuration(deployed: Desk, tmp_path: Path) -> None:
+    """The deployment of the state file is verified, not that of a config.yaml in the same folder.
+
+    The report is written as JSON and Markdown, names every check with its requirement, and ends verified; the state has its time.
+    """
+    elsewhere = Desk(tmp_path, {**deployed.environ, "SRE_AGENT_STATE_DIR": str(deployed.state_dir)})
+    elsewhere.configure(mode="production", name="another")
     before = json.loads(deployed.state_file.read_text())
-    ended = deployed.deploy("verify")
+    ended = elsewhere.deploy("verify", "--state-file", str(deployed.state_file))
     assert ended.code == 0, ended.text
     after = json.loads(deployed.state_file.read_text())
     assert after["verified_at"] > before["verified_at"]
@@ -62,14 +59,6 @@ def test_verify_writes_a_report(deployed: Desk) -> None:
     covered = {number for finding in report["findings"] for number in finding["requirements"]}
     assert {"1.2", "1.3", "1.4", "2.1", "2.2", "2.3", "2.5", "4.3", "4.4"} <= covered
     assert document.with_suffix(".md").read_text().startswith(f"# Deployment {report['deployment']}: verified")
-
-
-def test_verify_beside_another_configuration(deployed: Desk, tmp_path: Path) -> None:
-    """The deployment of the state file is verified, not that of a config.yaml in the same folder."""
-    elsewhere = Desk(tmp_path, {**deployed.environ, "SRE_AGENT_STATE_DIR": str(deployed.state_dir)})
-    elsewhere.configure(mode="production", name="another")
-    ended = elsewhere.deploy("verify", "--state-file", str(deployed.state_file))
-    assert ended.code == 0, ended.text
 
 
 def test_status_of_a_running_deployment(deployed: Desk) -> None:

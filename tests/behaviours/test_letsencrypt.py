@@ -111,18 +111,11 @@ def test_production_with_an_acme_authority(desk: Desk, tried: Callable[[str, int
         assert (served["names"], served["trusted"], served["source"], served["problems"]) == ([DOMAIN], True, "letsencrypt", [])
         first = _secret(desk)[1]
         with asking(desk, desk.folder / "root.pem", DOMAIN, zone.id) as clients:
-            _no_new_order(desk, settings, first)
             renewed = _renewed(desk, info)
             assert renewed["acme_account_key"] == first["acme_account_key"]
             _kept_by_another_machine(desk, settings, renewed)
         assert clients.failed == []
         tried("requests through a renewal and an update", clients.answered)
-
-
-def _no_new_order(desk: Desk, settings: dict[str, str], first: dict[str, str]) -> None:
-    again = desk.deploy("deploy", **settings)
-    assert again.code == 0, again.text
-    assert _secret(desk)[1] == first
 
 
 def _kept_by_another_machine(desk: Desk, settings: dict[str, Any], renewed: dict[str, str]) -> None:
