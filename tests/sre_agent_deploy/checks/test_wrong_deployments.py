@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -95,6 +96,12 @@ def verified(world: Endpoints) -> dict[str, Finding]:
     assert not is_complete(findings)
     assert all(finding.problem for finding in findings if finding.status != "passed"), "each says what to do"
     return {finding.check: finding for finding in findings}
+
+
+def test_the_authorities_are_read_once(authority: LocalCa) -> None:
+    """Checks that wait longer, or ask at another address, use what the first check has read of the system's authorities."""
+    world = at(1, str(authority.ca_file))
+    assert replace(world, timeout=1.0, public_ip="127.0.0.2").trust is world.trust
 
 
 def test_nothing_listens() -> None:

@@ -8,7 +8,6 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -134,11 +133,9 @@ class Endpoints:
     @property
     def trust(self) -> ssl.SSLContext:
         """Trust the system's certificate authorities and the private ones of this deployment; read once for all checks."""
-        with _READING:
-            return self._trust
+        return self.ask_once(f"trust in {self.ca_files}", self._load_trust)
 
-    @cached_property
-    def _trust(self) -> ssl.SSLContext:
+    def _load_trust(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
         for file in self.ca_files:
             context.load_verify_locations(file)
