@@ -11,7 +11,7 @@ TOO_BROAD = {"Exception", "BaseException"}
 
 
 def handlers(source: Source) -> Iterator[ast.ExceptHandler]:
-    return (node for node in ast.walk(source.tree) if isinstance(node, ast.ExceptHandler))
+    return (node for node in source.nodes if isinstance(node, ast.ExceptHandler))
 
 
 def caught(handler: ast.ExceptHandler) -> set[str]:

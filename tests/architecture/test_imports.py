@@ -118,9 +118,9 @@ def test_tests_do_not_patch_our_modules() -> None:
     patching = [
         f"{source}:{node.lineno} {ast.unparse(node.func)}"
         for source in sources("tests")
-        for node in ast.walk(source.tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        if ast.unparse(node.func.value) in {"monkeypatch", "mocker"} and node.func.attr not in allowed
+        for node in source.nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)
+        if node.func.value.id in {"monkeypatch", "mocker"} and node.func.attr not in allowed
     ]
     mocking = [f"{source}:{line} {module}" for source in sources("tests") for line, module in imports(source) if module == "unittest.mock"]
     assert not patching + mocking
@@ -131,7 +131,7 @@ def test_one_file_writes_atomically() -> None:
     syncing = {
         str(source.path.name)
         for source in sources("src")
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Attribute) and node.attr == "fsync"
     }
     assert syncing == {"atomic_file.py"}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 
-from architecture.sources import ROOT, sources
+from architecture.sources import ROOT, Source, sources
 
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "problems").glob("*.md")}
 # A Problem; what becomes one when its place in a file is known; and what makes such a fault of a value's syntax.
@@ -14,21 +15,22 @@ MAKERS = {"Problem", "Fault", "Syntax"}
 CODE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)+")
 
 
+@cache
 def codes() -> dict[str, str]:
     """Every code that src can put into a Problem, with a place where it does."""
-    return {code: place for source in sources("src") for code, place in _codes(source.tree, str(source))}
+    return {code: place for source in sources("src") for code, place in _codes(source)}
 
 
-def _first_steps(tree: ast.Module) -> Iterator[tuple[str, int]]:
+def _first_steps(source: Source) -> Iterator[tuple[str, int]]:
     """The first step of each list of steps that is written out, with a constant of the file put in by its value."""
     names = {
         target.id: node.value
-        for node in tree.body
+        for node in source.tree.body
         if isinstance(node, ast.Assign)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    for node in ast.walk(tree):
+    for node in source.nodes:
         if isinstance(node, ast.keyword) and node.arg == "do" and isinstance(node.value, ast.Tuple) and node.value.elts:
             first = node.value.elts[0]
             written = names.get(first.id, first) if isinstance(first, ast.Name) else first
@@ -36,13 +38,13 @@ def _first_steps(tree: ast.Module) -> Iterator[tuple[str, int]]:
             yield "".join(texts), node.value.lineno
 
 
-def _codes(tree: ast.Module, file: str) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(tree):
+def _codes(source: Source) -> Iterator[tuple[str, str]]:
+    for node in source.nodes:
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in MAKERS:
             written = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
             # A choice between two codes is an expression with both of them in it.
             literals = [part.value for value in written for part in ast.walk(value) if isinstance(part, ast.Constant)]
-            yield from ((text, f"{file}:{node.lineno}") for text in literals if isinstance(text, str) and CODE.fullmatch(text))
+            yield from ((text, f"{source}:{node.lineno}") for text in literals if isinstance(text, str) and CODE.fullmatch(text))
 
 
 def test_every_code_has_a_page() -> None:
@@ -54,7 +56,7 @@ def test_every_code_has_a_page() -> None:
 def test_the_first_step_is_more_than_another_try() -> None:
     """Advice begins with what to look at, to correct or to wait for: the same command alone would fail in the same way."""
     again = re.compile(r"(Wait (a minute|some minutes),? and r|R)un the same (command|cleanup) again")
-    weak = [f"{source}:{line}" for source in sources("src") for text, line in _first_steps(source.tree) if again.match(text)]
+    weak = [f"{source}:{line}" for source in sources("src") for text, line in _first_steps(source) if again.match(text)]
     steps = {code: text.partition("## What to do\n\n")[2].removeprefix("1. ") for code, text in PAGES.items()}
     assert not weak + [code for code, text in steps.items() if again.match(text)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from architecture.sources import sources
 
@@ -55,13 +56,15 @@ class PropertyTest:
     decorators: str
 
 
-def property_tests() -> Iterator[PropertyTest]:
-    for source in sources("tests"):
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for number in numbers(node):
-                    decorators = "\n".join(map(ast.unparse, node.decorator_list))
-                    yield PropertyTest(f"{source}:{node.lineno}", number, ast.get_docstring(node) or "", decorators)
+@cache
+def property_tests() -> tuple[PropertyTest, ...]:
+    return tuple(
+        PropertyTest(f"{source}:{node.lineno}", number, ast.get_docstring(node) or "", "\n".join(map(ast.unparse, node.decorator_list)))
+        for source in sources("tests")
+        for node in source.nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for number in numbers(node)
+    )
 
 
 def numbers(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[int]:
@@ -102,6 +105,6 @@ def test_property_tests_carry_the_missions_sentence() -> None:
 
 def test_property_tests_run_at_least_a_hundred_examples() -> None:
     """No property test asks for fewer than the mission's hundred examples, and each is a Hypothesis test."""
-    tests = list(property_tests())
+    tests = property_tests()
     assert not [test.place for test in tests if min(examples_asked_for(test.decorators), default=LEAST_EXAMPLES) < LEAST_EXAMPLES]
     assert not [test.place for test in tests if "given(" not in test.decorators]

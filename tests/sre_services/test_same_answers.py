@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,7 @@ from sre_core import clock
 from sre_core.secret import Secret
 from sre_services.application import Api, build_app
 from sre_services.providers import open_provider
-from sre_services.recording import Recording, open_recording
+from sre_services.recording import SHIPPED, Recording, open_recording
 from sre_services.timespan import Window
 
 from .conftest import KEY, application
@@ -47,12 +48,18 @@ def live(service: str, credentials: Path | None = None, environment: Mapping[str
     return TestClient(build_app(Api.of(service), provider, Secret(KEY)), headers={"X-API-Key": KEY}, raise_server_exceptions=False)
 
 
+@cache
+def recorded(service: str) -> TestClient:
+    """The service over the recording that was written into the systems."""
+    return application(service, "crash-loop", clock.stamp(END))
+
+
 @pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.needs(name)) for name in SYSTEMS])
 def metrics(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, TestClient]]:
     """The service over a real system, and over the recording that was written into it."""
     running: AbstractContextManager[str] = SYSTEMS[request.param](ended("crash-loop"), tmp_path_factory.mktemp(request.param))
     with running as url:
-        yield live("metrics", source="prometheus", url=url), application("metrics", "crash-loop", clock.stamp(END))
+        yield live("metrics", source="prometheus", url=url), recorded("metrics")
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +104,9 @@ ASKED: list[tuple[str, dict[str, str]]] = [
 @pytest.mark.parametrize(("path", "parameters"), ASKED, ids=lambda part: part if isinstance(part, str) else "")
 def test_metrics(metrics: tuple[TestClient, TestClient], path: str, parameters: dict[str, str]) -> None:
     """Every answer of a system that speaks Prometheus' API is that of the recording."""
-    real, recorded = (without_clock(client.get(path, params=parameters).json()) for client in metrics)
-    assert recorded["total"] > 0
-    assert real == recorded
+    real, replayed = (without_clock(client.get(path, params=parameters).json()) for client in metrics)
+    assert replayed["total"] > 0
+    assert real == replayed
 
 
 def without_clock(answer: dict[str, Any]) -> dict[str, Any]:
@@ -110,10 +117,10 @@ def without_clock(answer: dict[str, Any]) -> dict[str, Any]:
 def test_metrics_of_a_long_time(metrics: tuple[TestClient, TestClient]) -> None:
     """Where the samples would be too many, the system computes the points; they say the same, less exactly."""
     window = between(timedelta(0), timedelta(days=6))
-    real, recorded = ({item["service"]: item["error_percent"] for item in get(client, "/metrics/errors", window)} for client in metrics)
-    assert real.keys() == recorded.keys()
-    assert max(real, key=lambda name: real[name]) == max(recorded, key=lambda name: recorded[name])
-    assert {name for name in real if real[name] > 0.2} == {name for name in recorded if recorded[name] > 1}
+    real, replayed = ({item["service"]: item["error_percent"] for item in get(client, "/metrics/errors", window)} for client in metrics)
+    assert real.keys() == replayed.keys()
+    assert max(real, key=lambda name: real[name]) == max(replayed, key=lambda name: replayed[name])
+    assert {name for name in real if real[name] > 0.2} == {name for name in replayed if replayed[name] > 1}
 
 
 def get(client: TestClient, path: str, window: str) -> list[dict[str, Any]]:
@@ -135,8 +142,8 @@ KUBERNETES: list[tuple[str, dict[str, str]]] = [
 @pytest.mark.parametrize(("path", "parameters"), KUBERNETES, ids=lambda part: part if isinstance(part, str) else "")
 def test_kubernetes(on_cluster: Callable[[str], TestClient], path: str, parameters: dict[str, str]) -> None:
     """Every answer about a cluster with these objects is that of the recording."""
-    recorded = application("kubernetes", "crash-loop", clock.stamp(END))
-    ours, theirs = (without_clock(client.get(path, params=parameters).json()) for client in (on_cluster("kubernetes"), recorded))
+    both = (on_cluster("kubernetes"), recorded("kubernetes"))
+    ours, theirs = (without_clock(client.get(path, params=parameters).json()) for client in both)
     assert ours == theirs
     assert ours["total"] > 0 or parameters == {"namespace": "nowhere"}
 
@@ -154,22 +161,22 @@ LOGS: list[tuple[str, dict[str, str]]] = [
 ]
 
 
-@pytest.fixture
-def recorded_logs(cluster: Cluster, copied: Callable[[str], Path]) -> Path:
-    """The recording with the lines of the pods that the cluster still has."""
-    folder = copied("crash-loop")
+@pytest.fixture(scope="module")
+def recorded_logs(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    """The service over the recording with the lines of the pods that the cluster still has."""
+    folder = Path(shutil.copytree(SHIPPED / "crash-loop", tmp_path_factory.mktemp("of-pods") / "copy"))
     there = {item["metadata"]["name"] for item in cluster.objects["pods"]}
     for file in folder.glob("logs/*.log"):
         kept = [line for line in file.read_text().splitlines() if line.split("/")[1] in there]
         # Pod by pod, as they come from a cluster: a stack trace is then not torn by the lines of another pod.
         file.write_text("".join(f"{line}\n" for line in sorted(kept, key=lambda line: line.split("/")[1])))
-    return folder
+    return application("logs", folder, clock.stamp(END))
 
 
 @pytest.mark.parametrize(("path", "parameters"), LOGS, ids=lambda part: part if isinstance(part, str) else "")
-def test_logs_of_pods(on_cluster: Callable[[str], TestClient], recorded_logs: Path, path: str, parameters: dict[str, str]) -> None:
+def test_logs_of_pods(on_cluster: Callable[[str], TestClient], recorded_logs: TestClient, path: str, parameters: dict[str, str]) -> None:
     """A cluster has the logs of the pods that it still has; of these every answer is that of the recording."""
-    assert_same_logs(on_cluster("logs"), recorded_logs, path, parameters)
+    assert_same_logs(on_cluster("logs"), path, parameters, recorded_logs)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +189,7 @@ def journal_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize(("path", "parameters"), LOGS, ids=lambda part: part if isinstance(part, str) else "")
 def test_logs_of_a_journal(journal_gateway: str, path: str, parameters: dict[str, str]) -> None:
     """systemd's own gateway gives the answers of the recording."""
-    assert_same_logs(live("logs", source="journald", url=journal_gateway), "crash-loop", path, parameters)
+    assert_same_logs(live("logs", source="journald", url=journal_gateway), path, parameters)
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +207,7 @@ def log_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("path", "parameters"), LOGS, ids=lambda part: part if isinstance(part, str) else "")
 def test_logs_of_a_folder(log_folder: Path, path: str, parameters: dict[str, str]) -> None:
     """Files give the answers of the recording."""
-    assert_same_logs(live("logs", source="files", path=str(log_folder)), "crash-loop", path, parameters)
+    assert_same_logs(live("logs", source="files", path=str(log_folder)), path, parameters)
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +221,7 @@ def loki_store() -> Iterator[tuple[str, Store]]:
 def test_logs_of_loki(loki_store: tuple[str, Store], path: str, parameters: dict[str, str]) -> None:
     """A Loki that refuses what its documentation does not allow gives the answers of the recording."""
     url, store = loki_store
-    assert_same_logs(live("logs", source="loki", url=url, tenant=TENANT), "crash-loop", path, parameters)
+    assert_same_logs(live("logs", source="loki", url=url, tenant=TENANT), path, parameters)
     assert store.refused == []
 
 
@@ -243,7 +250,7 @@ def search(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Callable[
 def test_logs_of_opensearch(search: tuple[Callable[..., TestClient], list[str]], path: str, parameters: dict[str, str]) -> None:
     """An OpenSearch that refuses what its documentation does not allow gives the answers of the recording."""
     client, refused = search
-    assert_same_logs(client(), "crash-loop", path, parameters)
+    assert_same_logs(client(), path, parameters)
     assert refused == []
 
 
@@ -270,7 +277,7 @@ def log_groups(embedded: EmbeddedAws) -> list[str]:
 def test_logs_of_cloudwatch(embedded: EmbeddedAws, log_groups: list[str], path: str, parameters: dict[str, str]) -> None:
     """Logs Insights of the local AWS gives the answers of the recording."""
     client = live("logs", environment=cloudwatch.environment(embedded), source="cloudwatch", log_groups=",".join(log_groups))
-    assert_same_logs(client, "crash-loop", path, parameters)
+    assert_same_logs(client, path, parameters)
 
 
 def test_metrics_of_cloudwatch(embedded: EmbeddedAws) -> None:
@@ -279,8 +286,7 @@ def test_metrics_of_cloudwatch(embedded: EmbeddedAws) -> None:
     cloudwatch.write_requests(embedded, ended("crash-loop"), window)
     real = live("metrics", environment=cloudwatch.environment(embedded), source="cloudwatch")
     ours, theirs = (
-        {item["service"]: item for item in get(client, "/metrics/errors", str(window))}
-        for client in (real, application("metrics", "crash-loop", clock.stamp(END)))
+        {item["service"]: item for item in get(client, "/metrics/errors", str(window))} for client in (real, recorded("metrics"))
     )
     assert ours.keys() == theirs.keys()
     assert next(iter(ours)) == next(iter(theirs)), "the worst service comes first"
@@ -290,9 +296,9 @@ def test_metrics_of_cloudwatch(embedded: EmbeddedAws) -> None:
     assert real.get("/health").json()["sources"] == {"cloudwatch": {"status": "ok"}}
 
 
-def assert_same_logs(real: TestClient, recording: Path | str, path: str, parameters: dict[str, str]) -> None:
-    recorded = application("logs", recording, clock.stamp(END))
-    ours, theirs = (without_ids(client.get(path, params=parameters).json()) for client in (real, recorded))
+def assert_same_logs(real: TestClient, path: str, parameters: dict[str, str], replayed: TestClient | None = None) -> None:
+    both = (real, replayed or recorded("logs"))
+    ours, theirs = (without_ids(client.get(path, params=parameters).json()) for client in both)
     assert ours == theirs
     assert ours["items"]
 
