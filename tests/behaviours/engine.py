@@ -7,6 +7,7 @@ hundredth of what starting Python and boto3 costs, and nothing that a run opened
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -129,6 +130,7 @@ def _serve(registry_file: Path) -> None:
         text = (Path(order["folder"]) / "config.yaml").read_text()
         if text not in drawn:
             drawn[text] = _drawn(Path(order["folder"]) / "config.yaml", registry)
+            gc.freeze()  # no run looks for garbage in what it inherits
         print(json.dumps(_forked(order, place, *drawn[text])), flush=True)
 
 
