@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,9 +15,11 @@ from hypothesis import strategies as st
 from fixtures.faulty import FAULTS, Whole, whole_deployment
 from sre_agent_deploy.checks import Check, Finding, Verdict, is_complete, run_checks
 from sre_agent_deploy.checks.suite import verification_checks
+from sre_agent_deploy.checks.verification.access import request_token
 from sre_agent_deploy.report.render import html, junit, markdown
 from sre_agent_deploy.report.report import HOPS, Report
 from sre_core.problem import Problem
+from sre_core.secret import Secret
 
 GOOD = "nothing"
 type Facts = Mapping[str, Mapping[str, Any]]
@@ -81,6 +85,18 @@ def test_a_good_deployment(seen: Facts) -> None:
     made = report(judge(dict(seen[GOOD])))
     assert made.verified, made.causes
     assert set(made.summarize().connectivity_tests.values()) == {True}
+
+
+def test_the_login_is_discovered_once(whole: Whole) -> None:
+    """All tokens of a verification are requested by one reading of the OpenID configuration, which is repeated only after a problem."""
+    world = whole.world("login.no_discovery")
+    assert isinstance(request_token(world, world.caller_client), Problem)
+    whole.world()
+    whole.requests.clear()
+    with ThreadPoolExecutor(8) as pool:
+        tokens = list(pool.map(partial(request_token, world), [world.caller_client, world.gateway_client] * 4))
+    assert all(isinstance(token, Secret) for token in tokens)
+    assert whole.requests.count("/openid") == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)

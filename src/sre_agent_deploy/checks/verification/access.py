@@ -25,7 +25,11 @@ _NO_WAY = ("ENDPOINT-NAME-UNKNOWN", "ENDPOINT-UNREACHABLE")
 
 
 def discover(world: Endpoints) -> dict[str, str] | Problem:
-    """Read the user pool's OpenID configuration."""
+    """Read the user pool's OpenID configuration, which stays as it is."""
+    return world.ask_once(world.discovery_url, lambda: _read_configuration(world), repeat=True)
+
+
+def _read_configuration(world: Endpoints) -> dict[str, str] | Problem:
     answer = world.http("GET", world.discovery_url)
     if isinstance(answer, Problem):
         return answer

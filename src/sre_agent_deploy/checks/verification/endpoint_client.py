@@ -50,6 +50,15 @@ class Client:
     scope: str
 
 
+@dataclass
+class _Question:
+    """A question to the deployment, how often it was asked, and its last answer."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    times: int = 0
+    answer: Any = None
+
+
 @dataclass(frozen=True)
 class Endpoints:
     """The addresses of a deployment. It connects to `public_ip`, and checks the certificate against the host of `base_url`."""
@@ -79,7 +88,7 @@ class Endpoints:
     """The address to which the AAAA record leads; empty where there is none."""
     traces: TraceReader | None = None
     """Where the traces of questions can be read; None where that is not X-Ray."""
-    _answers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _asked: dict[str, _Question] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def invocations_url(self) -> str:
@@ -96,14 +105,18 @@ class Endpoints:
         """Return the header that makes the question of the checks a part of a trace that they know; none where they can't read it."""
         return {"traceparent": f"00-{self.traces.trace_id}-{self.traces.span_id}-01"} if self.traces else {}
 
-    def ask_once[T](self, question: str, ask: Callable[[], T]) -> T:
-        """Return the answer to a question that several checks have; the first one asks."""
+    def ask_once[T](self, question: str, ask: Callable[[], T], *, repeat: bool = False) -> T:
+        """Return the answer to a question that several checks have; the first one asks, and the others wait for its answer.
+
+        With `repeat` a question that a Problem answered is asked again by those who come later.
+        """
         with _READING:
-            lock = self._answers.setdefault(f"lock of {question}", threading.Lock())
-        with lock:
-            if question not in self._answers:
-                self._answers[question] = ask()
-            answer: T = self._answers[question]
+            asked = self._asked.setdefault(question, _Question())
+        before = asked.times
+        with asked.lock:
+            if asked.times == before and (not before or (repeat and isinstance(asked.answer, Problem))):
+                asked.answer, asked.times = ask(), before + 1
+            answer: T = asked.answer
             return answer
 
     def explain(self, url: str, error: Exception) -> Problem:
