@@ -45,12 +45,8 @@ class Whole:
         return look_at_step(self.engine.aws, self.engine.wanted, name, self.outputs, self.engine.state)
 
     def repair(self, name: str, plan: Plan) -> None:
-        """Apply a plan; what is replaced has new outputs, so then everything is deployed."""
-        if plan.changes[0].action is Action.REPLACE:
-            outcome = self.engine.apply()
-            self.outputs = {change.name: change.outputs for change in self.engine.plan().changes}
-        else:
-            outcome = apply(self.engine.aws, self.part(name), plan, self.engine.journal())
+        """Apply a plan of one resource."""
+        outcome = apply(self.engine.aws, self.part(name), plan, self.engine.journal())
         assert not outcome.problems, outcome.problems
 
     def part(self, name: str) -> Blueprint:
