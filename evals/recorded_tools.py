@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -40,8 +41,7 @@ class RecordedTools:
             client = httpx2.AsyncClient(
                 transport=httpx2.ASGITransport(app), base_url="http://in-process", headers={"X-API-Key": "in-process"}
             )
-            for path, methods in api.document()["paths"].items():
-                operation: dict[str, Any] = methods["get"]
+            for path, operation in _operations(name).items():
                 parameters = frozenset(found["name"] for found in operation.get("parameters", ()))
                 described = _describe(name, operation)
                 self._routes[operation["operationId"]] = _Route(client, described.name, path, parameters, described)
@@ -61,6 +61,12 @@ class RecordedTools:
         truncated = isinstance(data, dict) and data.get("truncated") is True
         digest, size = sha256(response.content).hexdigest(), len(response.text)
         return Answer(tool=route.tool, arguments=known, at=clock.now(), data=data, sha256=digest, size=size, truncated=truncated)
+
+
+@cache
+def _operations(service: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return what a service is asked, by path: the same for every recording."""
+    return {path: methods["get"] for path, methods in Api.of(service).document()["paths"].items()}
 
 
 def _describe(target: str, operation: Mapping[str, Any]) -> Tool:

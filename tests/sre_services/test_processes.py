@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures import preloaded
 from fixtures.otlp import receiver
 from sre_core import release, tracing
 
@@ -80,7 +81,7 @@ def environment(folder: Path, **others: str) -> dict[str, str]:
 def started(folder: Path, *command: str, **others: str) -> Iterator[Running]:
     path, errors = folder / "s.sock", folder / "errors.log"
     with errors.open("ab") as written:
-        process = subprocess.Popen([sys.executable, *command, "--socket", str(path)], env=environment(folder, **others), stderr=written)
+        process = subprocess.Popen([*command, "--socket", str(path)], env=environment(folder, **others), stderr=written)
     running = Running(process, path, errors)
     try:
         running.wait_until_ready()
@@ -92,7 +93,7 @@ def started(folder: Path, *command: str, **others: str) -> Iterator[Running]:
 
 def refused(folder: Path, **others: str) -> str:
     """Return the error output of a service that does not start."""
-    command = [sys.executable, "-m", "sre_services", "runbooks", "--socket", str(folder / "s.sock")]
+    command = preloaded.command("sre_services", "runbooks", "--socket", str(folder / "s.sock"))
     ended = subprocess.run(command, env=environment(folder, **others), capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
@@ -104,7 +105,7 @@ def test_the_last_spans(tmp_path: Path, answers: bool) -> None:
     """A span from just before SIGTERM is sent, and the end does not wait for a receiver that does not answer."""
     with receiver() as received, socket.create_server(("127.0.0.1", 0)) as mute:
         url = received.url if answers else f"http://127.0.0.1:{mute.getsockname()[1]}/v1/traces"
-        with started(tmp_path, "-m", "sre_services", "logs", **{tracing.VARIABLE: url}) as running:
+        with started(tmp_path, *preloaded.command("sre_services", "logs"), **{tracing.VARIABLE: url}) as running:
             assert running.get("/openapi.json", **{"X-API-Key": KEY})[0] == 200
             running.process.send_signal(signal.SIGTERM)
             # The SDK by itself would wait for half a minute.
@@ -115,7 +116,7 @@ def test_the_last_spans(tmp_path: Path, answers: bool) -> None:
 @pytest.mark.parametrize("service", release.backends(), ids=lambda service: service.name)
 def test_each_backend_as_the_release_starts_it(service: release.Service, tmp_path: Path) -> None:
     """Its command answers on the socket: health openly, everything else with the key, and it ends on SIGTERM."""
-    with started(tmp_path, *service.command) as running:
+    with started(tmp_path, sys.executable, *service.command) as running:
         assert running.get(service.health_path) == (200, {"status": "ok", "service": service.name})
         assert running.get("/openapi.json")[0] == 401
         status, document = running.get("/openapi.json", **{"X-API-Key": KEY})
@@ -127,7 +128,7 @@ def test_each_backend_as_the_release_starts_it(service: release.Service, tmp_pat
 
 def test_a_stranger_leaves_one_security_event(tmp_path: Path) -> None:
     """A refusal is 401 with a JSON error, and one JSON line that names path and client and holds no key and no query."""
-    with started(tmp_path, "-m", "sre_services", "runbooks") as running:
+    with started(tmp_path, *preloaded.command("sre_services", "runbooks")) as running:
         headers = {"X-API-Key": "guess-4711", "X-Forwarded-For": "203.0.113.9"}
         status, body = running.get("/runbooks/search?keyword=private", **headers)
         assert status == 401
@@ -147,13 +148,15 @@ def test_a_socket_that_a_killed_process_left(tmp_path: Path, monkeypatch: pytest
     systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     systemd.bind(str(tmp_path / "notify"))
     systemd.settimeout(20)
-    with started(tmp_path, "-m", "sre_services", "runbooks") as first:
+    # For real: of what is forked nothing may have ended yet when its launcher was killed.
+    runbooks = (sys.executable, "-m", "sre_services", "runbooks")
+    with started(tmp_path, *runbooks) as first:
         assert stat.S_IMODE(first.socket.stat().st_mode) == 0o660
         assert systemd.recv(100) == b"READY=1\nWATCHDOG=1"
         first.process.kill()
         first.process.wait(20)
         assert first.socket.exists()
-    with started(tmp_path, "-m", "sre_services", "runbooks") as second:
+    with started(tmp_path, *runbooks) as second:
         assert second.get("/health")[0] == 200
         assert systemd.recv(100) == b"READY=1\nWATCHDOG=1"
     systemd.close()
@@ -191,7 +194,7 @@ def test_a_start_with_a_pinned_end_that_is_no_time(tmp_path: Path) -> None:
 
 def test_a_start_on_a_socket_in_no_folder(tmp_path: Path) -> None:
     """It says what is wrong with the path."""
-    command = [sys.executable, "-m", "sre_services", "runbooks", "--socket", str(tmp_path / "absent" / "s.sock")]
+    command = preloaded.command("sre_services", "runbooks", "--socket", str(tmp_path / "absent" / "s.sock"))
     ended = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 2
     assert "SVC-SOCKET-UNUSABLE" in ended.stderr
