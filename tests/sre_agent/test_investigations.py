@@ -1,17 +1,25 @@
-"""Whole investigations: real services over a recording, a real gateway, tokens, TLS, and the rules that judge."""
+"""Whole investigations: real services over a recording, a real gateway, tokens, TLS, and the rules that judge.
+
+What is about the rules alone asks the services in the process: through a gateway an investigation takes twice as long.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from agent_asking import Investigate
 from agent_recordings import edited, log_lines, objects, renamed, without_file, without_lines
+from evals.recorded_tools import RecordedTools
 
 import sre_agent
+from sre_agent import supervisor
+from sre_agent.reasoners.rules.reasoner import Rules
 from sre_agent.render import render_markdown
 from sre_agent.report import Report
 from sre_core import clock
@@ -19,6 +27,12 @@ from sre_services.recording import SHIPPED
 
 LEAK, LOOP, WELL = "memory-leak", "crash-loop", "healthy"
 NO_WORDS = without_lines("logs/payment-service.log", "no such host", "pool")
+
+
+@cache
+def ask(recording: str, prompt: str = "What is wrong?") -> Report:
+    """The answer of the rules, without a gateway."""
+    return asyncio.run(supervisor.investigate(prompt, RecordedTools(recording), Rules()))
 
 
 def minutes_before_end(minutes: float) -> str:
@@ -115,18 +129,18 @@ def test_every_citation_exists(investigate: Investigate, incident: str) -> None:
     ],
     ids=["no words and no diff", "no pods", "no cluster", "no memory series", "no kills"],
 )  # fmt: skip
-def test_without_the_decisive_records(investigate: Investigate, tmp_path: Path, incident: str, edits: list[Any]) -> None:
+def test_without_the_decisive_records(tmp_path: Path, incident: str, edits: list[Any]) -> None:
     """Nothing is concluded from memory: without its proof the same incident is "not enough evidence", with the gaps named."""
-    report = investigate(edited(tmp_path, incident, *edits))
+    report = ask(edited(tmp_path, incident, *edits))
     assert report.verdict == "not_enough_evidence"
     assert report.root_cause is None
     assert report.gaps
 
 
-def test_with_less_proof(investigate: Investigate, tmp_path: Path) -> None:
+def test_with_less_proof(tmp_path: Path) -> None:
     """Each kind of proof that is missing lowers the confidence."""
-    whole = investigate(LOOP).root_cause
-    no_diff = investigate(edited(tmp_path, LOOP, without_file("kubernetes/replicasets.json"))).root_cause
+    whole = ask(LOOP).root_cause
+    no_diff = ask(edited(tmp_path, LOOP, without_file("kubernetes/replicasets.json"))).root_cause
     assert whole
     assert no_diff
     assert no_diff.service == whole.service
@@ -140,23 +154,23 @@ def test_with_less_proof(investigate: Investigate, tmp_path: Path) -> None:
         (LEAK, {"catalog-service": "stock-api", "catalog": "stock", "frontend": "edge", "recommendation": "tips"}, "stock-api"),
     ],
 )
-def test_under_other_names(investigate: Investigate, tmp_path: Path, incident: str, names: dict[str, str], expected: str) -> None:
+def test_under_other_names(tmp_path: Path, incident: str, names: dict[str, str], expected: str) -> None:
     """Renaming services renames the conclusion: no name is known by heart."""
-    report = investigate(edited(tmp_path, incident, renamed(names)))
+    report = ask(edited(tmp_path, incident, renamed(names)))
     assert report.root_cause
     assert report.root_cause.service == expected
     assert not any(old in report.root_cause.summary for old in names)
 
 
 @pytest.mark.parametrize(("incident", "service"), [(LOOP, "payment-service"), (LEAK, "catalog-service"), (WELL, "")])
-def test_decoy_restarts(investigate: Investigate, tmp_path: Path, incident: str, service: str) -> None:
+def test_decoy_restarts(tmp_path: Path, incident: str, service: str) -> None:
     """Restarts that are old, or were intended, change no conclusion; they are ruled out by name."""
     decoys = [
         restarts("cart-service", 40, 1_800, 1, "Error"),  # many, yesterday
         restarts("notification-service", 9, 300, 137, "OOMKilled"),  # killed for memory, hours ago
         restarts("inventory-service", 2, 25, 143, "Error"),  # ended on purpose, just now
     ]
-    report = investigate(edited(tmp_path, incident, *decoys))
+    report = ask(edited(tmp_path, incident, *decoys))
     assert cause(report)[1] == service
     ruled_out = " ".join(claim.what for claim in report.ruled_out)
     assert all(name in ruled_out for name in ("cart-service", "notification-service", "inventory-service"))
@@ -189,12 +203,12 @@ def test_words_in_logs_are_data(investigate: Investigate, tmp_path: Path) -> Non
     assert "](https://evil" not in text.split("## Evidence")[0]
 
 
-def test_a_question_about_one_service(investigate: Investigate) -> None:
+def test_a_question_about_one_service() -> None:
     """A service that is named and well gets its own answer; one that suffers is traced to what it depends on."""
-    asked_cart = investigate(LOOP, "Investigate cart-service")
+    asked_cart = ask(LOOP, "Investigate cart-service")
     assert any("cart-service itself shows no sign" in claim.what for claim in asked_cart.findings)
-    assert investigate(LOOP, "Is cart-service in trouble?").headline == "cart-service is healthy"
-    asked_checkout = investigate(LOOP, "Why does checkout fail?")
+    assert ask(LOOP, "Is cart-service in trouble?").headline == "cart-service is healthy"
+    asked_checkout = ask(LOOP, "Why does checkout fail?")
     assert asked_checkout.scope["service"] == "checkout-service"
     assert cause(asked_checkout) == ("bad_configuration", "payment-service")
 

@@ -93,6 +93,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
         yield Models(aws, scripted)
 
 
+@pytest.fixture(scope="module")
+def tools() -> RecordedTools:
+    """The services in the process: through a gateway an answer takes twice as long, and shows no more of a model's faults."""
+    return RecordedTools("crash-loop")
+
+
 @pytest.fixture
 def asked(models: Models, investigate: Investigate) -> Callable[..., Report]:
     """Asks about a recording with a scripted model."""
@@ -168,10 +174,11 @@ INVENTS = ({"system": SUPERVISOR, "tools": [{"name": "conclude", "arguments": SA
     ],
 )
 def test_a_model_that_fails(
-    asked: Callable[..., Report], provider: str, rules: tuple[Rule, ...], settings: dict[str, str], says: str
+    models: Models, tools: RecordedTools, provider: str, rules: tuple[Rule, ...], settings: dict[str, str], says: str
 ) -> None:
     """The rules' answer is shown, and the first lines of the short answer and of the report say why the model gave none."""
-    report = asked(provider, *rules, **settings)
+    models.script(*rules)
+    report = asyncio.run(supervisor.answer(Request(prompt="What is wrong?"), tools, models.reasoner(provider, **settings)))
     assert report.root_cause
     assert report.root_cause.kind == "bad_configuration"
     assert says in str(report.model["why"])
@@ -202,11 +209,10 @@ def test_the_second_model(asked: Callable[..., Report], models: Models) -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_progress(models: Models, provider: str) -> None:
+def test_progress(models: Models, tools: RecordedTools, provider: str) -> None:
     """For a waiting user the answers are streamed, and each question to a specialist is shown as it is put."""
     models.script(*GOOD)
     shown: list[str] = []
-    tools = RecordedTools("crash-loop")
     report = asyncio.run(supervisor.answer(Request(prompt="What is wrong?"), tools, models.reasoner(provider), shown.append))
     assert report.model["answered"], report.model["why"]
     assert report.model["models"][0]["output_tokens"] == report.model["output_tokens"]
