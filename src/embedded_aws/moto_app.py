@@ -108,10 +108,21 @@ def _malformation(request: Request, protocol: Protocol) -> str:
 
 def _cache_lookups(dispatcher: Any) -> None:
     """Cache what moto searches in its folders, classes and models at every request although it never changes: a third of its time."""
-    from moto.core import responses, serialize, utils
+    from moto.core import errors, responses, serialize, utils
+    from moto.core.base_backend import BackendDict
+    from werkzeug.routing import Rule
 
     dispatcher.get_backend_for_host = lru_cache(maxsize=1024)(dispatcher.get_backend_for_host)
     replace(responses, "method_names_from_class", lru_cache(maxsize=None)(utils.method_names_from_class))
+    replace(responses, "camelcase_to_underscores", lru_cache(maxsize=4096)(utils.camelcase_to_underscores))
+    # Each look at a service's state compares it with that of all services, in a lock.
+    create = BackendDict.__getitem__
+    replace(BackendDict, "__getitem__", lambda of, account: create(of, account) if (found := dict.get(of, account)) is None else found)
+    # It lists all errors of a service for each error that it answers.
+    lookup = errors.ErrorLookupFactory()
+    replace(errors, "ErrorLookupFactory", lambda: lookup)
+    # For each of a thousand routes it compiles functions that write its URLs, which no one asks for.
+    replace(Rule, "_compile_builder", lambda _rule, append_unknown=True: _write_no_url)
     # It looks at each character of the name of each element of an answer, in a part of its own that a later version may not have.
     xml: Any = vars(serialize)["xmltodict"]
     if hasattr(xml, "_validate_name"):
@@ -149,6 +160,10 @@ def _remember_names_of_members() -> None:
         return found
 
     replace(serialize.ResponseSerializer, "get_value", _find)
+
+
+def _write_no_url(_rule: Any, **_values: Any) -> tuple[str, str]:
+    raise NotImplementedError
 
 
 def _keep_no_history() -> None:

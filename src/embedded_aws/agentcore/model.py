@@ -34,18 +34,14 @@ _CORRECTED = {_TAGGABLE: _TAGGABLE.replace("(?:/[a-z-]+", "(?:/[a-z0-9-]+")}
 @cache
 def load_model(name: str) -> Mapping[str, Any]:
     """Load the description of any service. Raises UnknownServiceError of botocore for an unknown name."""
-    from botocore.loaders import Loader
-
-    model: Mapping[str, Any] = Loader().load_service_model(name, "service-2")
+    model: Mapping[str, Any] = _share_loader(None).load_service_model(name, "service-2")
     return model
 
 
 @cache
 def has_model(name: str) -> bool:
     """Return whether botocore describes a service of this name."""
-    from botocore.loaders import Loader
-
-    return name in Loader().list_available_services("service-2")
+    return name in _share_loader(None).list_available_services("service-2")
 
 
 def parse_models_once() -> None:

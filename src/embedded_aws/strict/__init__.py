@@ -55,6 +55,7 @@ def _apply(addresses: LoopbackAddresses) -> None:
     iam.refuse_profiles_of_absent_roles()
     _apply_compute(addresses)
     kms.accept_arns_of_keys()
+    kms.spare_key_pairs()
     eks.keep_authentication_mode()
     eks.add_access_entries()
     eks.tag_access_entries()
