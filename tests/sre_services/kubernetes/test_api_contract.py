@@ -72,6 +72,21 @@ def start(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
         yield started
 
 
+@pytest.fixture(scope="module")
+def recorded(start: Callable[[str], Server], folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TestClient]:
+    """recorded(name): the service over the objects of the recording that the server has a version for."""
+
+    @cache
+    def opened(name: str) -> TestClient:
+        kept = Path(shutil.copytree(folder, tmp_path_factory.mktemp("kept") / "recorded"))
+        for kind in RESOURCES:
+            if not start(name).version(kind):
+                (kept / "kubernetes" / f"{kind}.json").unlink(missing_ok=True)
+        return application("kubernetes", kept, clock.stamp(END))
+
+    return opened
+
+
 @pytest.fixture(params=SERVERS)
 def api(request: pytest.FixtureRequest, start: Callable[[str], Server]) -> Iterator[Server]:
     """The server, with the rules of the manifest, which one test may change."""
@@ -115,17 +130,13 @@ def test_the_objects_of_the_recording(start: Callable[[str], Server]) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("name", [SMALL, OLDER, *SERVERS[1:]])
-def test_the_same_answers(start: Callable[[str], Server], folder: Path, tmp_path: Path, name: str, path: str) -> None:
+def test_the_same_answers(
+    start: Callable[[str], Server], recorded: Callable[[str], TestClient], tmp_path: Path, name: str, path: str
+) -> None:
     """Every answer is that of the recording, also where the server has older versions of the API."""
-    api = start(name)
-    kept = Path(shutil.copytree(folder, tmp_path / "recorded"))
-    for kind in RESOURCES:
-        if not api.version(kind):
-            (kept / "kubernetes" / f"{kind}.json").unlink(missing_ok=True)
-    recorded = application("kubernetes", kept, clock.stamp(END))
-    live = open_service(api, tmp_path, "kubernetes")
+    live = open_service(start(name), tmp_path, "kubernetes")
     parameters = {"since": f"{clock.stamp(END - timedelta(hours=1))}/{clock.stamp(END)}"} if path == "/events" else {}
-    ours, theirs = (without_clock(client.get(path, params=parameters).json()) for client in (live, recorded))
+    ours, theirs = (without_clock(client.get(path, params=parameters).json()) for client in (live, recorded(name)))
     assert ours == theirs
     assert ours["items"]
 
