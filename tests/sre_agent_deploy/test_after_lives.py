@@ -63,21 +63,21 @@ def test_a_security_group_that_others_use(engine: Engine) -> None:
     assert engine.cleanup().problems == ()
 
 
-@pytest.mark.parametrize("attribute", ["DisableApiTermination", "DisableApiStop"])
-def test_a_machine_that_was_protected_by_hand(engine: Engine, attribute: str) -> None:
+def test_a_machine_that_was_protected_by_hand(engine: Engine) -> None:
     """It is not terminated, and cleanup says with which command it may be; what it uses stays with it."""
     engine.parts = ("instance",)
     engine.deploy()
     ec2, instance = engine.client("ec2"), engine.id_of("instance")
-    ec2.modify_instance_attribute(InstanceId=instance, **{attribute: {"Value": True}})
+    for attribute in ("DisableApiTermination", "DisableApiStop"):
+        ec2.modify_instance_attribute(InstanceId=instance, **{attribute: {"Value": True}})
 
-    problems = engine.cleanup().problems
-    assert "INSTANCE-PROTECTED" in {problem.code for problem in problems}
-    problem = next(problem for problem in problems if problem.code == "INSTANCE-PROTECTED")
-    assert f"--instance-id {instance}" in problem.do[0]
-    assert ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["State"]["Name"] == "running"
+        problems = engine.cleanup().problems
+        assert "INSTANCE-PROTECTED" in {problem.code for problem in problems}, attribute
+        problem = next(problem for problem in problems if problem.code == "INSTANCE-PROTECTED")
+        assert f"--instance-id {instance}" in problem.do[0]
+        assert ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["State"]["Name"] == "running"
 
-    ec2.modify_instance_attribute(InstanceId=instance, **{attribute: {"Value": False}})
+        ec2.modify_instance_attribute(InstanceId=instance, **{attribute: {"Value": False}})
     assert engine.cleanup().problems == ()
 
 
