@@ -20,7 +20,7 @@ from sre_agent_deploy.commands.cleanup import (
 from sre_agent_deploy.commands.user import UNATTENDED, CommandResult, Question, User
 from sre_agent_deploy.commands.workspace import find_state, find_tagged_store, hold_deployment, keep_current, use_account
 from sre_agent_deploy.deployment_tags import TTL_RESOURCE
-from sre_agent_deploy.engine.inventory import Entry, Named, list_deployments, take_inventory
+from sre_agent_deploy.engine.inventory import Entry, Inventory, Named, list_deployments, take_inventory
 from sre_agent_deploy.journal import lock
 from sre_agent_deploy.journal.state import State
 from sre_agent_deploy.journal.store import Store
@@ -218,7 +218,10 @@ class Scope:
                 if now and not now.delete:
                     return (_changed_meanwhile(now),)
                 store = self.store if state else find_tagged_store(seen.parts if seen else (), self.account)
-                return clean_up_with_journal(self.account, deployment, store, state, observe, named=self.named, stop=stop).problems
+                # The state of this folder may know more than AWS just showed.
+                found = Inventory(seen.parts) if seen and not state else None
+                cleaned = clean_up_with_journal(self.account, deployment, store, state, observe, named=self.named, stop=stop, found=found)
+                return cleaned.problems
         except Refused as refused:
             return refused.problems
 
