@@ -124,18 +124,19 @@ def is_answered(desk: Desk) -> bool:
 
 @pytest.mark.parametrize("deployer", [()], indirect=True)
 def test_a_whole_deployment_under_the_printed_policy(deployer: Deployer) -> None:
-    """Deploying, verifying, planning and cleaning up need nothing that the policy does not allow, and leave nothing."""
+    """Deploying, backing up, restoring and cleaning up need nothing that the policy does not allow, and leave nothing.
+
+    The first and the third plan and verify too, as the commands of these names do.
+    """
     desk, settings = deployer.desk, deployer.settings
     before = lister.everything(desk.client)
     restore = ("restore", "saved.zip", "--data", "--yes")
-    for words in (
-        ("deploy", "--yes"), ("verify",), ("plan",), ("backup", "--data", "--output", "saved.zip"), restore, ("cleanup", "--yes")
-    ):  # fmt: skip
+    for words in (("deploy", "--yes"), ("backup", "--data", "--output", "saved.zip"), restore, ("cleanup", "--yes")):
         if words == restore:
             lose_and_try(deployer, restore)
         ended = desk.deploy(*words, **settings)
         assert ended.code == 0, f"{words}\n{ended.text}"
-        if words == ("verify",):
+        if words == ("deploy", "--yes"):
             assert is_answered(desk)
             # The machine writes into the table with its role.
             assert "it keeps sessions" in ended.text

@@ -22,6 +22,21 @@ CLAIM = {"claim": "It was killed", "evidence": "inv-00000000-e1", "quote": "OOMK
 CONCLUSION = {**FOUND, "summary": "It was killed", "claims": [CLAIM]}
 SCRIPT = {"answers": [{"system": "You are the supervisor", "tools": [{"name": "conclude", "arguments": CONCLUSION}]}]}
 DOMAIN = "sre.example.com"
+# What the person first makes otherwise than the guide says, and which field the guide then names.
+WRONG = {
+    "backend_key": {"Description": "something else"},
+    "gateway_client": {"Access token expiration": "30 minutes"},
+    "gateway_role": {"Maximum session duration": "7200 seconds"},
+    "gateway": {"Additional configurations > Gateway description": "another gateway"},
+    "security_group": {"forgotten": "443"},
+}
+NAMED = {
+    "backend_key": "description",
+    "gateway_client": "token_minutes",
+    "gateway_role": "session_seconds",
+    "gateway": "description",
+    "security_group": "ingress",
+}
 OPTIONS: dict[str, Any] = {
     "tags": {"team": "red"},
     "alerts": {"email": "team@example.com"},
@@ -68,13 +83,19 @@ def forbid_model(desk: Desk) -> None:
 
 @pytest.mark.timeout(900)
 def test_verification_of_what_a_person_made(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every check passes, and a plan has nothing to do. A model that the machine's role may not ask is the one cause that is reported."""
+    """What they make wrong is named, what is right is adopted; then every check passes, and a plan has nothing to do.
+
+    A model that the machine's role may not ask is the one cause that is reported.
+    """
     for name, value in prepare(desk).items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(desk.folder)
-    person = Person(Hands(desk.client))
+    person = Person(Hands(desk.client), WRONG)
     ended = walk_guide(Request(), person)
     assert ended.success, [*person.said[-30:], ended.message]
+    assert {name: [gap.strip().partition(":")[0] for gap in gaps] for name, gaps in person.gaps.items()} == {
+        name: [field] for name, field in NAMED.items()
+    }
     deadline = time.monotonic() + 300
     # As a person does who waits for the machine.
     while not re.search(r"^ready +ok", (booted := desk.deploy("logs", "boot")).out, re.MULTILINE):

@@ -7,10 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fixtures.embedded import EmbeddedAws
-from fixtures.hands import Hands
-from fixtures.person import Person
-from sre_agent_deploy.commands import Request
-from sre_agent_deploy.commands.guide import walk_guide
 
 type Typed = Callable[..., tuple[int, str, str]]
 
@@ -60,32 +56,3 @@ def test_a_step_that_is_skipped(local_folder: Path, typed: Typed) -> None:
     assert (code, "ROTATE-INCOMPLETE" in err, "AWS does not have" in err) == (1, True, True), err
     code, _, err = typed("deploy", "--skip", "user_pol")
     assert (code, "TARGET-UNKNOWN" in err) == (1, True)
-
-
-WRONG = {
-    "backend_key": {"Description": "something else"},
-    "gateway_client": {"Access token expiration": "30 minutes"},
-    "gateway_role": {"Maximum session duration": "7200 seconds"},
-    "gateway": {"Additional configurations > Gateway description": "another gateway"},
-    "security_group": {"forgotten": "443"},
-}
-NAMED = {
-    "backend_key": "description",
-    "gateway_client": "token_minutes",
-    "gateway_role": "session_seconds",
-    "gateway": "description",
-    "security_group": "ingress",
-}
-
-
-def test_everything_by_hand(local_folder: Path, typed: Typed, unbooted: EmbeddedAws) -> None:
-    """A person makes every resource as the guide says: what is wrong is named, what is right is adopted, and a plan has nothing to do."""
-    person = Person(Hands(unbooted.client), WRONG)
-    ended = walk_guide(Request(), person)
-    assert ended.success, [*person.said[-30:], ended.message]
-    assert {name: [gap.strip().partition(":")[0] for gap in gaps] for name, gaps in person.gaps.items()} == {
-        name: [field] for name, field in NAMED.items()
-    }
-    code, out, err = typed("plan")
-    assert code == 0, out + err
-    assert "to create" not in out

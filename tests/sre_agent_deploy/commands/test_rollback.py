@@ -17,6 +17,9 @@ from sre_agent_deploy.journal.state import COMPLETE, Record, Result, Run, State
 from sre_agent_deploy.plan import Action, Change, Plan, compare
 from sre_agent_deploy.resources.route53_record import DnsRecord
 
+# The machine and what it needs.
+SERVING = ("address_association",)
+
 
 def _failed(engine: Engine, service: str, operation: str) -> tuple[Outcome, RolledBack]:
     before, plan = engine.state, engine.plan()
@@ -40,6 +43,7 @@ def test_a_first_deployment_that_fails(engine: Engine) -> None:
 @pytest.mark.parametrize("result", COMPLETE)
 def test_an_update_that_fails(engine: Engine, result: Result) -> None:
     """The update's own resources are deleted; the running machine stays, verified or not; the earlier configuration has nothing to do."""
+    engine.parts = SERVING
     engine.deploy()
     engine.journal().end_run(result)
     serving = engine.id_of("instance")
@@ -54,6 +58,7 @@ def test_an_update_that_fails(engine: Engine, result: Result) -> None:
 
 def test_an_update_that_had_changed_something_in_place(engine: Engine) -> None:
     """It is named, since AWS keeps no earlier version; deploying the configuration of before puts it back."""
+    engine.parts = (*SERVING, "gateway")
     engine.deploy()
     engine.journal().end_run("applied")
     engine.sections["gateway"] = {"description": "another"}
@@ -67,6 +72,7 @@ def test_an_update_that_had_changed_something_in_place(engine: Engine) -> None:
 
 def test_an_update_whose_state_was_lost(engine: Engine) -> None:
     """Without a state nothing says that this is a first deployment: what was there before the run stays, in the run after it too."""
+    engine.parts = SERVING
     engine.deploy()
     serving, bucket = engine.id_of("instance"), engine.id_of("bucket")
     engine.forget()
@@ -83,6 +89,7 @@ def test_an_update_whose_state_was_lost(engine: Engine) -> None:
 
 def test_a_first_deployment_that_was_killed_before(engine: Engine) -> None:
     """Resources of the killed run are recognised as this deployment's own, and are deleted with the rest."""
+    engine.parts = SERVING
     with pytest.raises(Cut), cut_at(engine.aws, "CreateUserPool", "committed"):
         engine.apply()
     _, rolled = _failed(engine, "ec2", "RunInstances")

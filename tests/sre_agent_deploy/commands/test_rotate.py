@@ -62,15 +62,19 @@ def engine(engine: Engine) -> Engine:
 
 
 def rotation(engine: Engine) -> Rotation:
-    plan = engine.plan()
+    return Rotation(engine.aws, engine.plan(), find_endpoints(engine), timedelta(0), UNATTENDED)
+
+
+def find_endpoints(engine: Engine) -> Deployed:
     client = Client(engine.id_of(CLIENT).partition("/")[2], Secret(""), f"{RESOURCE_SERVER}/{CALLER_SCOPE}")
-    discovery, ca = str(plan.outputs()["user_pool"]["discovery_url"]), (engine.embedded.ca_file,)
-    endpoints = Deployed("https://machine.invalid", "", "", discovery, client, client, ca, engine=engine)
-    return Rotation(engine.aws, plan, endpoints, timedelta(0), UNATTENDED)
+    pool = engine.state.current("user_pool") if engine.state else None
+    assert pool
+    discovery, ca = pool.outputs["discovery_url"], (engine.embedded.ca_file,)
+    return Deployed("https://machine.invalid", "", "", discovery, client, client, ca, engine=engine)
 
 
 def is_accepted(engine: Engine, secret: str) -> bool:
-    found = rotation(engine).endpoints
+    found = find_endpoints(engine)
     return not isinstance(request_token(found, Client(found.caller_client.id, Secret(secret), found.caller_client.scope)), Problem)
 
 
