@@ -70,10 +70,11 @@ def test_langchain_mcp_adapters(gateway: Gateway, old_python: Path) -> None:
 
 @pytest.mark.parametrize("script", ["mcp2.py", "mcp1.py", "langchain_adapters.py"])
 def test_a_client_without_a_good_token(gateway: Gateway, old_python: Path, script: str) -> None:
-    """Each ends with an error and has called nothing."""
+    """Each ends with the gateway's refusal and has called nothing."""
     python = sys.executable if script == "mcp2.py" else old_python
     done = run(python, script, {**gateway.environment, "MODES": "auto", "GATEWAY_TOKEN": "no.good.token"})
     assert done.returncode != 0
+    assert ("Invalid Bearer token" if script == "mcp2.py" else "401 Unauthorized") in done.stderr
     assert not done.stdout
 
 
