@@ -34,7 +34,10 @@ _CORRECTED = {_TAGGABLE: _TAGGABLE.replace("(?:/[a-z-]+", "(?:/[a-z0-9-]+")}
 @cache
 def load_model(name: str) -> Mapping[str, Any]:
     """Load the description of any service. Raises UnknownServiceError of botocore for an unknown name."""
-    model: Mapping[str, Any] = _share_loader(None).load_service_model(name, "service-2")
+    from botocore.loaders import Loader
+
+    # By a loader of its own: a client of S3 takes the bucket out of the paths in the model that it was given.
+    model: Mapping[str, Any] = Loader().load_service_model(name, "service-2")
     return model
 
 

@@ -6,8 +6,10 @@ import asyncio
 import json
 from pathlib import Path
 
+import boto3.session
 import pytest
 
+from embedded_aws.agentcore import model
 from embedded_aws.faults.call import Call, call_of
 from embedded_aws.faults.faults import Faults
 from embedded_aws.faults.rules import Kind, Rule, Rules, read
@@ -42,6 +44,14 @@ def request(method: str, path: str, query: str = "", headers: tuple[tuple[str, s
 def test_the_operation_of_a_request(asked: Request, service: str, operation: str) -> None:
     """With every protocol, a request's operation has the name that AWS's model gives it."""
     assert call_of(asked, service).operation == operation
+
+
+def test_a_client_of_s3_in_the_same_process() -> None:
+    """It takes the bucket out of the paths in the model that botocore gave it, and out of no path here."""
+    model.parse_models_once()
+    client = boto3.session.Session("AKIDEXAMPLE", "none", region_name="us-east-1").client("s3")
+    client.generate_presigned_url("create_bucket", {"Bucket": "bucket"})
+    assert model.load_model.__wrapped__("s3")["operations"]["CreateBucket"]["http"]["requestUri"] == "/{Bucket}"
 
 
 def failures(rules: Rules, calls: int, operation: str = "DescribeVpcs") -> list[bool]:

@@ -63,7 +63,7 @@ def test_every_problem_of_verification_has_a_hop() -> None:
     from architecture.test_problem_pages import _codes
 
     files = [source for source in sources("src") if "checks/verification" in str(source) or str(source).endswith("tls/expiry.py")]
-    used = {code for source in files for code, _ in _codes(source.tree, str(source))}
+    used = {code for source in files for code, _ in _codes(source)}
     assert {code for code in used if not find_hop(problem(code))} == set()
     assert {find_hop(problem(code)) for code in used} <= set(HOPS)
 

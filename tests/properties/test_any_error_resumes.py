@@ -22,9 +22,9 @@ from sre_agent_deploy.aws import Aws, Endpoint
 from sre_agent_deploy.aws.errors import kind_of
 from sre_core.secret import Secret
 
-from ..resources.samples import kinds
-from .calls import called
-from .table import Row, general, own
+from ..sre_agent_deploy.aws.calls import called
+from ..sre_agent_deploy.aws.table import Row, general, own
+from ..sre_agent_deploy.resources.samples import kinds
 
 ONE_OF_EACH = {
     "buckets": 1,
