@@ -6,24 +6,10 @@ import json
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from behaviours.command_line import Desk
 from sre_agent_deploy.account.local import parse_registry
-
-
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A verified deployment of the crash loop, which the last test deletes."""
-    desk = Desk(tmp_path_factory.mktemp("deployed"))
-    desk.configure()
-    ended = desk.deploy("deploy")
-    assert ended.code == 0, ended.text
-    yield desk
-    desk.close()
 
 
 def test_plan_after_a_deployment(deployed: Desk) -> None:
