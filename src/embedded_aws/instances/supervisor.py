@@ -66,7 +66,7 @@ async def _start(program: Program) -> asyncio.subprocess.Process:
     with open(program.log_file, "ab") as log:  # noqa: ASYNC230, PTH123  # opening a local file for append does not wait
         return await asyncio.create_subprocess_exec(
             *program.argv, env=program.environment, cwd=program.folder, stdin=asyncio.subprocess.DEVNULL,
-            stdout=log, stderr=log, start_new_session=True, preexec_fn=_dies_with_parent(),
+            stdout=log, stderr=log, start_new_session=True, preexec_fn=end_with_parent(),
         )  # fmt: skip
 
 
@@ -85,12 +85,21 @@ def _signal_group(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def _dies_with_parent() -> Callable[[], None] | None:
-    """Let the Linux kernel end a service whose supervisor was killed; elsewhere the pipe must be enough."""
+def end_with_parent() -> Callable[[], None] | None:
+    """Return what a service calls first: the Linux kernel ends it when this process is killed. Elsewhere the pipe must be enough.
+
+    A parent that was killed before the call is no longer the parent: the kernel reports only a later end (prctl(2), PR_SET_PDEATHSIG).
+    """
     if sys.platform != "linux":
         return None
-    prctl, set_death_signal = ctypes.CDLL(None).prctl, 1
-    return lambda: prctl(set_death_signal, signal.SIGKILL)
+    prctl, set_death_signal, parent = ctypes.CDLL(None).prctl, 1, os.getpid()
+
+    def arrange() -> None:
+        prctl(set_death_signal, signal.SIGKILL)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return arrange
 
 
 def _report(event: str, program: Program, **facts: object) -> None:

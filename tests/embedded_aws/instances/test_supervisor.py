@@ -78,6 +78,30 @@ def test_the_supervisor_is_killed(wanted) -> None:
     assert alive == []
 
 
+# A service whose parent ends between its fork and its first act: it writes "lost" when it is an orphan, and "alive" if it goes on.
+ORPHAN = """
+import importlib.util, os, sys, time
+spec = importlib.util.spec_from_file_location("supervisor", sys.argv[1])
+supervisor = sys.modules["supervisor"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(supervisor)
+parent, arrange = os.getpid(), supervisor.end_with_parent()
+if os.fork():
+    os._exit(0)
+while os.getppid() == parent:
+    time.sleep(0.01)
+os.write(1, b"lost ")
+arrange()
+os.write(1, b"alive")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
+def test_the_supervisor_is_killed_while_a_service_starts() -> None:
+    """A service that was forked, and has not yet asked the kernel for its end, ends too."""
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", ORPHAN, supervisor.__file__], capture_output=True, timeout=120, check=True)
+    assert done.stdout == b"lost "
+
+
 def test_asked_to_end(wanted) -> None:
     """SIGTERM ends the services and then the supervisor, without an error."""
     started = supervised(wanted("import time; time.sleep(600)"))
