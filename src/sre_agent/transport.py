@@ -10,6 +10,7 @@ from functools import cache
 import httpx2
 
 from sre_core import tracing
+from sre_core.http_client import HttpClient
 from sre_core.problem import Problem, Refused
 
 
@@ -38,7 +39,7 @@ def create_client(
 
     With `traced` each request names the step of the trace that sends it.
     """
-    return httpx2.AsyncClient(
+    return HttpClient(
         auth=auth,
         verify=load_trust(ca_file),
         timeout=httpx2.Timeout(seconds, connect=min(seconds, connect_seconds)),

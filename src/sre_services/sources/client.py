@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 
 from sre_core import tracing
+from sre_core.http_client import HttpClient
 from sre_core.problem import Refused
 from sre_services.sources import failures
 from sre_services.sources.settings import Settings
@@ -72,7 +73,7 @@ def open_client(settings: Settings, name: str, auth: httpx2.Auth | None = None) 
     return SourceClient(
         name,
         url,
-        httpx2.AsyncClient(
+        HttpClient(
             base_url=url,
             verify=_trust(settings),
             auth=auth or _basic(settings),

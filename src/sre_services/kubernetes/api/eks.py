@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx2
 
+from sre_core.http_client import HttpClient
 from sre_core.problem import Refused
 from sre_services.sources.aws import AwsClient, region_of, sign_cluster_token
 from sre_services.sources.client import LIMITS, TIMEOUT, SourceClient
@@ -77,5 +78,5 @@ def find_cluster(settings: Settings) -> SourceClient:
     except ssl.SSLError as fault:
         raise Refused(unusable_authority(settings.source, str(fault))) from None
     tokens = ClusterTokens(name, aws.region, settings)
-    http = httpx2.AsyncClient(base_url=address, verify=trust, auth=tokens, timeout=TIMEOUT, limits=LIMITS)
+    http = HttpClient(base_url=address, verify=trust, auth=tokens, timeout=TIMEOUT, limits=LIMITS)
     return SourceClient("The Kubernetes API", address, http)

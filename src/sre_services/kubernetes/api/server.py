@@ -13,6 +13,7 @@ from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import SingleConfig
 from lightkube.core.exceptions import ConfigError
 
+from sre_core.http_client import HttpClient
 from sre_core.problem import Problem, Refused
 from sre_services.kubernetes.api.kubeconfig import read_context
 from sre_services.kubernetes.api.plugin import PluginAuth
@@ -148,4 +149,4 @@ def _http(context: SingleConfig, settings: Settings) -> httpx2.AsyncClient:
     assert context.user
     if context.user.exec:
         parameters["auth"] = PluginAuth(context.user.exec)
-    return httpx2.AsyncClient(**parameters, limits=LIMITS)
+    return HttpClient(**parameters, limits=LIMITS)
