@@ -17,6 +17,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -46,8 +47,9 @@ class Door:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    """The event loop that the local AWS has: its connections end with other errors than asyncio's own."""
+    return "asyncio", {"loop_factory": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="module")

@@ -115,8 +115,10 @@ class Forwarder:
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Copy until the source ends, then end the sink: either side may finish first."""
-    while data := await source.read(_CHUNK):
+    """Copy until the source ends, then end the sink: either side may finish first, or disconnect."""
+    # uvloop raises RuntimeError where asyncio ignores what is written to a connection that is closed.
+    while (data := await source.read(_CHUNK)) and not sink.is_closing():
         sink.write(data)
         await sink.drain()
-    sink.write_eof()
+    if not sink.is_closing():
+        sink.write_eof()

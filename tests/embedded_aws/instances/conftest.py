@@ -19,6 +19,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -129,8 +130,9 @@ class MemoryWorld:
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, object]]:
+    """The event loop that the local AWS has: its connections end with other errors than asyncio's own."""
+    return "asyncio", {"loop_factory": uvloop.new_event_loop}
 
 
 @pytest.fixture
