@@ -27,7 +27,7 @@ LARGEST_HEAD = 64 * 1024
 LONGEST_HEAD_SECONDS = 30.0
 
 
-class _Joined:
+class Joined:
     """A transport that sends together what is written in one step of the event loop.
 
     uvicorn writes the head and the body of a response one after the other: two TLS records, and two calls of the kernel.
@@ -48,9 +48,10 @@ class _Joined:
         self._transport.close()
 
     def _send(self) -> None:
-        if self._written:
+        # uvloop raises RuntimeError where asyncio ignores what is written to a connection that is closed.
+        if self._written and not self._transport.is_closing():
             self._transport.write(b"".join(self._written))
-            self._written.clear()
+        self._written.clear()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -65,7 +66,7 @@ class _BoundedHeads(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         super().connection_made(transport)
-        self.transport = cast("asyncio.Transport", _Joined(transport, self.loop))
+        self.transport = cast("asyncio.Transport", Joined(transport, self.loop))
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
