@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 
 LOST = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError)
+MOST_REUSED = 16  # a pool keeps no more idle connections than this
 
 
 class HttpClient(httpx2.AsyncClient):
@@ -23,13 +24,14 @@ class HttpClient(httpx2.AsyncClient):
 
         async def note(event: str, _: Any) -> None:
             nonlocal opened
-            opened = opened or event == "connection.connect_tcp.started"
+            opened = opened or ".connect_" in event
 
-        # Each connection that is lost leaves the pool, so this ends.
-        while True:
+        # Each connection that is lost leaves the pool.
+        for _ in range(MOST_REUSED):
             opened, request.extensions["trace"] = False, note
             try:
                 return await super().send(request, **options)
             except LOST:
                 if opened:
                     raise
+        return await super().send(request, **options)

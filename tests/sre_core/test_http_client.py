@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import httpx2
 import pytest
 
-from sre_core.http_client import HttpClient
+from sre_core.http_client import MOST_REUSED, HttpClient
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -94,3 +94,24 @@ def test_a_new_connection_that_is_closed() -> None:
             assert server.connections == [1]
 
     asyncio.run(run())
+
+
+def test_a_transport_that_reports_no_connections() -> None:
+    """Where it is not known whether a connection is new, a request that is always lost fails after a number of attempts."""
+    sent = 0
+
+    class Losing(httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            nonlocal sent
+            sent += 1
+            if sent > 100:
+                raise AssertionError("it is sent for ever")
+            raise httpx2.RemoteProtocolError("closed", request=request)
+
+    async def run() -> None:
+        async with HttpClient(transport=Losing()) as http:
+            with pytest.raises(httpx2.RemoteProtocolError):
+                await http.get("http://127.0.0.1/")
+
+    asyncio.run(run())
+    assert sent == MOST_REUSED + 1
